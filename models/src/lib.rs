@@ -1,0 +1,32 @@
+//! Plans calls for a goal, with a small quantized model on this machine.
+//!
+//! The world outside sees one synchronous trait, [`Planner`], and plain types: tools, a goal, spans of that goal that code
+//! recognised, and the calls that the model chose. Every output is an index or a byte range of the goal, so a plan can name
+//! no tool, number or object that the request does not hold.
+//!
+//! This crate must not know devices, manifests, policy, files of a workspace, clocks or tokio; and nobody outside it may
+//! know candle, GGUF or token ids (but [`LocalModel::score`], which exists to compare us with other engines).
+
+mod error;
+mod local;
+mod request;
+
+/// Tools that fit in one request: the model has an index token for each.
+pub const TOOLS_MAX: usize = 32;
+
+pub use error::ModelError;
+pub use local::{LocalModel, ModelInfo};
+pub use request::{
+    Argument, Call, Example, Outcome, ParameterKind, ParameterSpec, PlanReply, PlanRequest, Span, SpanKind, Tokens,
+    ToolSpec,
+};
+
+/// Plans calls for a goal.
+pub trait Planner {
+    /// The calls that meet `request.goal`, or why there are none.
+    ///
+    /// # Errors
+    /// When the request does not fit the model (context, tool count, a span outside the goal) or the model itself fails.
+    /// A goal that no tool can meet is not an error: see [`Outcome`].
+    fn plan(&mut self, request: &PlanRequest<'_>) -> Result<PlanReply, ModelError>;
+}
