@@ -1,0 +1,25 @@
+//! The only executor of llmos, and the safety envelope that it shares with every device.
+//!
+//! **Contract.** A learned plan, a trace and a skill are all compiled to one [`program::Program`]; a [`replay::Follower`] walks it. The
+//! follower is a state machine: `handle(world, now, input)`, then drain `poll(world)`. It computes with integers only, allocates
+//! nothing, and does bounded work per call, so the same bits come out on a server and on a microcontroller. It never decides *whether*
+//! a command may leave: it offers the command and waits for the gate's answer. It never believes an acknowledgement: a step succeeds
+//! when the device's reported state meets the postcondition.
+//!
+//! **What this room must not know**: models, text, MQTT, files, clocks.
+#![no_std]
+
+pub mod envelope;
+pub mod error;
+pub mod program;
+pub mod replay;
+pub mod state;
+pub mod value;
+pub mod wire;
+
+pub use envelope::{Breach, Envelope, Motion, Shape};
+pub use error::{Handoff, Reject};
+pub use program::{Call, OnError, Op, Program, Range, Split, Step};
+pub use replay::{Arguments, Follower, Input, Millis, Observed, Offer, Output, Progress, World};
+pub use state::{Reading, Readings};
+pub use value::{Digest, MICRO, Point, Symbol, Value};

@@ -1,0 +1,164 @@
+//! The only numbers and names on the decision path.
+//!
+//! A quantity is an `i64` count of micro-units of its dimension's base unit (micrometres, microdegrees, microseconds ..), so that every
+//! architecture computes the same bits; products go through `i128`. A name is a 32-bit [`Symbol`], so that a step fits into a
+//! microcontroller. This file must not know what a unit or a tool is, and holds no floating point.
+
+use serde::{Deserialize, Serialize};
+
+/// Micro-units in one unit.
+pub const MICRO: i64 = 1_000_000;
+
+/// A name as 32 bits: FNV-1a over its bytes (Fowler, Noll, Vo; draft-eastlake-fnv). The host keeps the spelling and refuses a
+/// workspace in which two names collide.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Symbol(pub u32);
+
+impl Symbol {
+    /// No name: the device itself, nothing held.
+    pub const NONE: Symbol = Symbol(0);
+
+    /// The symbol of a name. The empty name is [`Symbol::NONE`].
+    #[must_use]
+    pub const fn of(name: &str) -> Symbol {
+        let bytes = name.as_bytes();
+        if bytes.is_empty() {
+            return Symbol::NONE;
+        }
+        let mut hash = 0x811c_9dc5_u32;
+        let mut at = 0;
+        while at < bytes.len() {
+            hash = (hash ^ bytes[at] as u32).wrapping_mul(0x0100_0193);
+            at += 1;
+        }
+        // Zero is taken; the one hash that would land there moves aside.
+        Symbol(if hash == 0 { 1 } else { hash })
+    }
+
+    /// Whether this is no name.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// A position in micrometres, in the device's frame.
+pub type Point = [i64; 3];
+
+/// What an argument, a reading or an expression is worth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Value {
+    /// A truth.
+    Bool(bool),
+    /// A quantity or number, in micro-units.
+    Number(i64),
+    /// A position or displacement, in micro-units.
+    Point(Point),
+    /// An entity, an enumeration's option, or a text that the host knows by its hash.
+    Symbol(Symbol),
+}
+
+impl Value {
+    /// A stable byte form for digests: a tag, then little-endian words.
+    pub fn bytes(&self, mut sink: impl FnMut(&[u8])) {
+        match self {
+            Value::Bool(truth) => sink(&[0, u8::from(*truth)]),
+            Value::Number(micro) => {
+                sink(&[1]);
+                sink(&micro.to_le_bytes());
+            }
+            Value::Point(point) => {
+                sink(&[2]);
+                for axis in point {
+                    sink(&axis.to_le_bytes());
+                }
+            }
+            Value::Symbol(symbol) => {
+                sink(&[3]);
+                sink(&symbol.0.to_le_bytes());
+            }
+        }
+    }
+}
+
+/// The integer square root: the largest `r` with `r * r <= n`. Newton's method from above; at most 130 rounds.
+#[must_use]
+pub fn isqrt(n: u128) -> u128 {
+    if n < 2 {
+        return n;
+    }
+    let bits = 128 - n.leading_zeros();
+    let mut guess = 1_u128 << bits.div_ceil(2);
+    loop {
+        let next = guess.midpoint(n / guess);
+        if next >= guess {
+            return guess;
+        }
+        guess = next;
+    }
+}
+
+/// The distance between two points, rounded down, or `None` where it does not fit.
+#[must_use]
+pub fn distance(a: Point, b: Point) -> Option<i64> {
+    let mut sum = 0_u128;
+    for axis in 0..3 {
+        let step = (i128::from(a[axis]) - i128::from(b[axis])).unsigned_abs();
+        sum = sum.checked_add(step.checked_mul(step)?)?;
+    }
+    i64::try_from(isqrt(sum)).ok()
+}
+
+/// FNV-1a over 64 bits: the digest of a run. It says "the same", not "authentic".
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Digest(u64);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Digest(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Digest {
+    /// Takes in more bytes.
+    pub fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    /// The digest of everything written so far.
+    #[must_use]
+    pub const fn finish(self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn symbols_are_fnv1a() {
+        // Reference values of the FNV authors' test suite.
+        assert_eq!(Symbol::of("a"), Symbol(0xe40c_292c));
+        assert_eq!(Symbol::of("foobar"), Symbol(0xbf9c_f968));
+        assert!(Symbol::of("").is_none());
+    }
+
+    #[test]
+    fn distances_are_exact_where_they_are_whole() {
+        assert_eq!(distance([0, 0, 0], [3_000_000, 4_000_000, 0]), Some(5_000_000));
+        assert_eq!(distance([i64::MIN, 0, 0], [i64::MAX, 0, 0]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn isqrt_is_the_floor_of_the_root(n in any::<u128>()) {
+            let root = isqrt(n);
+            prop_assert!(root.checked_mul(root).is_some_and(|square| square <= n));
+            prop_assert!((root + 1).checked_mul(root + 1).is_none_or(|square| square > n));
+        }
+    }
+}
