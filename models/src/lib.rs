@@ -7,14 +7,21 @@
 //! This crate must not know devices, manifests, policy, files of a workspace, clocks or tokio; and nobody outside it may
 //! know candle, GGUF or token ids (but [`LocalModel::score`], which exists to compare us with other engines).
 
+mod arch;
+mod control;
 mod error;
+mod gguf;
+mod grammar;
 mod local;
+mod prompt;
 mod request;
+mod sample;
+mod session;
+mod tokenizer;
+mod weights;
 
-/// Tools that fit in one request: the model has an index token for each.
-pub const TOOLS_MAX: usize = 32;
-
-pub use error::ModelError;
+pub use control::TOOLS_MAX;
+pub use error::{Fault, ModelError};
 pub use local::{LocalModel, ModelInfo};
 pub use request::{
     Argument, Call, Example, Outcome, ParameterKind, ParameterSpec, PlanReply, PlanRequest, Span, SpanKind, Tokens,

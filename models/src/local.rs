@@ -1,28 +1,44 @@
 //! A model that runs in this process: from its file to a [`Planner`].
 //!
-//! It must not know what the calls are for.
+//! It loads, checks requests, and puts the parts together; it must not know what the calls are for.
+//!
+//! Threads: the tensor library's pool has as many as the machine has cores, or as `CANDLE_NUM_THREADS` says. Results are
+//! the same bits with any number.
 
+use std::fs::File;
+use std::io::SeekFrom;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::{ModelError, PlanReply, PlanRequest, Planner};
+use crate::arch::{Network, Pointers};
+use crate::error::{Fault, ModelError};
+use crate::gguf::{self, Gguf, Source, Value};
+use crate::prompt::Prompt;
+use crate::sample::Chooser;
+use crate::session::Sessions;
+use crate::tokenizer::Tokenizer;
+use crate::weights::{Chance, Origin, WeightError, Weights};
+use crate::{PlanReply, PlanRequest, Planner, control};
 
 /// What `llmos model show` prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelInfo {
-    /// `general.name` of the file.
+    /// `general.name` of the file, or the path where it has none.
     pub name: String,
     /// `general.architecture`.
     pub architecture: String,
     /// Number of weights.
     pub parameters: u64,
-    /// Type of most weights, such as `Q8_0`.
+    /// Storage type of most weights, such as `Q8_0`.
     pub quantisation: String,
     /// Tokens that fit in one sequence.
     pub context_max: usize,
     /// Number of tokens known.
     pub vocabulary: usize,
+    /// Whether it was made to plan.
+    pub plans: bool,
     /// Size of the file.
     pub file_bytes: u64,
     /// SHA-256 of the file, in hexadecimal.
@@ -33,25 +49,29 @@ pub struct ModelInfo {
 #[derive(Debug)]
 pub struct LocalModel {
     info: ModelInfo,
+    tokenizer: Tokenizer,
+    network: Network,
+    /// The heads, or what the file lacks to plan.
+    pointers: Result<Pointers, String>,
+    sessions: Sessions,
 }
 
 impl LocalModel {
     /// Loads a GGUF file and warms it up.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let _ = path;
-        Err(ModelError::NotEmbedded)
+        Self::from_path(path, Origin::File)
     }
 
     /// Loads the model in the box and warms it up.
     pub fn embedded() -> Result<Self, ModelError> {
-        Err(ModelError::NotEmbedded)
+        Self::from_box(Origin::File)
     }
 
-    /// The model of `path` (or the one in the box) with random weights of the same shapes: the control that shows that
+    /// The model of `path`, or the one in the box, with random weights of the same shapes: the control that shows that
     /// the network plans, and not the code around it.
     pub fn randomised(path: Option<&Path>, seed: u64) -> Result<Self, ModelError> {
-        let _ = (path, seed);
-        Err(ModelError::NotEmbedded)
+        let origin = Origin::Random(Chance::new(seed));
+        path.map_or_else(|| Self::from_box(origin), |path| Self::from_path(path, origin))
     }
 
     /// What was loaded.
@@ -62,20 +82,193 @@ impl LocalModel {
 
     /// The natural log-probability of each token after the first, given those before it.
     pub fn score(&mut self, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
-        let _ = tokens;
+        let dimensions = self.network.dimensions();
+        let vocabulary = dimensions.vocabulary;
+        let bad = |reason: String| Err(ModelError::BadTokens { reason, vocabulary });
+        if tokens.len() < 2 {
+            return bad(format!("there are {}", tokens.len()));
+        }
+        if let Some(unknown) = tokens.iter().find(|token| !usize::try_from(**token).is_ok_and(|id| id < vocabulary)) {
+            return bad(format!("{unknown} is not in the vocabulary"));
+        }
+        let context_max = dimensions.context_max;
+        if tokens.len() > context_max {
+            return Err(ModelError::ContextOverflow { what: "the text", needed: tokens.len(), context_max });
+        }
+        let width = dimensions.width;
+        let hidden = self.network.forward(tokens, &mut self.network.cache())?;
+        let rows = (LOGITS_MAX / vocabulary).max(1);
+        let mut scores = Vec::with_capacity(tokens.len() - 1);
+        for (states, next) in hidden.chunks(rows * width).zip(tokens[1..].chunks(rows)) {
+            let logits = self.network.logits(states.to_vec())?;
+            scores.extend(logits.chunks_exact(vocabulary).zip(next).map(|(row, token)| log_share(row, *token)));
+        }
+        Ok(scores)
+    }
+
+    /// The tokens of a text, as [`LocalModel::score`] takes them.
+    pub fn tokenize(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        Ok(self.tokenizer.encode(text)?.iter().map(|token| token.id).collect())
+    }
+
+    /// Forgets the tool lists of earlier requests.
+    pub fn forget(&mut self) {
+        self.sessions.clear();
+    }
+
+    fn from_path(path: &Path, origin: Origin) -> Result<Self, ModelError> {
+        let name = path.display().to_string();
+        let unreadable = |source| ModelError::Read { path: name.clone(), source };
+        // Asked before opening, since opening a pipe would wait for its writer.
+        let metadata = std::fs::metadata(path).map_err(unreadable)?;
+        if !metadata.is_file() {
+            let found = if metadata.is_dir() { "a directory" } else { "a pipe, socket or device" };
+            return Err(ModelError::NotAFile { path: name, found });
+        }
+        let mut file = File::open(path).map_err(unreadable)?;
+        Self::load(&mut file, &name, origin)
+    }
+
+    #[cfg(feature = "embedded-model")]
+    fn from_box(origin: Origin) -> Result<Self, ModelError> {
+        static IN_THE_BOX: &[u8] = include_bytes!("../default/llmos-tiny.gguf");
+        Self::load(&mut std::io::Cursor::new(IN_THE_BOX), "in the box", origin)
+    }
+
+    #[cfg(not(feature = "embedded-model"))]
+    fn from_box(_: Origin) -> Result<Self, ModelError> {
         Err(ModelError::NotEmbedded)
     }
 
-    /// The model's own tokens of a text, as [`LocalModel::score`] takes them.
-    pub fn tokenize(&self, text: &str) -> Result<Vec<u32>, ModelError> {
-        let _ = text;
-        Err(ModelError::NotEmbedded)
+    fn load(source: &mut dyn Source, path: &str, origin: Origin) -> Result<Self, ModelError> {
+        let malformed = |fault: Fault| ModelError::Malformed { path: path.to_owned(), fault };
+        let unusable = |error: WeightError| match error {
+            WeightError::Fault(fault) => malformed(fault),
+            WeightError::Model(error) => error,
+        };
+        let gguf = Gguf::preflight(source).map_err(malformed)?;
+        let tokenizer = Tokenizer::load(&gguf).map_err(malformed)?;
+        let (digest, file_bytes) =
+            digest(source).map_err(|error| ModelError::Read { path: path.to_owned(), source: error })?;
+        let mut weights = Weights { gguf: &gguf, source, origin };
+        let network = Network::load(&mut weights).map_err(unusable)?;
+        let dimensions = network.dimensions();
+        let vocabulary = gguf.texts("tokenizer.ggml.tokens").map_err(malformed)?;
+        if vocabulary.len() > dimensions.vocabulary {
+            let expected = format!("at most the {} rows of token_embd.weight", dimensions.vocabulary);
+            return Err(malformed(Fault::new("tokenizer.ggml.tokens", expected, vocabulary.len().to_string())));
+        }
+        let pointers = match planning_gap(&gguf, vocabulary) {
+            Some(gap) => Err(gap),
+            None => Pointers::load(&mut weights, dimensions.width).map_err(unusable)?,
+        };
+        let info = describe(&gguf, &network, pointers.is_ok(), path, file_bytes, digest);
+        let mut model = Self { info, tokenizer, network, pointers, sessions: Sessions::default() };
+        model.warm_up()?;
+        Ok(model)
     }
+
+    /// Sends a few tokens through, since the tensor library rearranges a matrix at its first product.
+    fn warm_up(&mut self) -> Result<(), ModelError> {
+        let tokens = [0; 2];
+        let hidden = self.network.forward(&tokens, &mut self.network.cache())?;
+        if let Ok(pointers) = &self.pointers {
+            pointers.forward(hidden)?;
+        }
+        Ok(())
+    }
+}
+
+/// Logits in memory at once while scoring.
+const LOGITS_MAX: usize = 1 << 21;
+
+/// The log of a token's share of the softmax over a row, summed in f64.
+fn log_share(logits: &[f32], token: u32) -> f32 {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|logit| f64::from(logit - max).exp()).sum();
+    let chosen = usize::try_from(token).ok().and_then(|token| logits.get(token)).copied().unwrap_or(f32::NAN);
+    #[expect(clippy::cast_possible_truncation, reason = "a score is an f32")]
+    let score = (f64::from(chosen - max) - sum.ln()) as f32;
+    score
+}
+
+/// What a file lacks to plan, but for the pointer heads.
+fn planning_gap(gguf: &Gguf, vocabulary: &[String]) -> Option<String> {
+    if gguf.value("llmos.format") != Some(&Value::Unsigned(control::FORMAT)) {
+        return Some(format!("llmos.format = {}", control::FORMAT));
+    }
+    control::misspelled(vocabulary).map(|name| format!("the control token {name} at its place"))
+}
+
+fn describe(gguf: &Gguf, network: &Network, plans: bool, path: &str, file_bytes: u64, digest: String) -> ModelInfo {
+    let elements = |tensor: &gguf::Tensor| tensor.dimensions.iter().product::<usize>() as u64;
+    let largest = gguf.tensors().values().max_by_key(|tensor| {
+        let alike = gguf.tensors().values().filter(|other| other.dtype == tensor.dtype);
+        alike.map(elements).sum::<u64>()
+    });
+    ModelInfo {
+        name: gguf.text("general.name").unwrap_or(path).to_owned(),
+        architecture: gguf.text("general.architecture").unwrap_or_default().to_owned(),
+        parameters: gguf.tensors().values().map(elements).sum(),
+        quantisation: largest.map_or("none", |tensor| gguf::dtype_name(tensor.dtype)).to_owned(),
+        context_max: network.dimensions().context_max,
+        vocabulary: network.dimensions().vocabulary,
+        plans,
+        file_bytes,
+        digest,
+    }
+}
+
+fn digest(source: &mut dyn Source) -> std::io::Result<(String, u64)> {
+    use std::fmt::Write;
+    source.seek(SeekFrom::Start(0))?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    let mut total = 0;
+    loop {
+        let count = source.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        hash.update(&buffer[..count]);
+        total += count as u64;
+    }
+    let mut text = String::new();
+    for byte in hash.finalize() {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok((text, total))
 }
 
 impl Planner for LocalModel {
     fn plan(&mut self, request: &PlanRequest<'_>) -> Result<PlanReply, ModelError> {
-        let _ = request;
-        Err(ModelError::NotEmbedded)
+        let pointers = self.pointers.as_ref().map_err(|lacks| ModelError::NotAPlanner {
+            name: self.info.name.clone(),
+            lacks: lacks.clone(),
+        })?;
+        check(request)?;
+        let prompt = Prompt::write(request, &self.tokenizer)?;
+        let context_max = self.network.dimensions().context_max;
+        if prompt.tokens.len() > context_max {
+            return Err(ModelError::ContextOverflow { what: "the prompt", needed: prompt.tokens.len(), context_max });
+        }
+        let (mut sequence, cached) = self.sessions.resume(&self.network, pointers, &prompt.tokens, prompt.tools_end);
+        let reply = Chooser { network: &self.network, pointers }.plan(request, &prompt, &mut sequence, cached)?;
+        self.sessions.keep(sequence);
+        Ok(reply)
     }
+}
+
+fn check(request: &PlanRequest<'_>) -> Result<(), ModelError> {
+    if request.tools.len() > control::TOOLS_MAX {
+        return Err(ModelError::TooManyTools { found: request.tools.len(), max: control::TOOLS_MAX });
+    }
+    for span in request.spans {
+        let (start, end) = (span.start, span.end);
+        if start >= end || request.goal.get(start..end).is_none() {
+            return Err(ModelError::BadSpan { what: "the goal", start, end, bytes: request.goal.len() });
+        }
+    }
+    Ok(())
 }

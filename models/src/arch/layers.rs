@@ -1,0 +1,227 @@
+//! The pieces that decoders share: products with quantised matrices, norms, rotation, and attention over a cache that can
+//! be cut. Plain loops over contiguous numbers; each row is computed in the same order whatever comes with it, so that
+//! pieces of a prompt give the same bits as the whole.
+
+use candle_core::quantized::QTensor;
+use candle_core::{CpuStorage, CustomOp1, Layout};
+
+use crate::error::ModelError;
+
+/// Matrices that multiply the same input; their results stand side by side in each row.
+#[derive(Debug)]
+pub(super) struct Linear {
+    parts: Vec<QTensor>,
+    inputs: usize,
+    outputs: usize,
+}
+
+impl Linear {
+    /// All `parts` are `[rows, inputs]`.
+    pub fn new(parts: Vec<QTensor>, inputs: usize) -> Self {
+        let outputs = parts.iter().map(rows_of).sum();
+        Self { parts, inputs, outputs }
+    }
+
+    /// `[rows, inputs]` to `[rows, outputs]`.
+    pub fn forward(&self, input: Vec<f32>) -> Result<Vec<f32>, ModelError> {
+        let rows = input.len() / self.inputs;
+        let input = CpuStorage::F32(input);
+        if let [only] = self.parts.as_slice() {
+            return product(only, &input, rows, self.inputs);
+        }
+        let mut output = vec![0.0; rows * self.outputs];
+        let mut column = 0;
+        for part in &self.parts {
+            let width = rows_of(part);
+            let result = product(part, &input, rows, self.inputs)?;
+            for (to, from) in output.chunks_exact_mut(self.outputs).zip(result.chunks_exact(width)) {
+                to[column..column + width].copy_from_slice(from);
+            }
+            column += width;
+        }
+        Ok(output)
+    }
+}
+
+fn rows_of(matrix: &QTensor) -> usize {
+    matrix.shape().dims().first().copied().unwrap_or(0)
+}
+
+/// The tensor library's kernel without the tensor around it.
+pub(super) fn product(
+    matrix: &QTensor,
+    input: &CpuStorage,
+    rows: usize,
+    columns: usize,
+) -> Result<Vec<f32>, ModelError> {
+    match matrix.cpu_fwd(input, &Layout::contiguous((rows, columns)))? {
+        (CpuStorage::F32(output), _) => Ok(output),
+        _ => Err(ModelError::Internal { part: "tensors", reason: "a product of F32 numbers is not F32".into() }),
+    }
+}
+
+/// Scales each stretch of `weight.len()` numbers to a root mean square of one, then by `weight` (Zhang and Sennrich 2019).
+pub(super) fn normalise(numbers: &mut [f32], weight: &[f32], epsilon: f32) {
+    for row in numbers.chunks_exact_mut(weight.len()) {
+        let scale = 1.0 / (dot(row, row) / length(row) + epsilon).sqrt();
+        for (number, weight) in row.iter_mut().zip(weight) {
+            *number *= scale * weight;
+        }
+    }
+}
+
+fn length(row: &[f32]) -> f32 {
+    #[expect(clippy::cast_precision_loss, reason = "rows have at most 2^15 numbers")]
+    let length = row.len() as f32;
+    length
+}
+
+const LANES: usize = 16;
+
+/// Sums in 16 lanes, so that the compiler can use whatever vectors the machine has.
+pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (left_wide, left_rest) = left.as_chunks::<LANES>();
+    let (right_wide, right_rest) = right.as_chunks::<LANES>();
+    for (left, right) in left_wide.iter().zip(right_wide) {
+        for lane in 0..LANES {
+            lanes[lane] += left[lane] * right[lane];
+        }
+    }
+    let rest: f32 = left_rest.iter().zip(right_rest).map(|(left, right)| left * right).sum();
+    lanes.iter().sum::<f32>() + rest
+}
+
+/// Rotates pairs of numbers by an angle that grows with the position (Su et al. 2021); the pair of number `i` is number
+/// `i + head / 2`.
+#[derive(Debug)]
+pub(super) struct Rotation {
+    frequencies: Vec<f32>,
+}
+
+impl Rotation {
+    pub fn new(head: usize, base: f32) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "heads have at most 2^10 numbers")]
+        let frequency = |pair: usize| 1.0 / base.powf((2 * pair) as f32 / head as f32);
+        Self { frequencies: (0..head / 2).map(frequency).collect() }
+    }
+
+    /// Sine and cosine of each pair's angle at `position`, computed once per position and used by all its heads.
+    pub fn at(&self, position: usize) -> Vec<(f32, f32)> {
+        #[expect(clippy::cast_precision_loss, reason = "contexts have at most 2^20 positions")]
+        let position = position as f32;
+        self.frequencies.iter().map(|frequency| (position * frequency).sin_cos()).collect()
+    }
+}
+
+/// Rotates all heads of a row.
+pub(super) fn rotate(heads: &mut [f32], angles: &[(f32, f32)]) {
+    for head in heads.chunks_exact_mut(2 * angles.len()) {
+        let (low, high) = head.split_at_mut(angles.len());
+        for ((low, high), (sine, cosine)) in low.iter_mut().zip(high).zip(angles) {
+            (*low, *high) = (*low * cosine - *high * sine, *low * sine + *high * cosine);
+        }
+    }
+}
+
+/// `gate * sigmoid(gate) * up` over rows of gates followed by ups (Shazeer 2020).
+pub(super) fn swiglu(gate_up: &[f32], width: usize) -> Vec<f32> {
+    let mut output = Vec::with_capacity(gate_up.len() / 2);
+    for row in gate_up.chunks_exact(2 * width) {
+        let (gate, up) = row.split_at(width);
+        output.extend(gate.iter().zip(up).map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up));
+    }
+    output
+}
+
+pub(super) fn add(to: &mut [f32], what: &[f32]) {
+    for (to, what) in to.iter_mut().zip(what) {
+        *to += what;
+    }
+}
+
+/// Keys and values of all positions so far, one contiguous run for each layer and head.
+#[derive(Debug, Clone)]
+pub(crate) struct Cache {
+    keys: Vec<Vec<f32>>,
+    values: Vec<Vec<f32>>,
+    kv_heads: usize,
+    head: usize,
+    length: usize,
+}
+
+impl Cache {
+    pub fn new(layers: usize, kv_heads: usize, head: usize) -> Self {
+        let runs = vec![Vec::new(); layers * kv_heads];
+        Self { keys: runs.clone(), values: runs, kv_heads, head, length: 0 }
+    }
+
+    /// Positions held.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Forgets the positions from `length` on.
+    pub fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+        for run in self.keys.iter_mut().chain(&mut self.values) {
+            run.truncate(self.length * self.head);
+        }
+    }
+
+    /// Appends one position's keys and values to a layer.
+    pub(super) fn push(&mut self, layer: usize, keys: &[f32], values: &[f32]) {
+        let first = layer * self.kv_heads;
+        let runs = self.keys[first..].iter_mut().zip(&mut self.values[first..]);
+        for (heads, (to_keys, to_values)) in keys.chunks_exact(self.head).zip(values.chunks_exact(self.head)).zip(runs) {
+            to_keys.extend_from_slice(heads.0);
+            to_values.extend_from_slice(heads.1);
+        }
+    }
+
+    /// All layers have the keys and values of `positions` more.
+    pub(super) fn grow(&mut self, positions: usize) {
+        self.length += positions;
+    }
+
+    /// What one row's query heads see in the first `visible` positions of a layer, written to `output`; several query
+    /// heads share one key head. `weights` is working space.
+    pub(super) fn attend(
+        &self,
+        layer: usize,
+        visible: usize,
+        queries: &[f32],
+        output: &mut [f32],
+        weights: &mut Vec<f32>,
+    ) {
+        let shared = queries.len() / (self.kv_heads * self.head);
+        let scale = 1.0 / length(&queries[..self.head]).sqrt();
+        let heads = queries.chunks_exact(self.head).zip(output.chunks_exact_mut(self.head));
+        for (index, (query, output)) in heads.enumerate() {
+            let run = layer * self.kv_heads + index / shared;
+            let seen = visible * self.head;
+            weights.clear();
+            weights.extend(self.keys[run][..seen].chunks_exact(self.head).map(|key| dot(query, key) * scale));
+            softmax(weights);
+            output.fill(0.0);
+            for (value, weight) in self.values[run][..seen].chunks_exact(self.head).zip(weights.iter()) {
+                for (output, value) in output.iter_mut().zip(value) {
+                    *output += weight * value;
+                }
+            }
+        }
+    }
+}
+
+/// Turns scores into shares of one.
+pub(crate) fn softmax(scores: &mut [f32]) {
+    let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for score in scores.iter_mut() {
+        *score = (*score - max).exp();
+        sum += *score;
+    }
+    for score in scores {
+        *score /= sum;
+    }
+}

@@ -1,0 +1,332 @@
+//! The plan language as a state machine: what may come next, given what was recognised in the goal.
+//!
+//! Whatever is chosen among what it allows is a plan: tools are tools of the request, spans are spans that code found (or
+//! whole words, for text), each used once in a call, and a plan ends after `calls_max` calls. It is total: something is
+//! always allowed until the plan is done, and every argument takes a bounded number of choices. It must not know scores.
+
+use crate::control;
+use crate::prompt::Prompt;
+use crate::request::{Argument, Call, Outcome, ParameterKind, PlanRequest, Span, SpanKind};
+
+#[cfg(test)]
+mod tests;
+
+/// One thing that may come next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// A call of this tool.
+    Tool(usize),
+    /// No more calls.
+    End,
+    /// No tool can do it.
+    Nothing,
+    /// An argument starts at this token of the goal.
+    Start(usize),
+    /// It ends with this token of the goal.
+    Last(usize),
+    /// The next token of an enumeration's option.
+    Word(u32),
+    /// The option is complete.
+    Close,
+    /// The optional parameter is not mentioned.
+    Skip,
+    /// The required parameter is not stated.
+    Ask,
+}
+
+/// A stretch of the goal that an argument can be, in tokens and in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Candidate {
+    first: usize,
+    last: usize,
+    start: usize,
+    end: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// Before a call.
+    Call,
+    /// Before an argument of the call at hand.
+    Argument,
+    /// Between the start and the end of a span.
+    Span { first: usize },
+    /// Inside an enumeration's option.
+    Option { spelled: Vec<u32> },
+    Done(Outcome),
+}
+
+#[derive(Debug)]
+pub(crate) struct Grammar<'a> {
+    request: &'a PlanRequest<'a>,
+    prompt: &'a Prompt,
+    /// The spans of the request, with their tokens.
+    spans: Vec<(Candidate, &'a SpanKind)>,
+    /// The words of the goal, without the punctuation around them.
+    words: Vec<Word>,
+    state: State,
+    calls: Vec<Call>,
+    /// The call at hand: its tool and the arguments so far.
+    open: Option<Call>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    place: Candidate,
+    /// Articles do not start a span.
+    starts: bool,
+}
+
+impl<'a> Grammar<'a> {
+    pub fn new(request: &'a PlanRequest<'a>, prompt: &'a Prompt) -> Self {
+        let locate = |start: usize, end: usize| {
+            prompt.goal.cover(start, end).map(|(first, last)| Candidate { first, last, start, end })
+        };
+        let span = |span: &'a Span| locate(span.start, span.end).map(|place| (place, &span.kind));
+        let word = |(start, end): (usize, usize)| {
+            let starts = !matches!(request.goal[start..end].to_ascii_lowercase().as_str(), "a" | "an" | "the");
+            locate(start, end).map(|place| Word { place, starts })
+        };
+        Self {
+            request,
+            prompt,
+            spans: request.spans.iter().filter_map(span).collect(),
+            words: words(request.goal).into_iter().filter_map(word).collect(),
+            state: State::Call,
+            calls: Vec::new(),
+            open: None,
+        }
+    }
+
+    /// How the plan ended, once it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self.state {
+            State::Done(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// What is being decided, for messages.
+    pub fn deciding(&self) -> &'static str {
+        match self.state {
+            State::Call => "a tool",
+            State::Argument | State::Option { .. } => "an argument",
+            State::Span { .. } => "the end of a span",
+            State::Done(_) => "nothing",
+        }
+    }
+
+    /// The complete calls, and the one that an `Ask` left open.
+    pub fn into_calls(self) -> (Vec<Call>, Option<Call>) {
+        (self.calls, self.open)
+    }
+
+    /// Everything that may come next: never empty before the plan is done, and without repetition.
+    pub fn allowed(&self) -> Vec<Choice> {
+        match &self.state {
+            State::Done(_) => Vec::new(),
+            State::Call => {
+                let stop = if self.calls.is_empty() { Choice::Nothing } else { Choice::End };
+                (0..self.request.tools.len()).map(Choice::Tool).chain([stop]).collect()
+            }
+            State::Argument => self.starts(),
+            State::Span { first } => self.lasts(*first).into_iter().map(Choice::Last).collect(),
+            State::Option { spelled } => self.continuations(spelled),
+        }
+    }
+
+    /// The token that stands for a choice in the plan.
+    pub fn token(&self, choice: Choice) -> u32 {
+        match choice {
+            Choice::Tool(index) => control::tool(index),
+            Choice::End => control::END,
+            Choice::Nothing => control::NONE,
+            Choice::Start(token) | Choice::Last(token) => self.prompt.goal.tokens[token].id,
+            Choice::Word(token) => token,
+            Choice::Close => control::PARAM,
+            Choice::Skip => control::SKIP,
+            Choice::Ask => control::ASK,
+        }
+    }
+
+    /// Takes one of the allowed choices.
+    pub fn take(&mut self, choice: Choice) {
+        match choice {
+            Choice::Tool(_) if self.calls.len() >= self.request.calls_max => self.state = State::Done(Outcome::TooLong),
+            Choice::Tool(tool) => {
+                self.open = Some(Call { tool, arguments: Vec::new() });
+                self.next_argument();
+            }
+            Choice::End => self.state = State::Done(Outcome::Planned),
+            Choice::Nothing => self.state = State::Done(Outcome::NoTool),
+            Choice::Start(first) => self.state = State::Span { first },
+            Choice::Last(last) => self.close_span(last),
+            Choice::Word(token) => {
+                let mut spelled = self.spelled();
+                spelled.push(token);
+                self.state = State::Option { spelled };
+            }
+            Choice::Close => {
+                let spelled = self.spelled();
+                let option = self.options().iter().position(|option| *option == spelled);
+                // `allowed` offers Close only behind a complete option.
+                self.argument(option.map_or(Argument::Absent, Argument::Option));
+            }
+            Choice::Skip => self.argument(Argument::Absent),
+            Choice::Ask => {
+                let (tool, parameter) = self.place();
+                self.state = State::Done(Outcome::Ask { tool, parameter });
+            }
+        }
+    }
+
+    /// The tool of the call at hand and the index of the parameter that comes next.
+    fn place(&self) -> (usize, usize) {
+        self.open.as_ref().map_or((0, 0), |call| (call.tool, call.arguments.len()))
+    }
+
+    fn argument(&mut self, argument: Argument) {
+        if let Some(call) = &mut self.open {
+            call.arguments.push(argument);
+        }
+        self.next_argument();
+    }
+
+    /// To the next argument, or behind the call if that was the last.
+    fn next_argument(&mut self) {
+        let (tool, parameter) = self.place();
+        self.state = State::Argument;
+        if parameter == self.request.tools[tool].parameters.len() {
+            self.calls.extend(self.open.take());
+            self.state = State::Call;
+        }
+    }
+
+    fn kind(&self) -> &'a ParameterKind {
+        let (tool, parameter) = self.place();
+        &self.request.tools[tool].parameters[parameter].kind
+    }
+
+    fn options(&self) -> &'a [Vec<u32>] {
+        let (tool, parameter) = self.place();
+        &self.prompt.options[tool][parameter]
+    }
+
+    fn spelled(&self) -> Vec<u32> {
+        match &self.state {
+            State::Option { spelled } => spelled.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Beginnings of the argument at hand, and the way out when there is none in the goal.
+    fn starts(&self) -> Vec<Choice> {
+        let (tool, parameter) = self.place();
+        let required = self.request.tools[tool].parameters[parameter].required;
+        let mut choices = match self.kind() {
+            kind if kind.is_enumeration() => self.continuations(&[]),
+            ParameterKind::Text => {
+                let words = self.words.iter().filter(|word| word.starts && self.is_free(&word.place));
+                distinct(words.map(|word| word.place.first)).into_iter().map(Choice::Start).collect()
+            }
+            kind => {
+                let fitting = self.fitting(kind).map(|candidate| candidate.first);
+                distinct(fitting).into_iter().map(Choice::Start).collect()
+            }
+        };
+        choices.push(if required { Choice::Ask } else { Choice::Skip });
+        choices
+    }
+
+    /// Last tokens of the spans that start at a token.
+    fn lasts(&self, first: usize) -> Vec<usize> {
+        if *self.kind() == ParameterKind::Text {
+            return distinct(self.text_from(first).map(|word| word.place.last));
+        }
+        distinct(self.fitting(self.kind()).filter(|candidate| candidate.first == first).map(|candidate| candidate.last))
+    }
+
+    /// The words of a text that starts at a token, up to the next stretch that the call has used.
+    fn text_from(&self, first: usize) -> impl Iterator<Item = &Word> {
+        let start = self.words.iter().position(|word| word.starts && word.place.first == first && self.is_free(&word.place));
+        let words = &self.words[start.unwrap_or(self.words.len())..];
+        words.iter().take_while(|word| self.is_free(&word.place))
+    }
+
+    fn close_span(&mut self, last: usize) {
+        let State::Span { first } = self.state else { return };
+        let bytes = if *self.kind() == ParameterKind::Text {
+            let start = self.text_from(first).next().map(|word| word.place.start);
+            let end = self.text_from(first).find(|word| word.place.last == last).map(|word| word.place.end);
+            start.zip(end)
+        } else {
+            let mut fitting = self.fitting(self.kind());
+            let chosen = fitting.find(|candidate| (candidate.first, candidate.last) == (first, last));
+            chosen.map(|candidate| (candidate.start, candidate.end))
+        };
+        // `allowed` offers only ends of spans that exist.
+        self.argument(bytes.map_or(Argument::Absent, |(start, end)| Argument::Span { start, end }));
+    }
+
+    /// What may follow the beginning of an option.
+    fn continuations(&self, spelled: &[u32]) -> Vec<Choice> {
+        let rests = self.options().iter().filter_map(|option| option.strip_prefix(spelled));
+        let mut choices = Vec::new();
+        for rest in rests {
+            let choice = rest.first().map_or(Choice::Close, |token| Choice::Word(*token));
+            if !choices.contains(&choice) {
+                choices.push(choice);
+            }
+        }
+        choices
+    }
+
+    /// The unused spans of the request that an argument of this kind can be.
+    fn fitting(&self, kind: &'a ParameterKind) -> impl Iterator<Item = Candidate> {
+        let spans = self.spans.iter().filter(move |(place, found)| accepts(kind, found) && self.is_free(place));
+        spans.map(|(place, _)| *place)
+    }
+
+    /// Whether no argument of the call at hand shares a byte with this stretch.
+    fn is_free(&self, place: &Candidate) -> bool {
+        let used = self.open.iter().flat_map(|call| &call.arguments);
+        !used.into_iter().any(|argument| match *argument {
+            Argument::Span { start, end } => start < place.end && place.start < end,
+            Argument::Option(_) | Argument::Absent => false,
+        })
+    }
+}
+
+/// Whether a span may stand for an argument.
+fn accepts(kind: &ParameterKind, found: &SpanKind) -> bool {
+    match kind {
+        ParameterKind::Quantity(dimension) => matches!(found, SpanKind::Quantity(found) if found == dimension),
+        ParameterKind::Number => matches!(found, SpanKind::Number | SpanKind::Integer),
+        ParameterKind::Integer => matches!(found, SpanKind::Integer),
+        ParameterKind::Entity => matches!(found, SpanKind::Entity),
+        ParameterKind::Place => matches!(found, SpanKind::Place | SpanKind::Entity),
+        ParameterKind::Boolean | ParameterKind::Enumeration(_) | ParameterKind::Text => false,
+    }
+}
+
+/// In ascending order, each once.
+fn distinct(tokens: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut tokens: Vec<usize> = tokens.collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    tokens
+}
+
+/// Byte ranges of the words of a text, without the punctuation around them.
+fn words(text: &str) -> Vec<(usize, usize)> {
+    let mut words = Vec::new();
+    let mut at = 0;
+    for piece in text.split_inclusive(char::is_whitespace) {
+        if let Some(first) = piece.find(char::is_alphanumeric) {
+            let word = piece[first..].trim_end_matches(|character: char| !character.is_alphanumeric());
+            words.push((at + first, at + first + word.len()));
+        }
+        at += piece.len();
+    }
+    words
+}

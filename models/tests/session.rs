@@ -1,0 +1,95 @@
+//! Work that was kept gives the same bits as work done again.
+
+mod support;
+
+use llmos_models::{
+    LocalModel, ModelError, Outcome, ParameterKind, ParameterSpec, PlanReply, PlanRequest, Planner, Span, SpanKind,
+    ToolSpec,
+};
+
+fn model() -> LocalModel {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), support::random_model(7).bytes()).expect("written");
+    LocalModel::open(file.path()).expect("a model")
+}
+
+fn tools() -> Vec<ToolSpec> {
+    let parameter = |name: &str, kind| ParameterSpec { name: name.into(), kind, required: true };
+    let directions = ["left", "right", "up", "down"].map(str::to_owned).to_vec();
+    vec![
+        ToolSpec {
+            name: "move".into(),
+            does: "Move the arm by a distance".into(),
+            parameters: vec![
+                parameter("direction", ParameterKind::Enumeration(directions)),
+                parameter("distance", ParameterKind::Quantity("length".into())),
+            ],
+        },
+        ToolSpec {
+            name: "say_aloud".into(),
+            does: "Say a text".into(),
+            parameters: vec![parameter("words", ParameterKind::Text)],
+        },
+        ToolSpec { name: "stop".into(), does: "Stop everything".into(), parameters: vec![] },
+    ]
+}
+
+fn plan(model: &mut LocalModel, tools: &[ToolSpec], goal: &str) -> PlanReply {
+    let spans: Vec<Span> = goal
+        .find("30 cm")
+        .map(|start| Span { start, end: start + 5, kind: SpanKind::Quantity("length".into()) })
+        .into_iter()
+        .collect();
+    model.plan(&PlanRequest { tools, goal, spans: &spans, example: None, calls_max: 4 }).expect("a plan")
+}
+
+fn without_cache(mut reply: PlanReply) -> PlanReply {
+    reply.tokens.cached = 0;
+    reply
+}
+
+#[test]
+fn a_kept_tool_list_gives_the_same_plan_as_a_fresh_one() {
+    let (tools, mut kept, mut fresh) = (tools(), model(), model());
+    let other = &tools[..2];
+    let goals = ["move the arm 30 cm to the left", "say hello to the people", "move the arm 30 cm up", "stop"];
+    for goal in goals.iter().chain(&goals) {
+        fresh.forget();
+        let expected = plan(&mut fresh, &tools, goal);
+        assert_eq!(expected.tokens.cached, 0);
+        assert_eq!(without_cache(plan(&mut kept, &tools, goal)), expected, "{goal}");
+        // Another tool list in between must not disturb the first.
+        plan(&mut kept, other, goal);
+    }
+    let again = plan(&mut kept, &tools, "stop it now");
+    assert!(again.tokens.cached > again.tokens.prompt - 10, "the tool list is reused: {:?}", again.tokens);
+}
+
+#[test]
+fn a_prompt_that_does_not_fit_says_by_how_much() {
+    let goal = "move ".repeat(2_000);
+    let request = PlanRequest { tools: &tools(), goal: &goal, spans: &[], example: None, calls_max: 4 };
+    let error = model().plan(&request).expect_err("too long");
+    assert!(matches!(error, ModelError::ContextOverflow { needed, context_max: 1_024, .. } if needed > 2_000));
+    let message = error.to_string();
+    assert!(message.contains("more than the 1024 that the model holds"), "{message}");
+}
+
+#[test]
+fn without_tools_nothing_is_computed() {
+    let reply = plan(&mut model(), &[], "move the arm");
+    assert_eq!(reply.outcome, Outcome::NoTool);
+    assert_eq!((reply.tokens.generated, reply.tokens.forced), (0, 1));
+}
+
+#[test]
+fn scores_do_not_depend_on_what_follows() {
+    let mut model = model();
+    let tokens: Vec<u32> = (0..600).map(|index| (index * 37 + 11) % 320).collect();
+    let whole = model.score(&tokens).expect("scores");
+    for length in [2, 3, 17, 256, 257, 599] {
+        assert_eq!(model.score(&tokens[..length]).expect("scores"), whole[..length - 1], "{length} tokens");
+    }
+    assert!(model.score(&[1]).is_err());
+    assert!(model.score(&[1, 320]).is_err());
+}

@@ -1,0 +1,195 @@
+//! Writes GGUF files byte by byte: right ones with random weights, and wrong ones that no exporter would write.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+
+/// A file before it is written. All fields may lie.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    pub magic: [u8; 4],
+    pub version: u32,
+    /// Key, value type, bytes of the value.
+    pub metadata: Vec<(String, u32, Vec<u8>)>,
+    pub tensors: Vec<DraftTensor>,
+    /// Instead of the true counts.
+    pub tensor_count: Option<u64>,
+    pub metadata_count: Option<u64>,
+    pub alignment: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct DraftTensor {
+    pub name: String,
+    /// Innermost first, as in the file.
+    pub dimensions: Vec<u64>,
+    pub dtype: u32,
+    pub data: Vec<u8>,
+    /// Instead of the true offset.
+    pub offset: Option<u64>,
+}
+
+impl Draft {
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut out = self.magic.to_vec();
+        out.extend(self.version.to_le_bytes());
+        out.extend(self.tensor_count.unwrap_or(self.tensors.len() as u64).to_le_bytes());
+        out.extend(self.metadata_count.unwrap_or(self.metadata.len() as u64).to_le_bytes());
+        for (key, kind, value) in &self.metadata {
+            out.extend(string(key));
+            out.extend(kind.to_le_bytes());
+            out.extend(value);
+        }
+        let mut offset = 0;
+        for tensor in &self.tensors {
+            out.extend(string(&tensor.name));
+            out.extend((tensor.dimensions.len() as u32).to_le_bytes());
+            tensor.dimensions.iter().for_each(|dimension| out.extend(dimension.to_le_bytes()));
+            out.extend(tensor.dtype.to_le_bytes());
+            out.extend(tensor.offset.unwrap_or(offset as u64).to_le_bytes());
+            offset += tensor.data.len().next_multiple_of(self.alignment);
+        }
+        for tensor in &self.tensors {
+            out.resize(out.len().next_multiple_of(self.alignment), 0);
+            out.extend(&tensor.data);
+        }
+        out
+    }
+
+    pub fn set(&mut self, key: &str, kind: u32, value: &[u8]) {
+        self.metadata.retain(|(held, _, _)| held != key);
+        self.metadata.push((key.to_owned(), kind, value.to_vec()));
+    }
+
+    pub fn tensor(&mut self, name: &str) -> &mut DraftTensor {
+        self.tensors.iter_mut().find(|tensor| tensor.name == name).expect("a tensor of the draft")
+    }
+}
+
+pub fn string(text: &str) -> Vec<u8> {
+    let mut out = (text.len() as u64).to_le_bytes().to_vec();
+    out.extend(text.as_bytes());
+    out
+}
+
+pub fn strings(texts: &[String]) -> Vec<u8> {
+    let mut out = 8u32.to_le_bytes().to_vec();
+    out.extend((texts.len() as u64).to_le_bytes());
+    texts.iter().for_each(|text| out.extend(string(text)));
+    out
+}
+
+/// A small planner with random weights: two layers, four heads on two, a context of 1,024.
+pub fn random_model(seed: u64) -> Draft {
+    let (width, layers, heads, kv_heads, head, feed_forward) = (256, 2, 4, 2, 64, 512);
+    let tokens = vocabulary();
+    let rows = tokens.len();
+    let mut draft = Draft {
+        magic: *b"GGUF",
+        version: 3,
+        metadata: Vec::new(),
+        tensors: Vec::new(),
+        tensor_count: None,
+        metadata_count: None,
+        alignment: 32,
+    };
+    draft.set("general.architecture", 8, &string("qwen3"));
+    draft.set("general.name", 8, &string("random"));
+    draft.set("llmos.format", 4, &1u32.to_le_bytes());
+    let sizes = [
+        ("block_count", layers),
+        ("embedding_length", width),
+        ("feed_forward_length", feed_forward),
+        ("context_length", 1_024),
+        ("attention.head_count", heads),
+        ("attention.head_count_kv", kv_heads),
+        ("attention.key_length", head),
+        ("attention.value_length", head),
+    ];
+    for (key, size) in sizes {
+        draft.set(&format!("qwen3.{key}"), 4, &(size as u32).to_le_bytes());
+    }
+    draft.set("qwen3.rope.freq_base", 6, &10_000f32.to_le_bytes());
+    draft.set("qwen3.attention.layer_norm_rms_epsilon", 6, &1e-6f32.to_le_bytes());
+    draft.set("tokenizer.ggml.model", 8, &string("gpt2"));
+    draft.set("tokenizer.ggml.pre", 8, &string("qwen2"));
+    draft.set("tokenizer.ggml.tokens", 9, &strings(&tokens));
+    draft.set("tokenizer.ggml.merges", 9, &strings(&merges()));
+    let mut dice = Dice(seed);
+    let mut matrix = |name: String, rows: usize, columns: usize| draft_matrix(&mut dice, name, rows, columns);
+    draft.tensors.push(matrix("token_embd.weight".into(), rows, width));
+    for layer in 0..layers {
+        let name = |part: &str| format!("blk.{layer}.{part}.weight");
+        draft.tensors.extend([
+            ones(name("attn_norm"), width),
+            matrix(name("attn_q"), heads * head, width),
+            matrix(name("attn_k"), kv_heads * head, width),
+            matrix(name("attn_v"), kv_heads * head, width),
+            ones(name("attn_q_norm"), head),
+            ones(name("attn_k_norm"), head),
+            matrix(name("attn_output"), width, heads * head),
+            ones(name("ffn_norm"), width),
+            matrix(name("ffn_gate"), feed_forward, width),
+            matrix(name("ffn_up"), feed_forward, width),
+            matrix(name("ffn_down"), width, feed_forward),
+        ]);
+    }
+    draft.tensors.push(ones("output_norm.weight".into(), width));
+    for part in ["tool.query", "tool.key", "start.query", "start.key", "end.query", "end.key"] {
+        draft.tensors.push(matrix(format!("pointer.{part}.weight"), 128, width));
+    }
+    draft
+}
+
+fn ones(name: String, length: usize) -> DraftTensor {
+    let data = std::iter::repeat_n(1f32.to_le_bytes(), length).flatten().collect();
+    DraftTensor { name, dimensions: vec![length as u64], dtype: 0, data, offset: None }
+}
+
+fn draft_matrix(dice: &mut Dice, name: String, rows: usize, columns: usize) -> DraftTensor {
+    let scale = (3.0 / columns as f32).sqrt();
+    let numbers: Vec<f32> = (0..rows * columns).map(|_| dice.symmetric() * scale).collect();
+    let tensor = Tensor::from_vec(numbers, (rows, columns), &Device::Cpu).expect("a tensor");
+    let data = QTensor::quantize(&tensor, GgmlDType::Q8_0).expect("a quantised tensor").data().expect("bytes").to_vec();
+    DraftTensor { name, dimensions: vec![columns as u64, rows as u64], dtype: 8, data, offset: None }
+}
+
+/// 48 control tokens, 256 bytes, and 16 merges: a multiple of 16.
+pub fn vocabulary() -> Vec<String> {
+    let names = "pad tools goal plan end none ask skip param example next judge question yes no reserved";
+    let mut tokens: Vec<String> = names.split(' ').map(|name| format!("<{name}>")).collect();
+    tokens.extend((0..32).map(|index| format!("<t{index}>")));
+    tokens.extend((0..=255u8).map(|byte| byte_letter(byte).to_string()));
+    tokens.extend(merges().iter().map(|merge| merge.replace(' ', "")));
+    tokens
+}
+
+pub fn merges() -> Vec<String> {
+    let merges = "Ġ t,h e,Ġt he,r e,i n,Ġ a,c u,cu b,cub e,Ġ c,Ġ m,o v,Ġm ov,Ġmov e,re d,Ġ red";
+    merges.split(',').map(str::to_owned).collect()
+}
+
+/// The letter that stands for a byte in byte-level vocabularies (GPT-2).
+fn byte_letter(byte: u8) -> char {
+    let plain = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+    if plain(byte) {
+        return char::from(byte);
+    }
+    let rank = (0..byte).filter(|before| !plain(*before)).count() as u32;
+    char::from_u32(256 + rank).expect("a letter")
+}
+
+/// Numbers that look random and are the same everywhere.
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % sides.max(1)
+    }
+
+    fn symmetric(&mut self) -> f32 {
+        self.roll(1 << 20) as f32 / (1 << 19) as f32 - 1.0
+    }
+}
