@@ -1,0 +1,15 @@
+//! The kernel of llmos: a state machine that reads goals, matches, plans and decides. `handle(now, Input)`, then drain `poll()`.
+//!
+//! The model, the devices, the files, the hooks, the person and the clock are all I/O: a wish leaves as an [`message::Output`], its
+//! result comes back as an [`message::Input`]. So a run can be journaled and executed again, byte for byte.
+//!
+//! **What this room must not know**: tokio, candle, sockets, files, clocks, chance.
+
+pub mod compile;
+pub mod goal;
+pub mod message;
+pub mod mode;
+pub mod plan;
+pub mod policy;
+pub mod text;
+pub mod tool;

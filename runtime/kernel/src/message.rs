@@ -1,0 +1,358 @@
+//! Everything that goes into the kernel and comes out of it. All of it can be journaled, so that a run can be executed again from its
+//! inputs alone. No type here holds a handle, a clock or a path outside the workspace.
+
+use crate::mode::Mode;
+use crate::plan::{Argument, Plan};
+use llmos_follower::{Millis, Observed, Point, Progress};
+use serde::{Deserialize, Serialize};
+
+/// Who asks for something to be done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Caller {
+    /// A person at a terminal.
+    Person,
+    /// An agent.
+    Agent,
+    /// A schedule.
+    Cron,
+    /// A network client.
+    Http,
+}
+
+/// A goal and how it is to be treated.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// What the person said.
+    pub goal: String,
+    /// Who said it.
+    pub who: Caller,
+    /// A mode that the person insists on; `None` lets the kernel choose.
+    pub mode: Option<Mode>,
+    /// A trace that the person names (`replay`); its own goal is used.
+    pub trace: Option<String>,
+    /// Plan and check only.
+    pub dry_run: bool,
+    /// Ask before the first command.
+    pub confirm: bool,
+    /// Tools given as an OpenAI `tools` array instead of the workspace's devices; implies a plan only.
+    pub tools: Option<String>,
+    /// Today's date and time for the trace, as text; the kernel has no clock of its own.
+    pub date: String,
+}
+
+/// What the outside tells the kernel.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// A document of the workspace, as it is now. The path is relative to the workspace, with `/`.
+    Document { path: String, text: String },
+    /// Every document that exists at the start has been passed.
+    Ready,
+    /// A person or program wants something done.
+    Goal(Request),
+    /// News of a device.
+    Device { device: String, news: News },
+    /// The model's answer to [`Output::Generate`].
+    Generated { request: u64, answer: Answer },
+    /// The hooks' verdict on [`Output::Hook`].
+    Verdict { request: u64, verdict: Verdict },
+    /// The person's answer to [`Output::Ask`].
+    Answered { request: u64, yes: bool },
+    /// A [`Output::Store`] or [`Output::Append`] is on disk, or is not.
+    Stored { request: u64, error: Option<String> },
+    /// Stop: one device, or everything.
+    Stop { device: Option<String> },
+    /// A person allows a stopped device to move again.
+    Reset { device: String },
+    /// Nothing but time.
+    Tick,
+}
+
+/// News of a device, from its link.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum News {
+    /// It is there and takes our commands.
+    Online,
+    /// It is not there.
+    Offline { why: String },
+    /// It serves somebody else.
+    Taken,
+    /// Its state.
+    State(State),
+    /// It accepted a command.
+    Acknowledged { command: u64 },
+    /// It rejected a command.
+    Rejected { command: u64, why: String },
+    /// It reported that a command failed.
+    Failed { command: u64, why: String },
+    /// It was lost while it should act.
+    Lost { why: String },
+    /// It sent something that makes no sense; nothing was done with it.
+    Nonsense { what: String },
+}
+
+/// A device's report about itself and the entities it sees.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// Whether it is through with our last command; `None` where it does not say.
+    pub progress: Option<Progress>,
+    /// Whether its stop is latched.
+    pub stopped: bool,
+    /// What it reports.
+    pub readings: Vec<Named>,
+}
+
+/// One reading with its names.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Named {
+    /// The entity it belongs to; empty for the device itself.
+    pub owner: String,
+    /// The field.
+    pub field: String,
+    /// The value.
+    pub value: Fact,
+}
+
+/// A value as it travels: typed, with its names.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// A truth.
+    Bool(bool),
+    /// A quantity or number, in micro-units of its base unit.
+    Number(i64),
+    /// Coordinates, in micrometres.
+    Point(Point),
+    /// A name or an option.
+    Text(String),
+    /// Nothing: no entity.
+    Nothing,
+}
+
+/// What the kernel asks a model. The same shapes as the planner's own, without depending on it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Query {
+    /// The tools to choose from.
+    pub tools: Vec<QueryTool>,
+    /// The goal.
+    pub goal: String,
+    /// What code recognised in the goal: byte range and what it may stand for.
+    pub spans: Vec<QuerySpan>,
+    /// Most calls in the answer.
+    pub calls_max: usize,
+}
+
+/// A tool as the model reads it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct QueryTool {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub does: String,
+    /// Name, type, and whether it is required.
+    pub parameters: Vec<(String, crate::tool::Type, bool)>,
+}
+
+/// A stretch of the goal.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct QuerySpan {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// What an argument of which type it may be.
+    pub kind: crate::tool::Type,
+}
+
+/// What a model answers: only indices and byte ranges.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// These calls.
+    Calls { calls: Vec<AnswerCall>, tokens: Tokens },
+    /// No tool can do that.
+    NoTool { tokens: Tokens },
+    /// A required parameter is not stated.
+    Missing { calls: Vec<AnswerCall>, tool: usize, parameter: usize, tokens: Tokens },
+    /// There is no model, or it failed.
+    Unavailable { why: String },
+}
+
+/// One call.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AnswerCall {
+    /// Index into the query's tools.
+    pub tool: usize,
+    /// One for each parameter.
+    pub arguments: Vec<Pointed>,
+}
+
+/// What an argument points at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pointed {
+    /// These bytes of the goal.
+    Span { start: usize, end: usize },
+    /// This option.
+    Choice(usize),
+    /// Nothing: an optional parameter.
+    Absent,
+}
+
+/// What a plan cost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Tokens of the prompt that were computed.
+    pub prompt: u32,
+    /// Tokens of the prompt that were taken from the session.
+    pub cached: u32,
+    /// Tokens that were chosen.
+    pub generated: u32,
+    /// Tokens that the grammar forced.
+    pub forced: u32,
+}
+
+/// A verdict of the hooks: it may only tighten.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// No objection.
+    Pass,
+    /// No.
+    Deny { why: String },
+}
+
+/// What the kernel wants done.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// Ask the model.
+    Generate { request: u64, query: Query },
+    /// Send a command that has passed the gate.
+    Command { device: String, command: u64, tool: String, arguments: Vec<(String, Fact)> },
+    /// Stop a device now, on the stop path.
+    StopDevice { device: String, why: String },
+    /// Release a device's latch.
+    ResetDevice { device: String },
+    /// Ask the hooks about a command that has passed the gate.
+    Hook { request: u64, device: String, tool: String, arguments: Vec<(String, Fact)> },
+    /// Ask the person.
+    Ask { request: u64, question: String },
+    /// Write a document, atomically.
+    Store { request: u64, path: String, text: String },
+    /// Append one line to a ledger.
+    Append { request: u64, path: String, line: String },
+    /// Something a person may want to see.
+    Tell(Event),
+    /// The run is over.
+    Done(Box<Report>),
+    /// Call again at this time at the latest.
+    Wake { at: Millis },
+}
+
+/// Something a person may want to see as it happens.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The chosen mode and why.
+    Mode { mode: Mode, reason: String },
+    /// The plan, checked.
+    Planned { plan: Plan },
+    /// A logical call begins (index from 0).
+    CallBegins { call: usize, text: String },
+    /// A command passed the gate and left.
+    CommandSent { call: usize, text: String, leg: u16, legs: u16 },
+    /// The device acknowledged it.
+    Acknowledged { call: usize, ms: Millis },
+    /// A step was seen to succeed.
+    StepObserved { call: usize, text: String, observed: Observed },
+    /// A call was seen to succeed.
+    CallObserved { call: usize, observed: Observed },
+    /// Something worth a warning.
+    Warning { text: String },
+}
+
+/// How a run ended. The exit codes are the command line's contract.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Every step was observed to succeed.
+    Done,
+    /// Done as far as anyone can tell; something could not be read back.
+    Unverified,
+    /// A step did not succeed.
+    Failed,
+    /// A person, a signal or the gate stopped it.
+    Stopped,
+    /// The gate, the policy or a hook said no.
+    Refused,
+    /// Something is missing or ambiguous.
+    NeedsAnswer,
+    /// Nothing here can do that.
+    NoTool,
+    /// The broker, a device, the model or the workspace is not there.
+    Environment,
+}
+
+impl Status {
+    /// The process's exit code.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Status::Done | Status::Unverified => 0,
+            Status::Failed | Status::Stopped => 1,
+            Status::Refused => 3,
+            Status::NeedsAnswer => 4,
+            Status::Environment => 5,
+            Status::NoTool => 6,
+        }
+    }
+}
+
+/// What happened, as `run --json` prints it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// The goal.
+    pub goal: String,
+    /// The mode it ran in.
+    pub mode: Option<Mode>,
+    /// Why that mode, and why it ended as it did.
+    pub reason: String,
+    /// How it ended.
+    pub status: Status,
+    /// The plan, also where it was not carried out.
+    pub plan: Plan,
+    /// The logical calls that were begun.
+    pub steps: Vec<StepReport>,
+    /// What the person is asked, if anything.
+    pub question: Option<String>,
+    /// What the model cost.
+    pub tokens: Tokens,
+    /// How often a model was called.
+    pub model_calls: u32,
+    /// From goal to end, in milliseconds.
+    pub ms: Millis,
+    /// The trace that was followed or written.
+    pub trace: Option<String>,
+    /// The digest of the calls, as 16 hexadecimal digits; only where all of them were carried out.
+    pub digest: Option<String>,
+}
+
+/// One logical call in a report.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct StepReport {
+    /// `device.tool`.
+    pub tool: String,
+    /// Its arguments with where they came from.
+    pub arguments: Vec<Argument>,
+    /// What the gate said: `pass`, or the reason of a refusal.
+    pub gate: String,
+    /// From the first command to its acknowledgement, in milliseconds.
+    pub ack_ms: Option<Millis>,
+    /// How its success was seen; `None` if it was not.
+    pub observed: Option<Observed>,
+    /// Commands that were published for it.
+    pub commands: u32,
+}

@@ -1,0 +1,507 @@
+//! A device's Markdown file: what it can do, how far it may go, how success is seen. The format is specified in
+//! `workspace/README.md`. All mistakes are reported, each with its place; a manifest with an error is not used. What a formula means is
+//! checked by `compile`; this file reads keys and values and checks the configuration as a whole.
+
+use super::expression::{self, Expression};
+use super::node::{Fields, Kind, Node, Place};
+use super::{Diagnostic, document};
+use crate::compile;
+use crate::goal::{self, Dimension};
+use crate::tool::{Body, Conditions, Connect, Device, MacroStep, Parameter, Tool, Type};
+use llmos_follower::envelope::{COORDINATE_MAX, ZONES_MAX};
+use llmos_follower::program::ARGUMENTS_MAX;
+use llmos_follower::{Envelope, MICRO, Point, Shape, Value};
+use serde_json::json;
+
+/// Reads a manifest. The device is only there when the document has no error.
+#[must_use]
+pub fn read(text: &str) -> (Option<Device>, Vec<Diagnostic>) {
+    let (document, mut found) = document::read(text);
+    if super::has_errors(&found) {
+        return (None, found);
+    }
+    let mut reader = Reader { found: &mut found };
+    let device = reader.device(&document.node);
+    if !super::has_errors(&found) {
+        compile::check_device(&device.0, &device.1, &mut found);
+    }
+    found.sort_by_key(|diagnostic| diagnostic.place);
+    let device = (!super::has_errors(&found)).then_some(device.0);
+    (device, found)
+}
+
+/// Where each tool stands, for findings that need the whole device.
+pub type ToolPlaces = Vec<(String, Place)>;
+
+struct Reader<'a> {
+    found: &'a mut Vec<Diagnostic>,
+}
+
+const DEVICE_KEYS: &str =
+    "device, description, connect, simulator, limits, places, reports, entities, directions, tools, macros";
+const TOOL_KEYS: &str = "does, before, after, timeout, reads, idempotent, prepares, confirm, offered";
+const LIMIT_KEYS: &str = "bounds, keep_out, max_speed, max_step, command_expiry, heartbeat, state_age";
+const TIMEOUT_MS: u32 = 15_000;
+
+impl Reader<'_> {
+    fn error(&mut self, place: Place, message: impl Into<String>) {
+        self.found.push(Diagnostic::error(place, message));
+    }
+
+    fn device(&mut self, node: &Node) -> (Device, ToolPlaces) {
+        let mut fields = Fields::of(node, "a device", self.found);
+        let name = self.device_name(&mut fields);
+        let description = fields.required("description", self.found).map_or("", |(text, _)| text).to_owned();
+        let connect = self.connect(fields.take("connect"), fields.place());
+        let simulator = fields.text("simulator", self.found).map(|(text, _)| text.to_owned());
+        let mut device = Device {
+            name,
+            description,
+            connect,
+            simulator,
+            envelope: Envelope { state_age_ms_max: 2_000, ..Envelope::default() },
+            zones: Vec::new(),
+            expiry_ms: 2_000,
+            heartbeat_ms: 500,
+            places: Vec::new(),
+            reports: Vec::new(),
+            entity_reports: Vec::new(),
+            directions: standard_directions(),
+            tools: Vec::new(),
+        };
+        match fields.take("limits") {
+            Some(limits) => self.limits(limits, &mut device),
+            None => self.error(fields.place(), "\"limits:\" is missing: say how far the device may go (an empty {} for one that never moves)"),
+        }
+        if let Some(node) = fields.take("places") {
+            device.places = self.places(node, &device);
+        }
+        device.reports = self.types(fields.take("reports"), "reports");
+        device.entity_reports = self.types(fields.take("entities"), "entities");
+        if let Some(node) = fields.take("directions") {
+            self.directions(node, &mut device.directions);
+        }
+        let mut places = Vec::new();
+        self.tools(fields.take("tools"), false, &mut device, &mut places);
+        self.tools(fields.take("macros"), true, &mut device, &mut places);
+        if device.tools.is_empty() {
+            self.error(fields.place(), "the device has no tools: add \"tools:\" with at least one");
+        }
+        fields.finish(DEVICE_KEYS, self.found);
+        (device, places)
+    }
+
+    fn device_name(&mut self, fields: &mut Fields<'_>) -> String {
+        let Some((name, place)) = fields.required("device", self.found) else { return String::new() };
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+        if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
+            self.error(place, format!("the device name \"{name}\" should be 1 to 32 of a-z, 0-9, _ and -: it becomes part of its topics"));
+        }
+        name.to_owned()
+    }
+
+    fn connect(&mut self, node: Option<&Node>, place: Place) -> Connect {
+        let expected = "expected connect: { mqtt: llmos } for our protocol, or connect: { topics: {..} } for a device that exists already";
+        let Some(node) = node else {
+            self.error(place, format!("\"connect:\" is missing: {expected}"));
+            return Connect::Native;
+        };
+        let mut fields = Fields::of(node, "connect", self.found);
+        let connect = if let Some(topics) = fields.take("topics") {
+            Connect::Foreign(json_of(topics).to_string())
+        } else {
+            if fields.text("mqtt", self.found).is_none_or(|(text, _)| text != "llmos") {
+                self.error(node.place, expected);
+            }
+            Connect::Native
+        };
+        fields.finish("mqtt, topics", self.found);
+        connect
+    }
+
+    fn limits(&mut self, node: &Node, device: &mut Device) {
+        let mut fields = Fields::of(node, "limits", self.found);
+        if let Some(bounds) = fields.take("bounds") {
+            device.envelope.bounds = self.bounds(bounds);
+        }
+        if let Some(zones) = fields.take("keep_out") {
+            self.zones(zones, device);
+        }
+        device.envelope.speed_max = self.quantity(&mut fields, "max_speed", Dimension::Speed);
+        device.envelope.step_max = self.quantity(&mut fields, "max_step", Dimension::Length);
+        for (key, slot) in [
+            ("command_expiry", &mut device.expiry_ms),
+            ("heartbeat", &mut device.heartbeat_ms),
+            ("state_age", &mut device.envelope.state_age_ms_max),
+        ] {
+            if let Some(micro) = self.quantity(&mut fields, key, Dimension::Duration) {
+                *slot = milliseconds(micro);
+            }
+        }
+        fields.finish(LIMIT_KEYS, self.found);
+    }
+
+    fn quantity(&mut self, fields: &mut Fields<'_>, key: &str, dimension: Dimension) -> Option<i64> {
+        let (text, place) = fields.text(key, self.found)?;
+        match goal::parse_quantity(text) {
+            Ok((found, micro)) if found == dimension && micro > 0 => Some(micro),
+            Ok((found, _)) => {
+                self.error(place, format!("\"{key}\" should be a positive {}, found the {} \"{text}\"", dimension.name(), found.name()));
+                None
+            }
+            Err(message) => {
+                self.error(place, format!("\"{key}\" should be a {}: {message}", dimension.name()));
+                None
+            }
+        }
+    }
+
+    fn bounds(&mut self, node: &Node) -> Option<[(i64, i64); 3]> {
+        let mut fields = Fields::of(node, "bounds", self.found);
+        let axes = ["x", "y", "z"].map(|axis| {
+            let (text, place) = fields.required(axis, self.found)?;
+            match goal::parse_range(text) {
+                Ok((Dimension::Length, low, high)) => Some((low, high)),
+                Ok(_) => {
+                    self.error(place, format!("the bounds of {axis} should be lengths, such as \"-2..2 m\", found \"{text}\""));
+                    None
+                }
+                Err(message) => {
+                    self.error(place, format!("the bounds of {axis}: {message}"));
+                    None
+                }
+            }
+        });
+        fields.finish("x, y, z", self.found);
+        Some([axes[0]?, axes[1]?, axes[2]?])
+    }
+
+    fn zones(&mut self, node: &Node, device: &mut Device) {
+        let Kind::List(list) = &node.kind else {
+            return self.error(node.place, "keep_out should be a list: [ { sphere: \"0, 0, 0.4 m\", radius: \"0.3 m\", name: person } ]");
+        };
+        for item in list {
+            let mut fields = Fields::of(item, "a zone", self.found);
+            let name = fields.text("name", self.found).map_or("zone", |(text, _)| text).to_owned();
+            let shape = self.shape(&mut fields, item.place);
+            fields.finish("sphere, box, to, cylinder, radius, height, name", self.found);
+            let Some(shape) = shape else { continue };
+            if device.envelope.keep_out.push(shape).is_err() {
+                return self.error(item.place, format!("more than {ZONES_MAX} zones; join some of them"));
+            }
+            device.zones.push(name);
+        }
+    }
+
+    fn shape(&mut self, fields: &mut Fields<'_>, place: Place) -> Option<Shape> {
+        if let Some((text, at)) = fields.text("sphere", self.found) {
+            let center = self.point(text, at)?;
+            return Some(Shape::Sphere { center, radius: self.needed(fields, "radius", place)? });
+        }
+        if let Some((text, at)) = fields.text("cylinder", self.found) {
+            let base = self.point(text, at)?;
+            let (radius, height) = (self.needed(fields, "radius", place)?, self.needed(fields, "height", place)?);
+            return Some(Shape::Cylinder { base, radius, height });
+        }
+        if let Some((text, at)) = fields.text("box", self.found) {
+            let a = self.point(text, at)?;
+            let (to, at) = fields.required("to", self.found)?;
+            let b = self.point(to, at)?;
+            let corner = |pick: fn(i64, i64) -> i64| std::array::from_fn(|axis| pick(a[axis], b[axis]));
+            return Some(Shape::Box { min: corner(i64::min), max: corner(i64::max) });
+        }
+        self.error(place, "a zone is { sphere: POINT, radius: LENGTH }, { box: POINT, to: POINT } or { cylinder: POINT, radius: LENGTH, height: LENGTH }");
+        None
+    }
+
+    fn needed(&mut self, fields: &mut Fields<'_>, key: &str, place: Place) -> Option<i64> {
+        let value = self.quantity(fields, key, Dimension::Length);
+        if value.is_none() {
+            self.error(place, format!("this zone needs a positive length \"{key}:\""));
+        }
+        value.filter(|micro| *micro <= COORDINATE_MAX)
+    }
+
+    fn point(&mut self, text: &str, place: Place) -> Option<Point> {
+        match goal::parse_point(text) {
+            Ok(point) if point.iter().all(|axis| axis.unsigned_abs() <= COORDINATE_MAX.unsigned_abs()) => Some(point),
+            Ok(_) => {
+                self.error(place, format!("\"{text}\" is further than 500 m from the origin, which geometry here does not cover"));
+                None
+            }
+            Err(message) => {
+                self.error(place, message);
+                None
+            }
+        }
+    }
+
+    fn places(&mut self, node: &Node, device: &Device) -> Vec<(String, Point)> {
+        let mut fields = Fields::of(node, "places", self.found);
+        let mut places = Vec::new();
+        while let Some((key, value)) = fields.take_next() {
+            let Kind::Scalar(text) = &value.kind else {
+                self.error(value.place, format!("the place \"{}\" should be a point such as \"0.8, 0, 1.2 m\"", key.name));
+                continue;
+            };
+            let Some(point) = self.point(text, value.place) else { continue };
+            // A place that the gate would refuse is a mistake of the configuration, and is found here and not on the way.
+            if let Err(breach) = device.envelope.check_path(point, point) {
+                self.error(value.place, format!("the place \"{}\" can never be reached: {}", key.name, crate::policy::breach_text(device, breach)));
+            }
+            places.push((key.name.clone(), point));
+        }
+        places
+    }
+
+    fn types(&mut self, node: Option<&Node>, what: &str) -> Vec<(String, Type)> {
+        let Some(node) = node else { return Vec::new() };
+        let mut fields = Fields::of(node, what, self.found);
+        let mut types = Vec::new();
+        while let Some((key, value)) = fields.take_next() {
+            match &value.kind {
+                Kind::Scalar(text) => {
+                    if let Some((kind, _)) = self.kind(text, value.place) {
+                        types.push((key.name.clone(), kind));
+                    }
+                }
+                _ => self.error(value.place, format!("the type of \"{}\" should be a text", key.name)),
+            }
+        }
+        types
+    }
+
+    /// `length`, `ratio 0..100 %`, `left|right`.
+    fn kind(&mut self, text: &str, place: Place) -> Option<(Type, Option<(i64, i64)>)> {
+        if text.contains('|') {
+            let options: Vec<String> = text.split('|').map(|option| option.trim().to_owned()).collect();
+            if options.iter().any(String::is_empty) {
+                self.error(place, format!("\"{text}\" has an empty option"));
+            }
+            return Some((Type::Enumeration(options), None));
+        }
+        let (word, range) = text.trim().split_once(' ').map_or((text.trim(), None), |(word, range)| (word, Some(range)));
+        let kind = match word {
+            "number" => Type::Number,
+            "integer" => Type::Integer,
+            "boolean" => Type::Boolean,
+            "entity" => Type::Entity,
+            "place" => Type::Place,
+            "point" => Type::Point,
+            "text" => Type::Text,
+            _ => match Dimension::parse(word) {
+                Some(dimension) => Type::Quantity(dimension),
+                None => {
+                    self.error(place, format!("\"{word}\" is no type; known are a dimension (length, angle, duration, speed, temperature, ratio, volume, mass ..), number, integer, boolean, entity, place, point, text, or options such as on|off"));
+                    return None;
+                }
+            },
+        };
+        let limit = range.and_then(|range| self.limit(&kind, range, place));
+        Some((kind, limit))
+    }
+
+    fn limit(&mut self, kind: &Type, range: &str, place: Place) -> Option<(i64, i64)> {
+        let found = match kind {
+            Type::Quantity(dimension) => match goal::parse_range(range) {
+                Ok((found, low, high)) if found == *dimension => Ok((low, high)),
+                Ok((found, ..)) => Err(format!("a range of {} was expected, found {}", dimension.name(), found.name())),
+                Err(message) => Err(message),
+            },
+            Type::Number | Type::Integer => range
+                .split_once("..")
+                .ok_or_else(|| format!("a range such as 0..10 was expected, found \"{range}\""))
+                .and_then(|(low, high)| Ok((goal::parse_number(low)?, goal::parse_number(high)?))),
+            _ => Err(format!("only quantities and numbers have a range, found \"{range}\"")),
+        };
+        match found {
+            Ok((low, high)) if low <= high => Some((low, high)),
+            Ok(_) => {
+                self.error(place, format!("the range \"{range}\" is empty"));
+                None
+            }
+            Err(message) => {
+                self.error(place, message);
+                None
+            }
+        }
+    }
+
+    fn directions(&mut self, node: &Node, directions: &mut Vec<(String, Value)>) {
+        let mut fields = Fields::of(node, "directions", self.found);
+        while let Some((key, value)) = fields.take_next() {
+            let Kind::Scalar(text) = &value.kind else {
+                self.error(value.place, "a direction is a point such as \"1, 0, 0\" or a sign such as \"-1\"");
+                continue;
+            };
+            let parsed = if text.contains(',') { goal::parse_point(text).map(Value::Point) } else { goal::parse_number(text).map(Value::Number) };
+            match parsed {
+                Ok(value) => {
+                    directions.retain(|(known, _)| *known != key.name);
+                    directions.push((key.name.clone(), value));
+                }
+                Err(message) => self.error(value.place, message),
+            }
+        }
+    }
+
+    fn tools(&mut self, node: Option<&Node>, macros: bool, device: &mut Device, places: &mut ToolPlaces) {
+        let Some(node) = node else { return };
+        let Kind::List(list) = &node.kind else {
+            return self.error(node.place, "tools and macros are lists: \"- move: { distance: length }\"");
+        };
+        for item in list {
+            let Some(tool) = self.tool(item, macros) else { continue };
+            if device.tools.iter().any(|known| known.name == tool.name) {
+                self.error(item.place, format!("the tool \"{}\" is declared twice", tool.name));
+            }
+            places.push((tool.name.clone(), item.place));
+            device.tools.push(tool);
+        }
+    }
+
+    fn tool(&mut self, node: &Node, is_macro: bool) -> Option<Tool> {
+        let mut fields = Fields::of(node, "a tool", self.found);
+        let does = fields.required("does", self.found).map_or("", |(text, _)| text).to_owned();
+        let conditions = Conditions { before: self.formula(&mut fields, "before"), after: self.formula(&mut fields, "after") };
+        let timeout = self.quantity(&mut fields, "timeout", Dimension::Duration);
+        let reads = self.flag(&mut fields, "reads", false);
+        let idempotent = self.flag(&mut fields, "idempotent", false);
+        let prepares = self.flag(&mut fields, "prepares", false);
+        let confirm = self.flag(&mut fields, "confirm", false);
+        let offered = self.flag(&mut fields, "offered", true);
+        let body = if is_macro { Body::Macro(self.macro_steps(fields.take("steps"), node.place)) } else { Body::Primitive };
+        let Some((key, signature)) = fields.take_next() else {
+            self.error(node.place, "a tool starts with its name and parameters: \"move: { distance: length }\"");
+            return None;
+        };
+        let parameters = self.parameters(signature);
+        if !key.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') || key.name.is_empty() {
+            self.error(key.place, format!("the tool name \"{}\" should be of a-z, 0-9 and _", key.name));
+        }
+        let name = key.name.clone();
+        fields.finish(TOOL_KEYS, self.found);
+        Some(Tool {
+            name,
+            does,
+            parameters,
+            acts: !reads,
+            idempotent,
+            prepares,
+            confirm,
+            offered,
+            timeout_ms: timeout.map_or(TIMEOUT_MS, milliseconds),
+            conditions,
+            body,
+        })
+    }
+
+    fn parameters(&mut self, node: &Node) -> Vec<Parameter> {
+        let mut fields = Fields::of(node, "parameters", self.found);
+        let mut parameters: Vec<Parameter> = Vec::new();
+        while let Some((key, value)) = fields.take_next() {
+            let Kind::Scalar(text) = &value.kind else {
+                self.error(value.place, format!("the type of \"{}\" should be a text such as length", key.name));
+                continue;
+            };
+            let Some((kind, limit)) = self.kind(text, value.place) else { continue };
+            let (name, required) = key.name.strip_suffix('?').map_or((key.name.as_str(), true), |name| (name, false));
+            if required && parameters.last().is_some_and(|last| !last.required) {
+                self.error(key.place, format!("\"{name}\" is required but stands after an optional parameter; put optional ones last"));
+            }
+            parameters.push(Parameter { name: name.to_owned(), kind, required, limit });
+        }
+        if parameters.len() > ARGUMENTS_MAX {
+            self.error(node.place, format!("{} parameters; at most {ARGUMENTS_MAX} are possible", parameters.len()));
+        }
+        parameters
+    }
+
+    fn flag(&mut self, fields: &mut Fields<'_>, key: &str, otherwise: bool) -> bool {
+        match fields.text(key, self.found) {
+            Some(("true", _)) => true,
+            Some(("false", _)) => false,
+            Some((text, place)) => {
+                self.error(place, format!("\"{key}\" should be true or false, found \"{text}\""));
+                otherwise
+            }
+            None => otherwise,
+        }
+    }
+
+    fn formula(&mut self, fields: &mut Fields<'_>, key: &str) -> Option<Expression> {
+        let (text, place) = fields.text(key, self.found)?;
+        self.expression(text, place)
+    }
+
+    fn expression(&mut self, text: &str, place: Place) -> Option<Expression> {
+        match expression::parse(text) {
+            Ok(expression) => Some(expression),
+            Err(mistake) => {
+                let column = place.column.saturating_add(u32::try_from(mistake.at).unwrap_or(0));
+                self.error(Place { column, ..place }, mistake.message);
+                None
+            }
+        }
+    }
+
+    fn macro_steps(&mut self, node: Option<&Node>, place: Place) -> Vec<MacroStep> {
+        let Some(Node { kind: Kind::List(list), .. }) = node else {
+            self.error(place, "a macro needs \"steps:\", a list such as [ gripper: { state: open } ]");
+            return Vec::new();
+        };
+        let mut steps = Vec::new();
+        for item in list {
+            let mut fields = Fields::of(item, "a step", self.found);
+            let Some((tool, arguments)) = fields.take_next() else { continue };
+            let mut given = Fields::of(arguments, "arguments", self.found);
+            let mut list = Vec::new();
+            while let Some((key, value)) = given.take_next() {
+                match &value.kind {
+                    Kind::Scalar(text) => {
+                        if let Some(expression) = self.expression(text, value.place) {
+                            list.push((key.name.clone(), expression));
+                        }
+                    }
+                    _ => self.error(value.place, format!("the argument \"{}\" should be a formula", key.name)),
+                }
+            }
+            fields.finish("one tool with its arguments", self.found);
+            steps.push(MacroStep { tool: tool.name.clone(), arguments: list });
+        }
+        steps
+    }
+}
+
+/// The unit vectors that the words of direction stand for, unless a manifest says otherwise: right +x, forward +y, up +z.
+fn standard_directions() -> Vec<(String, Value)> {
+    [
+        ("right", [MICRO, 0, 0]),
+        ("left", [-MICRO, 0, 0]),
+        ("forward", [0, MICRO, 0]),
+        ("back", [0, -MICRO, 0]),
+        ("up", [0, 0, MICRO]),
+        ("down", [0, 0, -MICRO]),
+    ]
+    .map(|(name, point)| (name.to_owned(), Value::Point(point)))
+    .to_vec()
+}
+
+fn milliseconds(micro: i64) -> u32 {
+    u32::try_from(micro / 1_000).unwrap_or(u32::MAX)
+}
+
+/// The tree as JSON, for the bridge, which owns the form of bindings.
+fn json_of(node: &Node) -> serde_json::Value {
+    match &node.kind {
+        Kind::Null => json!(null),
+        Kind::Scalar(text) => text
+            .parse::<i64>()
+            .map(|number| json!(number))
+            .or_else(|_| text.parse::<f64>().map(|number| json!(number)))
+            .or_else(|_| text.parse::<bool>().map(|truth| json!(truth)))
+            .unwrap_or_else(|_| json!(text)),
+        Kind::List(list) => list.iter().map(json_of).collect(),
+        Kind::Map(map) => map.iter().map(|(key, value)| (key.name.clone(), json_of(value))).collect::<serde_json::Map<_, _>>().into(),
+    }
+}
