@@ -1,0 +1,173 @@
+//! The host's side of the conversation with **one** device, without I/O.
+//!
+//! ```text
+//! Connected ──> subscribe, ask for the lease every heartbeat ── ack ──> Leased ── Command ──> publish, resend until acknowledged ── state ──> Report
+//! ```
+//!
+//! `handle(now, input)`, then drain `poll()`; call again at `next_deadline()` with [`LinkInput::Tick`]. It must not know what a tool
+//! means, which transport carries a payload, or what time it is.
+
+use crate::binding::Binding;
+use crate::device::Refusal;
+use crate::plain::{Named, Plain};
+use crate::topic::DeviceName;
+use llmos_follower::{Millis, Progress};
+use serde::{Deserialize, Serialize};
+
+/// How a device is spoken to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// It speaks our protocol.
+    Native,
+    /// It speaks its own; there is no lease and no acknowledgement, and only its state tells what it does.
+    Foreign(Binding),
+}
+
+/// What a link has to know about its device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinkConfig {
+    /// The device's name.
+    pub device: DeviceName,
+    /// This host's session: different for every process that may speak to the device.
+    pub session: u32,
+    /// How often the lease is renewed, in milliseconds. The lease lasts three of these.
+    pub heartbeat_ms: u32,
+    /// How long after sending a command may still be begun, in milliseconds.
+    pub expiry_ms: u32,
+    /// How the device is spoken to.
+    pub kind: Kind,
+}
+
+/// What the outside tells a link.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LinkInput<'a> {
+    /// The normal connection stands; everything before it is gone.
+    Connected,
+    /// The normal connection is gone.
+    Disconnected,
+    /// A message has come in. Topics that are not this device's are ignored.
+    Message { topic: &'a str, payload: &'a [u8], retained: bool },
+    /// Send this command. One at a time.
+    Command { id: u64, tool: &'a str, arguments: Vec<(String, Plain)> },
+    /// Stop the device at once, lease or not; repeated until the device reports that it has stopped.
+    Stop { reason: &'a str },
+    /// A person ends the stop. Motion does not resume.
+    Reset,
+    /// Give the lease back, so that the next host need not wait for it to run out.
+    Release,
+    /// Nothing but time.
+    Tick,
+}
+
+/// Which connection a message leaves by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// The normal one.
+    Normal,
+    /// The one that never waits.
+    Stop,
+}
+
+/// What a link asks for or reports.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LinkOutput {
+    /// Subscribe to this topic on the normal connection.
+    Subscribe(String),
+    /// Publish this, QoS 1, not retained.
+    Publish { topic: String, payload: Vec<u8>, channel: Channel },
+    /// Something that the kernel should know.
+    Event(LinkEvent),
+}
+
+/// What a link has learned.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkEvent {
+    /// The device is there.
+    Online,
+    /// The device says, or its last will says, that it is gone.
+    Offline,
+    /// The lease is ours; commands may be sent. A foreign device counts as leased (boot 0) once connected.
+    Leased { boot: u32 },
+    /// Another host holds the lease. Asking goes on.
+    LeaseRefused,
+    /// The device's state.
+    State(Report),
+    /// The device accepted the command. For a foreign device: it was published, nothing more.
+    Acknowledged { id: u64 },
+    /// The command was not accepted; nothing was done.
+    Rejected { id: u64, reason: Refusal },
+    /// The device began the command and could not finish it.
+    Failed { id: u64, reason: String },
+    /// The device, or the way to it, is lost. The lease is not asked for again before it has run out on the device, so that the device is
+    /// in its safe state when [`LinkEvent::Leased`] comes again.
+    Lost(Loss),
+    /// A message that no sane device sends. It was ignored.
+    Nonsense { what: String },
+    /// Something that the device wants a person to know.
+    Notice { text: String },
+}
+
+/// How a device was lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// The connection to the broker is gone.
+    Disconnected,
+    /// The device reported that it is gone, or its last will did.
+    Offline,
+    /// No sane state for three heartbeats.
+    Silent,
+    /// A command was not acknowledged, although it was sent again.
+    NoAck,
+    /// The device runs, but is not the boot that granted the lease.
+    Restarted,
+    /// The device says that the lease is not ours any more.
+    LeaseLost,
+}
+
+/// What a device says about itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// Whether it is through with the last command of this link.
+    pub progress: Progress,
+    /// Whether a stop is latched.
+    pub stopped: bool,
+    /// All of its readings; those of entities have an owner.
+    pub readings: Vec<Named>,
+}
+
+/// The conversation with one device.
+#[derive(Debug)]
+pub struct Link {
+    config: LinkConfig,
+}
+
+impl Link {
+    /// A link that is not connected.
+    #[must_use]
+    pub fn new(config: LinkConfig) -> Link {
+        Link { config }
+    }
+
+    /// The device's name.
+    #[must_use]
+    pub fn device(&self) -> &DeviceName {
+        &self.config.device
+    }
+
+    /// Takes one input at a time `now`; outputs are drained with [`Link::poll`].
+    pub fn handle(&mut self, _now: Millis, _input: LinkInput<'_>) {}
+
+    /// The next output, or `None` until the next input.
+    pub fn poll(&mut self) -> Option<LinkOutput> {
+        None
+    }
+
+    /// When a [`LinkInput::Tick`] is due, if nothing else comes first.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Millis> {
+        None
+    }
+}
