@@ -1,0 +1,590 @@
+"""Goals: calls put into words, one after the other, with all that people do to a sentence.
+
+The unit is a `Clause`: pieces of text plus the calls they ask for. Clauses are joined, wrapped,
+denied, corrected and mistyped; the mentions ride along, so spans stay exact.
+"""
+
+from dataclasses import dataclass, field
+
+import lexicon
+import phrases
+import quantities
+from phrases import Piece
+from toolbox import gerund
+
+SKIP, ASK, END, NONE = "<skip>", "<ask>", "<end>", "<none>"
+PRONOUNS = ["it"] * 9 + ["that", "this", "them", "that one", "the object", "the thing"]
+BACK = ["back", "back", "back there", "back where it was", "there", "back again"]
+NOT_NOW = ["", "", "", "", "", "", "", " now", " please", " right now", " immediately", " quickly", " for me", " again", " slowly", " thanks", " carefully", " then"]
+
+
+@dataclass
+class Clause:
+    pieces: list
+    calls: list                  # [(instance, {parameter: ("span", mention) | ("opt", text) | SKIP | ASK})]
+    imperative: bool = True
+    names_device: bool = False
+
+
+@dataclass
+class Goal:
+    text: str
+    calls: list                  # [(tool index, [argument, ...])], argument: (start, end) | option text | SKIP | ASK
+    kind: str = "plan"
+
+
+@dataclass
+class Context:
+    """What has been said so far in this goal."""
+
+    last_entity: str | None = None
+    held: str | None = None
+    last_gadget: object = None
+    mentions: int = 0
+    fresh: dict = field(default_factory=dict)
+
+
+class Composer:
+    """Puts the tools of one toolbox into goals."""
+
+    def __init__(self, toolbox, rng, foreign):
+        self.box = toolbox
+        self.rng = rng
+        self.foreign = foreign   # families to take irrelevant goals from
+
+    # --- values -------------------------------------------------------------------------------------------------
+
+    def _mention(self, context):
+        context.mentions += 1
+        return context.mentions
+
+    def value(self, param, how, context, forced=None):
+        """Pieces of one value and the mention's number."""
+        rng = self.rng
+        mention = self._mention(context)
+        if param.type == "entity":
+            pieces = self._entity(param, how, context, mention)
+        elif param.type == "place":
+            pieces = self._place(param, how, mention, forced)
+        elif param.type == "text":
+            text = lexicon.free_text(param.detail, rng)
+            pieces = [Piece(text, mention)]
+            if rng.random() < 0.15:
+                quote = rng.choice("\"'\"")
+                pieces = [Piece(quote), Piece(text, mention, glue=True), Piece(quote, glue=True)]
+        else:
+            text = quantities.render(param.type, rng, param.low, param.high)
+            pieces = [Piece(text, mention)]
+        if rng.random() < 0.012 and how != "~":
+            wrong = quantities.render(param.type, rng, param.low, param.high) if param.type in quantities.DEFAULT_RANGE else lexicon.noun_phrase("small", rng)
+            pieces = [Piece(wrong), Piece(rng.choice([", no wait,", ", no,", ", i mean", ", sorry,", ", uh no,", ", or rather", ", actually", " no", " sorry"]))] + pieces
+        return pieces, mention
+
+    def _entity(self, param, how, context, mention):
+        rng = self.rng
+        pronoun = context.last_entity is not None and rng.random() < 0.3
+        if how == "~":
+            if context.held is not None:
+                pronoun = rng.random() < 0.7
+                if not pronoun:
+                    return [Piece(rng.choice(["the", "the", "that"])), Piece(context.held, mention)]
+            else:
+                pronoun = "pick" in self.box.caps or rng.random() < 0.4
+        if pronoun and param.detail != "person":
+            return [Piece(rng.choice(PRONOUNS), mention)] if rng.random() < 0.93 else [Piece("the"), Piece("object", mention)]
+        if pronoun and rng.random() < 0.3:
+            return [Piece(rng.choice(["him", "her", "me", "them"]), mention)]
+        determiner, noun = lexicon.entity(param.detail or "small", rng)
+        if param.detail == "person" and rng.random() < 0.12:
+            determiner, noun = "", rng.choice(["me", "him", "her", "us", "this person", "that woman", "that man"])
+        context.last_entity = noun
+        return ([Piece(determiner)] if determiner else []) + [Piece(noun, mention)]
+
+    def _place(self, param, how, mention, forced):
+        rng = self.rng
+        if forced == "back":
+            return [Piece(rng.choice(BACK), mention)]
+        preposition, determiner, noun = lexicon.place(param.detail or "surface", rng)
+        if how == "" or not preposition:
+            preposition = ""
+        elif how == ">":
+            into = {"on": ["on", "onto", "onto", "to"], "in": ["into", "into", "in", "to"], "at": ["to", "to", "over to"], "to": ["to", "to", "towards"]}
+            preposition = rng.choice(into[preposition] if preposition in into else ["to"])
+        elif preposition == "to":
+            preposition = rng.choice(["at", "in", "on"])
+        if how == ">" and noun in ("outside", "upstairs", "downstairs", "there", "here", "over there"):
+            preposition = ""
+        pieces = [Piece(w) for w in (preposition, determiner) if w]
+        if noun[0] in "([" and rng.random() < 0.15:
+            pieces.append(Piece(rng.choice(["position", "point", "coordinates", "location"])))
+        return pieces + [Piece(noun, mention)]
+
+    # --- one call -----------------------------------------------------------------------------------------------
+
+    def device(self, gadget, context, clause, bare, exact):
+        rng = self.rng
+        clause.names_device = True
+        if context.last_gadget is gadget and not bare and rng.random() < 0.45:
+            return "it"
+        word = gadget.noun if exact or rng.random() < 0.65 else rng.choice(gadget.words)
+        if bare:
+            return word
+        return rng.choice(["the ", "the ", "the ", "the ", "the ", "my ", "", "our ", "that ", "this "]) + word
+
+    def call(self, inst, context, more=False, allow_ask=True):
+        """A clause that asks for one call of `inst`."""
+        rng = self.rng
+        allow_ask = allow_ask and not self.box.rivals(inst)
+        keep_ask = allow_ask and rng.random() < 0.12
+        clause = None
+        for _ in range(12):
+            says = [s for s in inst.tool.says if self._fits(s, inst)]
+            weights = [len(s.tree.options) * (1 if s.imperative else 0.5) for s in says]
+            say = rng.choices(says, weights)[0]
+            clause = self._render(inst, say, context, more and inst.tool.more is not None)
+            missing = any(a is ASK for a in clause.calls[0][1].values())
+            if not missing or keep_ask:
+                break
+        else:
+            if missing and not allow_ask:
+                return None
+        return clause
+
+    def _fits(self, say, inst):
+        slots = {s.spec.name: s for s in inst.slots}
+        for name, wanted in say.fixed.items():
+            if name not in slots or slots[name].index_of(wanted) is None:
+                return False
+        return True
+
+    def _render(self, inst, say, context, more):
+        rng = self.rng
+        clause = Clause([], [], say.imperative)
+        arguments = {}
+        by_name = {s.spec.name: s for s in inst.slots}
+        for name, wanted in say.fixed.items():
+            if name in by_name and not more:
+                arguments[name] = ("opt", by_name[name].index_of(wanted))
+        exact = self.box.ambiguous(inst)
+
+        def slot(how, name):
+            shown = by_name.get(name)
+            param = inst.tool.param(name)
+            if param.option_sets:
+                return self._option(inst, shown, arguments, name)
+            pieces, mention = self.value(param, how, context)
+            if param.type == "entity" and inst.tool.cap == "pick":
+                context.held = next(p.text for p in pieces if p.mention == mention)
+            if shown:
+                arguments[name] = ("span", mention)
+            return pieces
+
+        tree = inst.tool.more if more else say.tree
+        clause.pieces = phrases.expand(tree, rng, slot, lambda bare: self.device(inst.gadget, context, clause, bare, exact))
+        if more:
+            clause.imperative = False
+        for s in inst.slots:
+            arguments.setdefault(s.spec.name, SKIP if s.optional else ASK)
+        clause.calls = [(inst, arguments)]
+        if exact and not clause.names_device and not more:
+            self._address(clause, inst)
+        context.last_gadget = inst.gadget
+        return clause
+
+    def _option(self, inst, shown, arguments, name):
+        rng = self.rng
+        if shown is None:
+            return [Piece(rng.choice(inst.tool.param(name).option_sets[0]))]
+        option = rng.choice(shown.original)
+        surfaces = inst.tool.surfaces.get(option) or inst.tool.surfaces.get(str(shown.original.index(option))) or [option]
+        arguments[name] = ("opt", option)
+        pieces = [Piece(rng.choice(surfaces) if rng.random() < 0.7 else surfaces[0])]
+        if rng.random() < 0.01:
+            pieces = [Piece(rng.choice(shown.original)), Piece(rng.choice([", no,", ", no wait,", ", i mean", ", sorry,"]))] + pieces
+        return pieces
+
+    def _address(self, clause, inst):
+        """Say which device is meant."""
+        rng = self.rng
+        word = inst.gadget.noun
+        pieces = clause.pieces
+        if clause.imperative:
+            first = rng.choice([f"{word},", f"{word},", f"with the {word},", f"tell the {word} to", f"have the {word}", f"use the {word} to", f"let the {word}",
+                                f"the {word} should", f"make the {word}", None, None])
+            if first is None:
+                pieces.append(Piece(rng.choice([f"with the {word}", f"using the {word}", f"on the {word}"])))
+            else:
+                pieces.insert(0, Piece(first))
+        else:
+            pieces.insert(0, Piece(rng.choice([f"{word},", f"{word}:", f"for the {word},"])))
+        clause.imperative = clause.imperative and pieces[0].text.split()[0] in ("tell", "have", "use", "let", "make")
+        clause.names_device = True
+
+    # --- several calls ------------------------------------------------------------------------------------------
+
+    def combo(self, context):
+        """A clause for one of the families' set pieces whose tools are all in the list, or None."""
+        rng = self.rng
+        choices = []
+        for gadget in self.box.gadgets:
+            tools = {t.tool.id: t for t in gadget.instances}
+            for combo in gadget.family.combos:
+                if all(step in tools for step, _ in combo.steps) and not any(self.box.ambiguous(tools[s]) for s, _ in combo.steps):
+                    choices.append((combo, tools))
+        if not choices:
+            return None
+        combo, tools = rng.choice(choices)
+        variables, kinds = {}, {}
+        for step, arguments in combo.steps:
+            for name, var in arguments.items():
+                forced, _, plain = var.rpartition(":")
+                kinds.setdefault(plain, (tools[step].tool.param(name), forced, next((s for s in tools[step].slots if s.spec.name == name), None)))
+
+        def slot(how, name):
+            key = ("~" if how == "~" else "") + name
+            param, forced, shown = kinds.get(key) or kinds[name]
+            if param.option_sets:
+                if name not in variables:
+                    if shown is None:
+                        return []
+                    option = rng.choice(shown.original)
+                    variables[name] = ("opt", option)
+                    tool = next(t for t in tools.values() if shown in t.slots).tool
+                    variables[name + "#"] = tool.surfaces.get(option) or tool.surfaces.get(str(shown.original.index(option))) or [option]
+                return [Piece(rng.choice(variables[name + "#"]))]
+            if how == "~":
+                mention = self._mention(context)
+                variables[key] = ("span", mention)
+                if rng.random() < 0.85:
+                    return [Piece(rng.choice(PRONOUNS), mention)]
+                return [Piece("the"), Piece(variables["text " + name], mention)] if "text " + name in variables else [Piece("it", mention)]
+            before = context.last_entity
+            context.last_entity = None
+            pieces, mention = self.value(param, how, context, forced)
+            variables.setdefault(name, ("span", mention))
+            variables["text " + name] = pieces[-1].text
+            context.last_entity = context.last_entity or before
+            return pieces
+
+        say = rng.choices(combo.says, [len(s.tree.options) for s in combo.says])[0]
+        pieces = phrases.expand(say.tree, rng, slot, lambda bare: self.device(next(iter(tools.values())).gadget, context, Clause([], []), bare, False))
+        calls = []
+        for step, arguments in combo.steps:
+            inst = tools[step]
+            filled = {}
+            for shown in inst.slots:
+                var = arguments.get(shown.spec.name, "").rpartition(":")[2]
+                if var.startswith("!"):
+                    option = shown.index_of(var[1:])
+                    if option is None:
+                        return None
+                    filled[shown.spec.name] = ("opt", option)
+                else:
+                    filled[shown.spec.name] = variables.get(var) or variables.get(var.lstrip("~")) or (SKIP if shown.optional else ASK)
+            calls.append((inst, filled))
+            if any(a is ASK for a in filled.values()):
+                return None
+        return Clause(pieces, calls, say.imperative)
+
+    def clauses(self, count):
+        rng = self.rng
+        context = Context()
+        out, last = [], None
+        for k in range(count):
+            clause = self.combo(context) if rng.random() < (0.45 if len(self.box.tools) > 1 else 0) else None
+            if clause is None:
+                inst = last if last is not None and rng.random() < (0.2 if last.tool.more else 0.04) else self._choose(last)
+                more = inst is last and inst.tool.more is not None and rng.random() < 0.8
+                clause = self.call(inst, context, more, allow_ask=(k == count - 1 or rng.random() < 0.3))
+                if clause is None:
+                    continue
+                last = inst
+            else:
+                last = clause.calls[-1][0]
+            out.append(clause)
+        return out
+
+    def _choose(self, last):
+        rng = self.rng
+        pool = last.gadget.instances if last is not None and rng.random() < 0.6 else self.box.tools
+        others = [t for t in pool if t is not last] or pool
+        return rng.choice(others)
+
+    # --- joining ------------------------------------------------------------------------------------------------
+
+    def join(self, clauses):
+        """One clause out of several."""
+        joined = clauses[0]
+        total = len(clauses)
+        for k, clause in enumerate(clauses[1:], 1):
+            joined = self._join_two(joined, clause, k, total)
+        if total > 1 and joined.imperative and self.rng.random() < 0.12:
+            joined.pieces.insert(0, Piece(self.rng.choice(["first", "first", "first,", "to begin with,", "start by this:", "step one:"])))
+            joined.imperative = False
+        return joined
+
+    def _join_two(self, a, b, k, total):
+        rng = self.rng
+        roll = rng.random()
+        both = a.imperative and b.imperative
+        if total == 2 and both and roll < 0.14:
+            return self._reorder(a, b)
+        if both or a.imperative:
+            word = rng.choice([", then", " and", " and then", ", and then", " then", ", afterwards", ". then", ". after that", ".", ",", ", after that", " and", ", next", ". finally",
+                               ", finally", "; then", ", and", " and after that", ". next,", ". when you are done,", ", followed by this:", ", once done", ". and"])
+        else:
+            word = rng.choice([".", ",", ", then", ". then", " and", ";", " and then", ", and"])
+        return Clause(a.pieces + [Piece(word.strip() if word[0] == " " else word)] + b.pieces, a.calls + b.calls, a.imperative)
+
+    def _reorder(self, a, b):
+        """Two clauses whose order in the sentence is told by a conjunction."""
+        rng = self.rng
+        ing = lambda c: [Piece(gerund(c.pieces[0].text), c.pieces[0].mention)] + c.pieces[1:]
+        free = lambda c: c.pieces[0].mention is None
+        roll = rng.random()
+        calls = a.calls + b.calls
+        if any(x.text in PRONOUNS for x in b.pieces) and roll < 0.5:
+            roll = 0.5 + roll / 2
+        if roll < 0.15 and free(a):
+            return Clause([Piece(rng.choice(["after", "after", "when done"]))] + ing(a) + [Piece(",")] + b.pieces, calls, False)
+        if roll < 0.3 and free(a):
+            return Clause(b.pieces + [Piece(rng.choice(["after", ", but only after"]))] + ing(a), calls, b.imperative)
+        if roll < 0.4:
+            return Clause([Piece("before you")] + b.pieces + [Piece(",")] + a.pieces, calls, False)
+        if roll < 0.5:
+            return Clause(b.pieces + [Piece(rng.choice([", but first", ", but before that", ", but before you do,", "after you"]))] + a.pieces, calls, b.imperative)
+        if roll < 0.7:
+            return Clause(a.pieces + [Piece(rng.choice(["before you", "and only then", "before you"]))] + b.pieces, calls, a.imperative)
+        if roll < 0.85 and free(b):
+            return Clause(a.pieces + [Piece("before")] + ing(b), calls, a.imperative)
+        return Clause([Piece(rng.choice(["first", "first,"]))] + a.pieces + [Piece(rng.choice([", then", "and then", ". second,", "then", ", second", ". afterwards"]))] + b.pieces, calls, False)
+
+    # --- wrapping -----------------------------------------------------------------------------------------------
+
+    POLITE = ["please", "please", "please", "could you", "can you", "would you", "could you please", "can you please", "would you please", "please could you", "will you", "i want you to",
+              "i need you to", "i would like you to", "i'd like you to", "you should", "you need to", "go ahead and", "let's", "now", "now please", "ok", "okay,", "hey,", "hey robot,",
+              "robot,", "the robot should", "tell the robot to", "have the robot", "make sure to", "try to", "it is time to", "your task is to", "your job is to", "the next step is to",
+              "we need to", "you have to", "you must", "be so kind and", "would you mind to", "i was wondering if you could", "do me a favor and", "quickly", "carefully", "slowly", "just",
+              "so", "well,", "and", "then", "next", "remember to", "don't forget to", "i want to", "help me to", "can we", "could we", "i need to", "would it be possible to", "is it possible to",
+              "next,", "alright,", "um", "uh", "computer,", "assistant,", "be a dear and", "feel free to", "immediately", "go and", "what i need is for you to", "kindly", "ask the robot to",
+              "thanks, now", "no, do it properly:", "i think you should", "how about you", "why don't you", "might you", "do you think you could", "if possible,", "as soon as you can,", "when you have time,"]
+    PLAIN = ["hey,", "ok", "so", "well,", "um,", "look,", "listen,", "please,", "robot,", "i think", "now", "uh"]
+    QUESTIONS = ("could", "can", "would", "will", "is it", "do you", "might", "how about", "why don't")
+
+    def wrap(self, clause):
+        rng = self.rng
+        question = False
+        if clause.imperative and rng.random() < 0.42:
+            wrapper = rng.choice(self.POLITE)
+            question = wrapper.startswith(self.QUESTIONS)
+            clause.pieces.insert(0, Piece(wrapper))
+        elif not clause.imperative and rng.random() < 0.15:
+            clause.pieces.insert(0, Piece(rng.choice(self.PLAIN)))
+        tail = rng.choice(NOT_NOW).strip()
+        if tail and clause.calls:
+            clause.pieces.append(Piece(tail if rng.random() < 0.7 else ", " + tail))
+        roll = rng.random()
+        if roll < 0.3:
+            clause.pieces.append(Piece("?" if question else rng.choice([".", ".", ".", "!"])))
+        return clause
+
+    def deny(self, clause):
+        """A goal that must not be done, as told."""
+        rng = self.rng
+        prefix = rng.choice(["do not", "don't", "do not", "don't", "never", "please do not", "please don't", "you must not", "you should not", "dont", "under no circumstances", "avoid to",
+                             "i don't want you to", "there is no need to", "no need to", "you don't have to", "refrain from trying to", "make sure you do not", "make sure not to", "be careful not to",
+                             "do not ever", "i forbid you to", "you shouldn't", "you can't", "stop trying to", "forget what i said, don't"])
+        return Clause([Piece(prefix)] + clause.pieces, [], False)
+
+    def question_about(self, clause):
+        rng = self.rng
+        prefix = rng.choice(["how do i", "why did you", "what happens if you", "did you", "who told you to", "how often do you", "have you ever tried to", "do you know how to", "when did anna",
+                             "is it dangerous to", "i did not ask you to", "yesterday i had to", "do you like to", "what does it cost to", "how long does it take to", "why would anybody",
+                             "i remember when we used to", "explain how to", "is it a good idea to", "my brother likes to", "what is the best way to"])
+        return Clause([Piece(prefix)] + clause.pieces, [], False)
+
+    # --- goals --------------------------------------------------------------------------------------------------
+
+    def goal(self):
+        rng = self.rng
+        for _ in range(20):
+            roll = rng.random()
+            if roll < 0.075:
+                goal = self._foreign()
+            elif roll < 0.10:
+                goal = self._chat()
+            elif roll < 0.155:
+                goal = self._denied()
+            else:
+                goal = self._plan()
+            if goal is not None and len(goal.text) < 330:
+                return goal
+        raise RuntimeError("no goal for " + str([t.name for t in self.box.tools]))
+
+    def _plan(self):
+        rng = self.rng
+        count = rng.choices([1, 2, 3, 4, 5, 6], [0.56, 0.26, 0.10, 0.045, 0.02, 0.015])[0]
+        clauses = self.clauses(count)
+        if not clauses or sum(len(c.calls) for c in clauses) > 6:
+            return None
+        clause = self.join(clauses)
+        if len(clauses) == 1 and rng.random() < 0.04:
+            clause = self._instead(clause) or clause
+        return self.finish(self.wrap(clause), "plan")
+
+    def _instead(self, clause):
+        """The plan beside something that shall not be done."""
+        rng = self.rng
+        other = self.call(rng.choice(self.box.tools), Context(mentions=1000), allow_ask=False)
+        if other is None or not other.imperative or not clause.imperative:
+            return None
+        roll = rng.random()
+        if roll < 0.4:
+            pieces = clause.pieces + [Piece(rng.choice([", but do not", ", but don't", ", and don't", ", just do not", "but do not", "without trying to", ", don't"]))] + other.pieces
+        elif roll < 0.6:
+            pieces = [Piece(rng.choice(["do not", "don't"]))] + other.pieces + [Piece(rng.choice([", instead", ", rather", ", just", ". instead,", ", but"]))] + clause.pieces
+        elif roll < 0.75:
+            pieces = clause.pieces + [Piece(rng.choice(["instead of", "rather than"])), Piece(gerund(other.pieces[0].text))] + other.pieces[1:]
+        else:
+            pieces = other.pieces + [Piece(rng.choice([", no,", ", no wait,", ". no,", ", sorry,", "... actually,", ", scratch that,", ". never mind,", ", i mean"]))] + clause.pieces
+            return Clause(pieces, clause.calls, other.imperative)
+        return Clause(pieces, clause.calls, roll < 0.4 or 0.6 <= roll < 0.75)
+
+    def _denied(self):
+        rng = self.rng
+        clause = self.call(rng.choice(self.box.tools), Context(), allow_ask=False)
+        if clause is None or not clause.imperative:
+            return None
+        clause = self.question_about(clause) if rng.random() < 0.25 else self.deny(clause)
+        return self.finish(self.wrap(clause), "none")
+
+    def _chat(self):
+        return self.finish(Clause([Piece(self.rng.choice(CHAT))], []), "none")
+
+    def _foreign(self):
+        """A goal for a tool that is not in the list."""
+        rng = self.rng
+        family = rng.choice(self.foreign)
+        tool = rng.choice(family.tools)
+        words = rng.choice(family.devices)
+        wide = len(family.devices) > 15
+        here = {w.split()[-1] for g in self.box.gadgets for w in g.words}
+        if wide and ({w.split()[-1] for w in words} & here):
+            return None
+        caps = set(self.box.caps)
+        related = {tool.cap} | {c for group in CONFLICT_GROUPS if tool.cap in group for c in group}
+        if not wide and (related & caps or {g.family.name for g in self.box.gadgets} & {family.name}):
+            return None
+        inst = _stranger(tool, family, words, rng)
+        stranger = Composer(_Lonely(inst), rng, [])
+        clause = stranger.call(inst, Context(), allow_ask=False)
+        if clause is None or (wide and not clause.names_device) or (wide and any(p.text == "it" for p in clause.pieces)):
+            return None
+        clause.calls = []
+        return self.finish(self.wrap(clause), "none")
+
+    # --- text ---------------------------------------------------------------------------------------------------
+
+    def finish(self, clause, kind):
+        """The goal's text, with every mention's place in it."""
+        text, spans = assemble(noise(clause.pieces, self.rng))
+        index = {id(t): i for i, t in enumerate(self.box.tools)}
+        calls = []
+        for inst, arguments in clause.calls:
+            listed = []
+            for shown in inst.slots:
+                argument = arguments[shown.spec.name]
+                if argument not in (SKIP, ASK):
+                    kind_of, value = argument
+                    argument = spans[value] if kind_of == "span" else value
+                listed.append(argument)
+                if argument is ASK:
+                    break
+            calls.append((index[id(inst)], listed))
+            if ASK in listed:
+                kind = "ask"
+                break
+        return Goal(text, calls, kind)
+
+
+CONFLICT_GROUPS = [{"power", "start", "stop2", "schedule", "growlight"}, {"place", "deliver", "fetch", "transport", "pick"}, {"home", "dock", "goto"}, {"wait", "pause", "stop", "pause2", "spotclean"},
+                   {"temperature", "readtemp"}, {"move", "axisby"}, {"clean", "wash"}, {"say", "notify"}, {"opening", "open1", "close1", "openshare", "lock", "gripper"},
+                   {"level", "brightness", "volume"}, {"follow", "goto"}]
+
+
+class _Lonely:
+    """A toolbox of one strange tool."""
+
+    def __init__(self, inst):
+        self.tools, self.gadgets, self.caps = [inst], [inst.gadget], {inst.tool.cap: [inst]}
+
+    def rivals(self, _):
+        return False
+
+    def ambiguous(self, _):
+        return False
+
+
+def _stranger(tool, family, words, rng):
+    from toolbox import Gadget, instance
+    gadget = Gadget(family, words[0], words)
+    inst = instance(tool, gadget, rng)
+    gadget.instances = [inst]
+    return inst
+
+
+FILLERS = ["uh", "um", "er", "like", "you know", "hmm", "ah", "erm", "well"]
+
+
+def noise(pieces, rng):
+    """Slips of the tongue and of the keyboard."""
+    roll = rng.random()
+    if roll < 0.04 and len(pieces) > 1:
+        at = rng.randrange(1, len(pieces))
+        if not pieces[at].glue:
+            pieces = pieces[:at] + [Piece(rng.choice(FILLERS) + rng.choice(["", ","]))] + pieces[at:]
+    elif roll < 0.075:
+        at = rng.randrange(len(pieces))
+        pieces = pieces[:at] + [Piece(mistype(pieces[at].text, rng), pieces[at].mention, pieces[at].glue)] + pieces[at + 1:]
+    elif roll < 0.095:
+        pieces = [Piece(p.text.replace(",", "") if p.mention is None else p.text, p.mention, p.glue) for p in pieces]
+    return pieces
+
+
+def mistype(text, rng):
+    words = text.split(" ")
+    at = max(range(len(words)), key=lambda i: len(words[i]) + rng.random())
+    word = words[at]
+    if len(word) < 4 or not word.isalpha():
+        return text
+    k = rng.randrange(1, len(word) - 1)
+    word = rng.choice([word[:k] + word[k + 1:], word[:k] + word[k] + word[k:], word[:k] + word[k + 1] + word[k] + word[k + 2:],
+                       word[:k] + rng.choice("abcdefghijklmnopqrstuvwxyz") + word[k + 1:]])
+    return " ".join(words[:at] + [word] + words[at + 1:])
+
+
+def assemble(pieces):
+    """Pieces to text; mentions to character spans."""
+    text, spans = "", {}
+    for piece in pieces:
+        part = piece.text.strip().lower()
+        if not part:
+            continue
+        if text and not piece.glue and part[0] not in ",.;?!:":
+            text += " "
+        if piece.mention is not None:
+            spans[piece.mention] = (len(text), len(text) + len(part))
+        text += part
+    return text, spans
+
+
+CHAT = """what is the weather like today|tell me a joke|who won the world cup|how old are you|thank you very much|good morning|you are doing great|what is the capital of france|i am tired
+|the cat sleeps on the sofa|my sister lives in berlin|hello|hi there|how are you|who are you|what is your name|i love pizza|what is two plus two|sing me a poem about rain|it was a long day|nice
+|what time does the train leave|do you like music|write an essay about history|book a flight to madrid|order a pizza|call my mother|send an email to the boss|remind me to buy milk tomorrow|translate good night into spanish
+|what is the meaning of life|i had eggs for breakfast|the sky is blue|how do airplanes fly|solve this equation|why is the grass green|show me pictures of cats|what day is it|i lost my keys|yes|no|maybe|ok|never mind|forget it|nothing
+|that was wrong|good job|well done|stupid machine|you are a nice robot|is there life on mars|buy two tickets for the concert|what is on tv tonight|when is my next appointment|how much is a liter of milk|how tall is the eiffel tower
+|read me the news|who wrote hamlet|i feel sad|the meeting was boring|our team lost again|let me think about it|i will be back in 5 minutes|the red cube is heavy|there are three cups on the table|the battery lasts 4 hours|my car is 4 meters long
+|the train was 20 minutes late|i like the left one better|yesterday it was 30 degrees|the shelf is 80 cm wide|see you later|have fun|can robots dream|what is the square root of nine|how many people live in tokyo|recommend a good book
+|is it going to rain|convert 5 miles to kilometers|define entropy|spell necessary|what is the stock price of apple|play chess with me|do my homework|explain quantum physics|how do i cook rice|where can i buy shoes|find me a hotel in rome
+|tell me about the history of robots|i need a haircut|my back hurts|what should i wear today|who is the president|my phone number is 5551234|the wifi password is secret|we moved here two years ago|it smells like coffee|this is not what i wanted
+|lorem ipsum|asdf|test test|hmm|let me see|interesting|i do not know|whatever|the project is due on monday|the gripper looks strange|the door squeaks|the lamp was expensive|i bought a new pump|my arm hurts""".replace("\n", "").split("|")

@@ -1,0 +1,102 @@
+"""A checkpoint as GGUF: Q8_0 matrices, F32 norms, the tokenizer and the pointer heads (FORMAT.md, "Container").
+
+    python export.py run/checkpoint.pt ../default/llmos-tiny.gguf
+"""
+
+import argparse
+import json
+
+import gguf
+import numpy as np
+import torch
+
+import tokenizer as tk
+from train import load_model
+
+BLOCK = {"attn_norm.weight": "attn_norm.weight", "attn.q.weight": "attn_q.weight", "attn.k.weight": "attn_k.weight", "attn.v.weight": "attn_v.weight",
+         "attn.o.weight": "attn_output.weight", "attn.q_norm.weight": "attn_q_norm.weight", "attn.k_norm.weight": "attn_k_norm.weight",
+         "ffn_norm.weight": "ffn_norm.weight", "gate.weight": "ffn_gate.weight", "up.weight": "ffn_up.weight", "down.weight": "ffn_down.weight"}
+
+
+def gguf_name(name):
+    """Our parameter's name in the container."""
+    if name == "embed.weight":
+        return "token_embd.weight"
+    if name == "norm.weight":
+        return "output_norm.weight"
+    if name.startswith("pointer."):
+        head, kind = name.split(".")[1].split("_")
+        return f"pointer.{head}.{kind}.weight"
+    _, index, rest = name.split(".", 2)
+    return f"blk.{index}.{BLOCK[rest]}"
+
+
+def quantize(array):
+    return gguf.quants.quantize(array.astype(np.float32), gguf.GGMLQuantizationType.Q8_0)
+
+
+def dequantized(model):
+    """The model as the container holds it: every matrix through Q8_0 and back to f32."""
+    for parameter in model.parameters():
+        if parameter.ndim == 2:
+            packed = quantize(parameter.detach().numpy())
+            parameter.data = torch.from_numpy(gguf.quants.dequantize(packed, gguf.GGMLQuantizationType.Q8_0).copy())
+    return model
+
+
+def add_vocabulary(writer, tokenizer):
+    content = json.loads(tokenizer.to_str())["model"]
+    vocabulary = sorted(content["vocab"].items(), key=lambda item: item[1])
+    kinds = [gguf.TokenType.CONTROL if i < len(tk.CONTROLS) else gguf.TokenType.NORMAL for _, i in vocabulary]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list([token for token, _ in vocabulary])
+    writer.add_token_types(kinds)
+    writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in content["merges"]])
+    writer.add_pad_token_id(tk.PAD)
+    writer.add_eos_token_id(tk.END)
+    writer.add_bos_token_id(tk.TOOLS)
+    writer.add_add_bos_token(False)
+    writer.add_add_space_prefix(False)
+
+
+def export(model, tokenizer, path, name):
+    c = model.config
+    writer = gguf.GGUFWriter(str(path), "qwen3")
+    writer.add_name(name)
+    writer.add_uint32("llmos.format", 1)
+    writer.add_block_count(c.layers)
+    writer.add_context_length(c.context)
+    writer.add_embedding_length(c.width)
+    writer.add_feed_forward_length(c.ffn)
+    writer.add_head_count(c.heads)
+    writer.add_head_count_kv(c.kv_heads)
+    writer.add_key_length(c.head)
+    writer.add_value_length(c.head)
+    writer.add_rope_freq_base(c.rope_base)
+    writer.add_layer_norm_rms_eps(c.epsilon)
+    writer.add_vocab_size(c.vocabulary)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
+    add_vocabulary(writer, tokenizer)
+    for parameter, tensor in model.state_dict().items():
+        array = tensor.detach().float().numpy()
+        if array.ndim == 2:
+            assert array.shape[1] % 256 == 0 and array.shape[0] % 16 == 0, (parameter, array.shape)
+            writer.add_tensor(gguf_name(parameter), quantize(array), raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+        else:
+            writer.add_tensor(gguf_name(parameter), array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("checkpoint")
+    parser.add_argument("gguf")
+    parser.add_argument("--name", default="llmos-tiny")
+    options = parser.parse_args()
+    model, _ = load_model(options.checkpoint)
+    export(model, tk.load(), options.gguf, options.name)
+    print("wrote", options.gguf)

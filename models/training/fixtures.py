@@ -1,0 +1,53 @@
+"""Parity fixtures for the Rust engine: a tiny random model and what it must answer.
+
+    python fixtures.py        # writes ../tests/fixtures/tiny-random.{gguf,json}
+"""
+
+import json
+from pathlib import Path
+
+import torch
+
+import encode as en
+import export
+import generate
+import tokenizer as tk
+from model import Config, Planner, segment_mask
+
+FOLDER = Path(__file__).parent.parent / "tests" / "fixtures"
+TEXTS = [" pick up the red cube and put it in bin a", " move the arm 30 cm to the left", " go to (1, 1, 1.5), then activate the tool", " i'd like 12.5 degrees, please!", " don't",
+         " direction left/right/forward/back/up/down", " what's the temperature? 21°c", " zorbel-7 x3", "  two  spaces ", " ünïcode → ok", " say \"hello world\"...", " 50%", " o'clock 10:30", ""]
+
+
+def main():
+    torch.manual_seed(1234)
+    model = Planner(Config(layers=2, ffn=256, kv_heads=2)).eval()
+    for parameter in model.parameters():          # norms away from one, logits away from flat
+        if parameter.ndim == 1:
+            parameter.data = 1 + 0.2 * torch.randn_like(parameter)
+    model.embed.weight.data *= 8
+    tokenizer = tk.load()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    export.export(model, tokenizer, FOLDER / "tiny-random.gguf", "tiny-random")
+    export.dequantized(model)
+    tools, segments = generate.sample(5, 3)
+    sequence = en.encode(tools, segments[:1], en.Encoder(tokenizer), 640)
+    ids = torch.tensor([sequence.ids])
+    with torch.no_grad():
+        hidden, _ = model(ids, torch.arange(ids.shape[1])[None], segment_mask(torch.zeros_like(ids)))
+        logprobs = model.words(hidden).log_softmax(-1)[0, :-1].gather(1, ids[0, 1:, None])[:, 0]
+        pairs = [(ids.shape[1] - 1, 0), (ids.shape[1] - 1, 5), (ids.shape[1] // 2, 3), (ids.shape[1] - 3, ids.shape[1] - 9), (10, 10)]
+        scores = {head: model.score(head, hidden, hidden)[0] for head in ("tool", "start", "end")}
+    out = {
+        "about": "llmos.format 1; f32 arithmetic over the dequantized Q8_0 weights, plain causal attention; logprobs[i] is of tokens[i + 1] after tokens[..= i], natural log",
+        "tokens": sequence.ids,
+        "logprobs": [round(x, 6) for x in logprobs.tolist()],
+        "pointer": [{"head": head, "s": s, "p": p, "score": round(m[s, p].item(), 6)} for head, m in scores.items() for s, p in pairs],
+        "text": [{"text": text, "ids": tokenizer.encode(text).ids} for text in TEXTS],
+    }
+    (FOLDER / "tiny-random.json").write_text(json.dumps(out, ensure_ascii=False, indent=1) + "\n")
+    print("wrote", FOLDER, len(sequence.ids), "tokens")
+
+
+if __name__ == "__main__":
+    main()

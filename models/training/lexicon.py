@@ -1,0 +1,203 @@
+"""Open vocabularies: things, places, people and texts that goals speak about.
+
+They are wide on purpose (composed nouns, made-up words, labels, coordinates): a decoder that has to
+copy what it never saw learns to copy and not to remember.
+"""
+
+COLORS = """red green blue yellow orange purple pink black white grey gray brown silver golden cyan magenta turquoise beige
+violet dark-blue light-green transparent""".split()
+ADJECTIVES = """small big large little tiny heavy light long short round square flat empty full broken new old wooden metal plastic
+glass rubber steel clean dirty open sealed soft hard wet dry left right upper lower first second third last other next nearest closest
+rectangular hexagonal fragile shiny spare leftmost rightmost top bottom middle striped ceramic paper cardboard cold hot fresh""".split()
+NOUNS = {
+    "small": """cube ball box block cup mug bottle can pen pencil marker screwdriver wrench hammer bolt nut screw gear washer key phone
+remote spoon fork knife plate bowl glass apple banana orange lemon pear sponge brush book notebook card coin die dice lego brick cylinder sphere
+cone pyramid prism disc ring peg rod tube pipe jar lid cap battery sensor chip board cable charger mouse usb-stick stapler eraser ruler tape
+scissors toy duck teddy doll car part workpiece sample vial flask beaker pipette dish tray syringe pill-box package parcel envelope letter carton
+crate basket bag towel napkin candle lighter watch wallet glasses headphones tool bit drill file pliers clamp spring magnet bearing plug fuse
+bulb relay motor wheel chess-piece pawn knight queen domino puzzle-piece token object item thing piece one egg tomato potato carrot onion bun
+sandwich cookie cake croissant donut teapot kettle pan pot ladle whisk spatula""".split(),
+    "any": """box pallet chair table sofa door window shelf cart trolley crate bin drawer cupboard cabinet wall plant machine robot car truck
+container barrel tank panel screen conveyor rack desk lamp painting mirror cube ball person cat dog bicycle bench statue sign tree object item
+target marker valve pump pipe meter gauge tire engine turbine leaf flower fence gate roof bridge mast antenna""".split(),
+    "plant": """tomato basil fern orchid cactus rose tulip lettuce strawberry mint pepper cucumber rosemary lavender bonsai ficus palm ivy
+sunflower daisy parsley chili thyme seedling aloe violet spinach kale lemon-tree""".split(),
+    "package": """package parcel box letter order shipment crate pallet carton envelope delivery tote container sample blood-sample medicine
+prescription document file folder mail tray meal lunch bag suitcase luggage""".split(),
+    "food": """coffee tea espresso cappuccino latte pizza soup salad sandwich burger pasta rice bread toast cake cookie juice water milk
+lemonade smoothie cocoa beer wine croissant pancake omelette fries noodles steak fish chicken yogurt ice-cream""".split(),
+    "liquid": """water oil milk juice ethanol acetone solvent buffer reagent fertilizer detergent coolant paint acid glue syrup soap
+saline medium dye ink brine vinegar bleach""".split(),
+    "person": [],
+    "topic": """weather news traffic history physics music sports stocks cooking politics football robots space dinosaurs chess""".split(),
+}
+PEOPLE = """anna ben carla david emma finn greta hans ines jonas kim lara max nina otto paula quentin rosa sam tina udo vera walter xenia
+yusuf zoe mary john peter sarah tom alice bob charlie diana eric fatima george helen ivan julia kevin laura mike nora oscar priya robert sophie
+thomas uma victor wendy ahmed chen yuki olga pierre maria jose lucia marco elena bill jack emily james olivia""".split()
+ROLES = """doctor nurse patient guest visitor customer operator technician manager boss grandma grandpa mom dad mother father kid child
+teacher student neighbour baby driver receptionist chef waiter gardener""".split()
+ROOMS = """kitchen living-room bedroom bathroom hallway office garage basement attic lobby reception meeting-room conference-room
+dining-room laundry-room workshop warehouse laboratory cafeteria library balcony terrace garden corridor entrance storage-room nursery study
+lounge gym pantry server-room control-room classroom ward pharmacy kids-room guest-room cellar porch yard""".split()
+SURFACES = """table shelf desk tray counter floor plate pallet bench rack cart platform workbench chair sofa bed cupboard conveyor mat
+stand windowsill nightstand sideboard belt stack pile pad""".split()
+CONTAINERS = """bin box basket drawer crate container bucket bag jar bowl cabinet fridge oven sink locker carton tote slot holder tube-rack
+trash trash-can dishwasher cup pot freezer microwave mailbox suitcase""".split()
+SPOTS = """charger charging-station dock door window entrance exit elevator stairs gate corner center pickup-point drop-off loading-dock
+base origin start starting-point parking-spot checkpoint waypoint sofa machine front-door home-position middle workstation inspection-point
+truck fence barn pool tree roof bridge bus-stop handover-point cell""".split()
+LABELLED = "bin shelf station box slot position zone room dock point table rack bay gate aisle lane cell line spot area machine tray waypoint pose sector".split()
+RELATIONS = ["next to", "behind", "under", "in front of", "above", "near", "beside", "between the cups and", "to the left of", "to the right of",
+             "left of", "right of", "on top of", "inside", "below", "over", "underneath", "close to", "by"]
+SYLLABLES = "ba be bi bo da de di do fa fe ga go ka ke ki ko la le li lo lu ma me mi mo na ne no pa pe po ra re ri ro sa se si so ta te ti to va ve wa xi yo za ze zo".split()
+TEXTS = """hello world|dinner is ready|the door is open|good morning everyone|i will be late today|please keep your distance|the meeting starts at noon
+|happy birthday|welcome to the lab|the package has arrived|be careful|battery is low|call me back|see you tomorrow|the test is finished|lunch in five minutes
+|thank you for waiting|mind the step|we are closing soon|the water is boiling|your coffee is ready|system check complete|follow me please|do not touch this
+|buy milk and eggs|the train leaves at eight|someone is at the door|shift change in ten minutes|nice to meet you|run 42 is done|goodnight|all clear|i am on my way
+|pick up the kids|take out the trash|the robot is moving|water the plants|turn off the oven|excuse me|have a nice day|no parking here|machine three is out of order
+|please sit down|come in|it is raining|stand back|sample seven failed|ready when you are|feed the cat|your order number is twelve|we need more paper""".replace("\n", "").split("|")
+SONGS = """blue moon|yesterday|bohemian rhapsody|jingle bells|moonlight sonata|imagine|hotel california|some jazz|classical music|the beatles|rock|my playlist
+|the latest hits|mozart|whale sounds|rain sounds|lo-fi beats|techno|radio one|the morning show|summer hits|let it be|africa by toto|thriller""".replace("\n", "").split("|")
+PROGRAMS = """eco|quick|cotton|delicate|standard|night|boost|gentle|intensive|party|reading|movie|away|vacation|calibration|test pattern|demo|cleaning
+|warmup|cooldown|sequence a|recipe 4|routine two|welding 2|polish|self test|morning routine|harvest""".replace("\n", "").split("|")
+
+
+def madeup(rng):
+    """A pronounceable word that no dictionary has."""
+    return "".join(rng.choice(SYLLABLES) for _ in range(rng.choice([2, 2, 3]))) + rng.choice(["", "", "n", "r", "x", "l", "s", "k"])
+
+
+def label(rng):
+    """What follows a labelled noun: a letter, a number, both."""
+    roll = rng.random()
+    if roll < 0.4:
+        return rng.choice("abcdefghkxyz")
+    if roll < 0.75:
+        return str(rng.randint(1, 9) if rng.random() < 0.7 else rng.randint(10, 120))
+    if roll < 0.9:
+        return rng.choice("abcdefg") + rng.choice(["", "-"]) + str(rng.randint(1, 20))
+    return rng.choice("one two three four five six seven eight".split())
+
+
+def coordinates(rng):
+    """A point, as people write it."""
+    def axis():
+        n = rng.choice([rng.randint(-3, 9), round(rng.uniform(-2, 3), 1), round(rng.uniform(-2, 3), 2), rng.randint(0, 90) * 5])
+        return str(n)
+    parts = [axis() for _ in range(rng.choice([2, 3, 3, 3]))]
+    opening, closing = rng.choice([("(", ")"), ("(", ")"), ("(", ")"), ("[", "]")])
+    return opening + rng.choice([", ", ", ", ","]).join(parts) + closing
+
+
+def article(noun, rng):
+    """`noun` behind a determiner: (determiner, noun)."""
+    roll = rng.random()
+    if roll < 0.62:
+        return "the"
+    if roll < 0.78:
+        return "an" if noun[0] in "aeiou" else "a"
+    if roll < 0.90:
+        return rng.choice(["my", "that", "this", "your", "our", "this", "that"])
+    return ""
+
+
+def spaced(word, rng):
+    """Compound nouns are written with a space more often than with a hyphen."""
+    return word.replace("-", " ") if rng.random() < 0.85 else word
+
+
+def noun_phrase(kind, rng):
+    """A thing without its determiner: `small red cube`."""
+    if kind == "person":
+        return rng.choice(PEOPLE)
+    nouns = NOUNS.get(kind) or NOUNS["small"]
+    roll = rng.random()
+    if roll < 0.10:
+        noun = madeup(rng)
+    elif roll < 0.15:
+        noun = madeup(rng) + " " + rng.choice(nouns)
+    elif roll < 0.27 and kind in ("small", "any"):
+        noun = rng.choice(nouns) + " " + rng.choice(nouns)
+    else:
+        noun = rng.choice(nouns)
+    noun = spaced(noun, rng)
+    roll = rng.random()
+    if roll < 0.32:
+        noun = rng.choice(COLORS) + " " + noun
+    elif roll < 0.46:
+        noun = rng.choice(ADJECTIVES) + " " + noun
+    elif roll < 0.54:
+        noun = rng.choice(ADJECTIVES) + " " + rng.choice(COLORS) + " " + noun
+    elif roll < 0.60:
+        noun = noun + " " + label(rng)
+    return noun
+
+
+def entity(kind, rng, postmodified=True):
+    """An entity mention: (determiner, mention)."""
+    if kind == "person":
+        if rng.random() < 0.3:
+            return rng.choice(["the", "the", "my", "our"]), rng.choice(ROLES)
+        return "", rng.choice(PEOPLE)
+    noun = noun_phrase(kind, rng)
+    if rng.random() < 0.05:
+        return rng.choice(["all the", "both", "all", "every", "two", "three", "some"]), noun + "s"
+    determiner = article(noun, rng)
+    if postmodified and rng.random() < 0.14:
+        _, where = place("surface" if rng.random() < 0.7 else "spot", rng)[1:]
+        noun += " " + rng.choice([
+            f"on the {rng.choice(SURFACES)}", f"in the {rng.choice(CONTAINERS)}", f"next to the {rng.choice(NOUNS['small'])}",
+            f"with the {rng.choice(NOUNS['small'])}", f"at {coordinates(rng)}", f"that is on the {rng.choice(SURFACES)}",
+            f"at {where}", f"behind the {rng.choice(NOUNS['any'])}", f"to the left of the {rng.choice(NOUNS['small'])}",
+            f"at position {coordinates(rng)}", f"on the left", f"on the right", f"labelled {label(rng)}", f"over there"]).replace("-", " ")
+    return determiner, noun
+
+
+def place(kind, rng):
+    """A place mention: (preposition of rest, determiner, mention); relations and deictics carry their own preposition."""
+    roll = rng.random()
+    if roll < 0.10:
+        return "at", "", coordinates(rng)
+    if roll < 0.30:
+        noun = rng.choice(LABELLED)
+        return ("in" if noun in ("bin", "box", "slot", "room", "zone", "cell") else "on" if noun in ("shelf", "table", "tray", "rack") else "at"), "", f"{noun} {label(rng)}"
+    if roll < 0.38:
+        relation = rng.choice(RELATIONS)
+        return "", "", f"{relation} {rng.choice(['the', 'the', 'a', 'my'])} {noun_phrase('small' if rng.random() < 0.6 else 'any', rng)}"
+    if roll < 0.42:
+        return "", "", rng.choice(["there", "here", "over there", "outside", "upstairs", "downstairs"])
+    if roll < 0.46:
+        return "to", "", madeup(rng)
+    if kind == "room":
+        noun = rng.choice(ROOMS if rng.random() < 0.8 else SPOTS)
+        preposition = "in"
+    elif kind == "spot":
+        noun = rng.choice(rng.choice([SPOTS, SPOTS, ROOMS, SURFACES]))
+        preposition = "at"
+    else:
+        on = rng.random() < 0.5
+        noun = rng.choice(SURFACES if on else CONTAINERS)
+        preposition = "on" if on else "in"
+    noun = spaced(noun, rng)
+    if rng.random() < 0.22:
+        noun = rng.choice(COLORS + ADJECTIVES) + " " + noun
+    if rng.random() < 0.05:
+        noun = rng.choice(["left side of the ", "right side of the ", "edge of the ", "top of the ", "corner of the "]) + noun
+    determiner = "the" if rng.random() < 0.85 else rng.choice(["my", "your", "our", "that", "an" if noun[0] in "aeiou" else "a"])
+    return preposition, determiner, noun
+
+
+def free_text(kind, rng):
+    """A text argument."""
+    if kind == "song":
+        return rng.choice(SONGS)
+    if kind == "program":
+        return rng.choice(PROGRAMS)
+    if kind == "name":
+        return rng.choice([madeup(rng), rng.choice(PEOPLE), f"{rng.choice(NOUNS['small'])} {label(rng)}", f"run {rng.randint(1, 99)}"])
+    if kind == "topic":
+        return rng.choice(NOUNS["topic"] + PROGRAMS)
+    if rng.random() < 0.35:
+        pool = NOUNS["small"] + NOUNS["any"] + ADJECTIVES + PEOPLE + ROOMS + "is was the a and we need now please at with for today".split() * 4
+        return " ".join(rng.choice(pool) for _ in range(rng.randint(1, 6)))
+    return rng.choice(TEXTS)

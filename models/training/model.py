@@ -1,0 +1,142 @@
+"""The decoder: qwen3's block (RMSNorm, QK-norm, RoPE, SwiGLU, tied embeddings) with six pointer heads.
+
+Attention sees the tool list and the own segment only, so several goals share one tool list in a
+sequence. `forward` takes a prefix's keys and values, so evaluation reads a tool list once.
+"""
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+POINTERS = ("tool.query", "tool.key", "start.query", "start.key", "end.query", "end.key")
+
+
+@dataclass
+class Config:
+    vocabulary: int = 2048
+    width: int = 256
+    layers: int = 6
+    heads: int = 4
+    kv_heads: int = 4
+    head: int = 64
+    ffn: int = 512
+    pointer: int = 128
+    rope_base: float = 10000.0
+    epsilon: float = 1e-6
+    context: int = 2048
+
+    def as_dict(self):
+        return asdict(self)
+
+
+class RMSNorm(nn.Module):
+    def __init__(self, size, epsilon):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+        self.epsilon = epsilon
+
+    def forward(self, x):
+        return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.epsilon)
+
+
+def rotate(x, cos, sin):
+    """RoPE in the NEOX layout: halves, not pairs."""
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
+
+
+class Attention(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.c = c
+        self.q = nn.Linear(c.width, c.heads * c.head, bias=False)
+        self.k = nn.Linear(c.width, c.kv_heads * c.head, bias=False)
+        self.v = nn.Linear(c.width, c.kv_heads * c.head, bias=False)
+        self.o = nn.Linear(c.heads * c.head, c.width, bias=False)
+        self.q_norm = RMSNorm(c.head, c.epsilon)
+        self.k_norm = RMSNorm(c.head, c.epsilon)
+
+    def forward(self, x, cos, sin, mask, past=None):
+        c = self.c
+        b, t, _ = x.shape
+        q = rotate(self.q_norm(self.q(x).view(b, t, c.heads, c.head)).transpose(1, 2), cos, sin)
+        k = rotate(self.k_norm(self.k(x).view(b, t, c.kv_heads, c.head)).transpose(1, 2), cos, sin)
+        v = self.v(x).view(b, t, c.kv_heads, c.head).transpose(1, 2)
+        if past is not None:
+            k = torch.cat((past[0].expand(b, -1, -1, -1), k), dim=2)
+            v = torch.cat((past[1].expand(b, -1, -1, -1), v), dim=2)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=c.heads != c.kv_heads)
+        return self.o(y.transpose(1, 2).reshape(b, t, c.heads * c.head)), (k, v)
+
+
+class Block(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.attn_norm = RMSNorm(c.width, c.epsilon)
+        self.attn = Attention(c)
+        self.ffn_norm = RMSNorm(c.width, c.epsilon)
+        self.gate = nn.Linear(c.width, c.ffn, bias=False)
+        self.up = nn.Linear(c.width, c.ffn, bias=False)
+        self.down = nn.Linear(c.ffn, c.width, bias=False)
+
+    def forward(self, x, cos, sin, mask, past=None):
+        y, kv = self.attn(self.attn_norm(x), cos, sin, mask, past)
+        x = x + y
+        h = self.ffn_norm(x)
+        return x + self.down(F.silu(self.gate(h)) * self.up(h)), kv
+
+
+class Planner(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocabulary, config.width)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = RMSNorm(config.width, config.epsilon)
+        self.pointer = nn.ModuleDict({name.replace(".", "_"): nn.Linear(config.width, config.pointer, bias=False) for name in POINTERS})
+        self.reset()
+
+    def reset(self):
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=module.weight.shape[1] ** -0.5)
+            elif isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+        for block in self.blocks:
+            block.attn.o.weight.data *= (2 * self.config.layers) ** -0.5
+            block.down.weight.data *= (2 * self.config.layers) ** -0.5
+
+    def forward(self, ids, positions, mask, past=None):
+        """Hidden states after the final norm, and the keys and values of every layer."""
+        half = self.config.head // 2
+        frequency = self.config.rope_base ** (-torch.arange(half, device=ids.device, dtype=torch.float32) / half)
+        angle = positions[:, None, :, None].float() * frequency
+        x = self.embed(ids)
+        if torch.is_autocast_enabled("cpu"):
+            x = x.bfloat16()
+        cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+        cache = []
+        for i, block in enumerate(self.blocks):
+            x, kv = block(x, cos, sin, mask, past[i] if past else None)
+            cache.append(kv)
+        return self.norm(x), cache
+
+    def score(self, head, queries, keys):
+        """Pointer scores `[.., queries, keys]` of one head."""
+        q = self.pointer[f"{head}_query"](queries)
+        k = self.pointer[f"{head}_key"](keys)
+        return q @ k.transpose(-1, -2) * self.config.pointer ** -0.5
+
+    def words(self, states):
+        """Vocabulary logits."""
+        return states @ self.embed.weight.to(states.dtype).T
+
+
+def segment_mask(segments):
+    """`[b, 1, t, t]`: causal, within the own segment and the tool list (segment 0); padding (-1) sees itself."""
+    same = segments[:, :, None] == segments[:, None, :]
+    tools = (segments[:, None, :] == 0) & (segments[:, :, None] >= 0)
+    t = segments.shape[1]
+    return ((same | tools) & torch.ones(t, t, dtype=torch.bool, device=segments.device).tril())[:, None]

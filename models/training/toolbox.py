@@ -1,0 +1,206 @@
+"""Tool lists: devices drawn at random, their tools named and described in one of many ways.
+
+What a prompt shows of a tool is an `Instance`; the family it comes from stays hidden behind it, so
+the same capability is seen under many names, descriptions, parameter names and options.
+"""
+
+from dataclasses import dataclass, field
+
+import lexicon
+
+CONFLICTS = [{"power", "start"}, {"power", "stop2"}, {"opening", "open1"}, {"opening", "close1"}, {"place", "deliver"}, {"home", "dock"},
+             {"wait", "pause"}, {"wait", "pause2"}, {"power", "growlight"}, {"stop", "abort"}, {"fetch", "pick"}, {"fetch", "deliver"}, {"say", "notify"}, {"pause", "stop"},
+             {"clean", "wash"}, {"fetch", "place"}, {"fill", "brew"}, {"deliver", "transport"}, {"place", "transport"}, {"fetch", "transport"}]
+# Goals that leave out an argument are only fair if no sibling of the same device would take them as they are.
+RIVALS = [{"level", "step", "rpm", "power", "temperature", "schedule", "start"}, {"opening", "openshare", "open1", "close1"},
+          {"axisto", "axisby", "axisangle", "home"}, {"move", "goto", "rotate"}, {"fill", "dispense", "drain"}, {"volume", "play"}]
+EXTRAS = [" in {unit}", ". blocks until done", ". returns when finished", ". may take a while", ". safe to repeat", ". needs power"]
+THIRD_IRREGULAR = {"be": "is", "have": "has", "do": "does", "go": "goes"}
+
+
+@dataclass
+class Slot:
+    """One parameter as the prompt shows it."""
+
+    spec: object
+    name: str
+    optional: bool
+    options: list = field(default_factory=list)     # in manifest order
+    original: list = field(default_factory=list)    # in the family's order
+
+    def index_of(self, wanted):
+        """The option that a phrase's `name=wanted` fixes, or None where this option set has no such thing."""
+        if isinstance(wanted, int):
+            return self.original[wanted] if wanted < len(self.original) else None
+        return wanted if wanted in self.original else None
+
+    @property
+    def shown_type(self):
+        return "/".join(self.options) if self.options else self.spec.type
+
+
+@dataclass
+class Gadget:
+    """A device in the list: its noun, the words people use for it."""
+
+    family: object
+    noun: str
+    words: list
+    instances: list = field(default_factory=list)
+
+
+@dataclass
+class Instance:
+    tool: object
+    gadget: Gadget
+    name: str
+    does: str
+    slots: list
+
+    def line(self):
+        """The tool as the prompt's text runs: head, then one per parameter."""
+        return f" {self.name}: {self.does}", [f" {s.name}{'?' if s.optional else ''} {s.shown_type}" for s in self.slots]
+
+
+def third_person(text):
+    verb, _, rest = text.partition(" ")
+    if verb in THIRD_IRREGULAR:
+        form = THIRD_IRREGULAR[verb]
+    elif verb.endswith(("s", "sh", "ch", "x", "z")):
+        form = verb + "es"
+    elif verb.endswith("y") and verb[-2] not in "aeiou":
+        form = verb[:-1] + "ies"
+    else:
+        form = verb + "s"
+    return f"{form} {rest}"
+
+
+def gerund(text):
+    """`text` with its first word as a gerund."""
+    verb, space, rest = text.partition(" ")
+    if verb.endswith("ie"):
+        form = verb[:-2] + "ying"
+    elif verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")):
+        form = verb[:-1] + "ing"
+    elif len(verb) <= 4 and len(verb) >= 3 and verb[-1] in "tpnbgmd" and verb[-2] in "aeiou" and verb[-3] not in "aeiou" and verb not in ("open", "want"):
+        form = verb + verb[-1] + "ing"
+    else:
+        form = verb + "ing"
+    return form + space + rest
+
+
+def describe(text, noun, rng):
+    text = text.replace("$n", noun)
+    roll = rng.random()
+    if roll < 0.4:
+        text = third_person(text)
+    elif roll < 0.46:
+        text = rng.choice(["use this to ", "used to ", "lets you ", "a command to ", "can "]) + text
+    if rng.random() < 0.06:
+        text += rng.choice(EXTRAS[1:])
+    return text + ("." if rng.random() < 0.1 else "")
+
+
+def _slot(param, rng):
+    name = param.name if rng.random() < 0.45 else rng.choice(param.names)
+    if rng.random() < 0.03:
+        name = rng.choice(["value", "arg", "x", "p1", "input", lexicon.madeup(rng)])
+    optional = param.optional if rng.random() < 0.85 else not param.optional
+    slot = Slot(param, name, optional)
+    if param.option_sets:
+        weights = [3] + [1] * (len(param.option_sets) - 1) if len(param.option_sets) < 6 else None
+        slot.original = rng.choices(param.option_sets, weights)[0]
+        slot.options = list(slot.original)
+        if rng.random() < 0.25:
+            rng.shuffle(slot.options)
+    return slot
+
+
+def instance(tool, gadget, rng):
+    roll = rng.random()
+    if roll < 0.86:
+        name = rng.choice(tool.names[:2] if rng.random() < 0.3 else tool.names).replace("$n", gadget.noun)
+    elif roll < 0.94:
+        name = lexicon.madeup(rng) if rng.random() < 0.6 else lexicon.madeup(rng) + " " + lexicon.madeup(rng)
+    else:
+        name = rng.choice(["function", "action", "command", "tool", "fn", "op", "skill", "cmd"]) + " " + rng.choice(["1", "2", "3", "4", "5", "6", "a", "b", "c", "d", "x", "y"])
+    slots = [_slot(p, rng) for p in tool.params]
+    if len(slots) > 1 and rng.random() < 0.2:
+        rng.shuffle(slots)
+    if len(slots) > 1 and tool.cap == "place" and rng.random() < 0.15:
+        slots = [s for s in slots if s.spec.name == "at"]
+    does = describe(rng.choice(tool.does), gadget.noun, rng)
+    return Instance(tool, gadget, name, does, slots)
+
+
+class Toolbox:
+    """One prompt's tools, in order, and the devices that they belong to."""
+
+    def __init__(self, families, rng, size=None):
+        self.families = families
+        self.rng = rng
+        self.gadgets = []
+        self.tools = []
+        size = size or self._size()
+        attempts = 0
+        while len(self.tools) < size and attempts < 30:
+            attempts += 1
+            self._add(size - len(self.tools))
+        self._name_apart()
+        if rng.random() < 0.6:
+            rng.shuffle(self.tools)
+        self.caps = {}
+        for t in self.tools:
+            self.caps.setdefault(t.tool.cap, []).append(t)
+
+    def _size(self):
+        roll = self.rng.random()
+        if roll < 0.08:
+            return self.rng.randint(1, 2)
+        return self.rng.randint(3, 8) if roll < 0.35 else self.rng.randint(9, 16)
+
+    def _add(self, room):
+        rng = self.rng
+        wide = [f for f in self.families if len(f.devices) > 15]
+        narrow = [f for f in self.families if len(f.devices) <= 15]
+        family = rng.choice(wide if narrow == [] or (wide and rng.random() < 0.45) else narrow)
+        words = rng.choice(family.devices)
+        taken = {w for g in self.gadgets for w in g.words}
+        if taken & set(words) or any(t.split()[-1] == w.split()[-1] for t in taken for w in words):
+            return
+        many = [f for f in wide if words in f.devices] if family in wide else [family]
+        gadget = Gadget(family, rng.choice(words), words)
+        pool = [t for f in many for t in f.tools]
+        if family in narrow and family.name in {g.family.name for g in self.gadgets} and rng.random() < 0.8:
+            return
+        keep = min(room, rng.choice([1, 1, 2, 3]) if family in wide else rng.randint(2, 11))
+        if family in wide:
+            rng.shuffle(pool)
+        else:
+            chosen = set(rng.sample(range(len(pool)), min(keep, len(pool))))
+            pool = [t for i, t in enumerate(pool) if i in chosen]
+        for tool in pool[:keep]:
+            mine = {t.tool.cap for t in gadget.instances}
+            all_ = {t.tool.cap for t in self.tools}
+            scope = mine if family in wide else all_ | mine
+            if tool.cap in mine or any(tool.cap in c and (c - {tool.cap}) & scope for c in CONFLICTS):
+                continue
+            gadget.instances.append(instance(tool, gadget, rng))
+        if gadget.instances:
+            self.gadgets.append(gadget)
+            self.tools += gadget.instances
+
+    def _name_apart(self):
+        """Tools of the same name get their device in front, as the format says."""
+        names = [t.name for t in self.tools]
+        for t in self.tools:
+            if names.count(t.name) > 1 or (len(self.gadgets) > 1 and self.rng.random() < 0.04):
+                t.name = f"{t.gadget.noun} {t.name}"
+
+    def rivals(self, inst):
+        """Whether a sibling would understand the goal when `inst` misses an argument."""
+        mine = {t.tool.cap for t in inst.gadget.instances} - {inst.tool.cap}
+        return any(inst.tool.cap in group and mine & group for group in RIVALS)
+
+    def ambiguous(self, inst):
+        return len(self.caps[inst.tool.cap]) > 1

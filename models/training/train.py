@@ -1,0 +1,245 @@
+"""Training: fresh samples by seed, Muon for the matrices and AdamW for the rest, a schedule that can end any time.
+
+    python train.py --out run --minutes 80            # constant rate after warm-up; checkpoints every few minutes
+    python train.py --out run --resume --decay 300    # resume and decay to zero in 300 steps
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+import encode as en
+import generate
+import tokenizer as tk
+from model import Config, Planner, segment_mask
+
+
+def batch_of(seed, step, size, length, encoder):
+    """`size` sequences of at most `length` tokens; the same seed and step give the same ones."""
+    out, k = [], 0
+    while len(out) < size:
+        tools, segments = generate.sample(((seed * 1_000_003 + step) * 1009) + k, 30)
+        k += 1
+        sequence = en.encode(tools, segments, encoder, length)
+        if sequence is not None:
+            out.append(sequence)
+    return out
+
+
+def tensors(sequences, device="cpu"):
+    """Padded tensors of a batch and, per kind of decision, its table."""
+    longest = max(len(s.ids) for s in sequences)
+    longest = (longest + 63) // 64 * 64
+    b = len(sequences)
+    ids = torch.zeros(b, longest, dtype=torch.long)
+    positions = torch.zeros(b, longest, dtype=torch.long)
+    segments = torch.full((b, longest), -1, dtype=torch.long)
+    for i, s in enumerate(sequences):
+        n = len(s.ids)
+        ids[i, :n], positions[i, :n], segments[i, :n] = torch.tensor(s.ids), torch.tensor(s.positions), torch.tensor(s.segments)
+    tables = {}
+    for kind in range(4):
+        rows = [[d for d in s.decisions if d.kind == kind] for s in sequences]
+        width = max(1, max(map(len, rows)))
+        table = torch.zeros(b, width, 6, dtype=torch.long)
+        table[..., 4] = -1
+        weight = torch.zeros(b, width)
+        for i, row in enumerate(rows):
+            if row:
+                table[i, :len(row)] = torch.tensor([[d.at, d.target, d.low, d.high, int(d.first), 0] for d in row])
+                weight[i, :len(row)] = torch.tensor([d.weight for d in row])
+        tables[kind] = (table.to(device), weight.to(device))
+    index_mask = torch.zeros(b, longest, dtype=torch.bool)
+    index_at = torch.zeros(b, 32, dtype=torch.long)
+    for i, s in enumerate(sequences):
+        index_mask[i, s.index_tokens] = True
+        index_at[i, :len(s.index_tokens)] = torch.tensor(s.index_tokens)
+    return ids.to(device), positions.to(device), segments.to(device), tables, index_mask.to(device), index_at.to(device)
+
+
+def losses(model, batch):
+    """Weighted loss, and per kind (right, total)."""
+    ids, positions, segments, tables, index_mask, index_at = batch
+    hidden, _ = model(ids, positions, segment_mask(segments))
+    t = ids.shape[1]
+    place = torch.arange(t, device=ids.device)
+    total, mass, counts = 0.0, 0.0, {}
+    for kind, (table, weight) in tables.items():
+        at, target, low, high, first = table[..., :5].unbind(-1)
+        states = hidden.gather(1, at[..., None].expand(-1, -1, hidden.shape[-1]))
+        if kind == en.WORD:
+            logits = model.words(states).float()
+        elif kind == en.TOOL:
+            scores = model.score("tool", states, hidden).float().masked_fill(~index_mask[:, None, :], float("-inf"))
+            extra = (states @ model.embed.weight[[tk.END, tk.NONE]].to(states.dtype).T).float()
+            forbidden = torch.stack((first == 1, first == 0), -1)     # <end> never first, <none> only first
+            logits = torch.cat((scores, extra.masked_fill(forbidden, float("-inf"))), -1)
+            target = torch.where(target >= 0, index_at.gather(1, target.clamp(min=0)), t - 1 - target)
+        else:
+            head = "start" if kind == en.START else "end"
+            allowed = (place >= low[..., None]) & (place < high[..., None])
+            scores = model.score(head, states, hidden).float().masked_fill(~allowed, float("-inf"))
+            if kind == en.START:
+                extra = (states @ model.embed.weight[[tk.SKIP, tk.ASK]].to(states.dtype).T).float()
+                logits = torch.cat((scores, extra), -1)
+                target = torch.where(target >= 0, target, t - 1 - target)
+            else:
+                logits = scores
+        real = weight > 0
+        if not real.any():
+            continue
+        logits, target, weight = logits[real], target[real], weight[real]
+        total = total + (F.cross_entropy(logits, target, reduction="none") * weight).sum()
+        mass = mass + weight.sum()
+        counts[kind] = ((logits.argmax(-1) == target).sum().item(), len(target))
+    return total / mass, counts
+
+
+def newton_schulz(g, steps=5):
+    """The nearest orthogonal matrix, roughly (Muon: Jordan et al., 2024), for a stack of matrices."""
+    x = g.bfloat16()
+    tall = x.shape[-2] > x.shape[-1]
+    if tall:
+        x = x.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(steps):
+        a = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return (x.mT if tall else x).float()
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum with orthogonalised updates, matrices of one shape together."""
+
+    def __init__(self, params, lr, momentum=0.95, weight_decay=0.01):
+        super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            shapes = {}
+            for p in group["params"]:
+                if p.grad is not None:
+                    shapes.setdefault(p.shape, []).append(p)
+            for shape, params in shapes.items():
+                updates = []
+                for p in params:
+                    buffer = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                    buffer.lerp_(p.grad, 1 - group["momentum"])
+                    updates.append(p.grad.lerp(buffer, group["momentum"]))
+                moved = newton_schulz(torch.stack(updates))
+                scale = group["lr"] * max(1, shape[0] / shape[1]) ** 0.5
+                for p, u in zip(params, moved):
+                    p.mul_(1 - group["lr"] * group["weight_decay"]).add_(u, alpha=-scale)
+
+
+def optimizers(model, rate):
+    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and n.startswith("blocks")]
+    chosen = {id(p) for p in matrices}
+    others = [p for p in model.parameters() if id(p) not in chosen]
+    return [Muon(matrices, lr=rate * 10), torch.optim.AdamW(others, lr=rate * 1.5, betas=(0.9, 0.98), weight_decay=0.01)]
+
+
+def save(path, model, opts, step, tokens, seconds, seed):
+    state = {"model": model.state_dict(), "config": model.config.as_dict(), "optimizers": [o.state_dict() for o in opts], "step": step, "tokens": tokens, "seconds": seconds, "seed": seed}
+    torch.save(state, path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").replace(path)
+
+
+def load_model(path):
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    model = Planner(Config(**state["config"]))
+    model.load_state_dict(state["model"])
+    return model, state
+
+
+def rate_at(step, begin, options):
+    """Warm-up, plateau, linear decay over the last `--decay` steps of this call."""
+    scale = min(1.0, (step + 1) / options.warmup)
+    if options.decay:
+        scale *= max(0.0, 1 - (step - begin) / options.decay)
+    return scale
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--steps", type=int, default=10 ** 9)
+    parser.add_argument("--decay", type=int, default=0)
+    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--length", type=int, default=640)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--warmup", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--ffn", type=int, default=512)
+    parser.add_argument("--width", type=int, default=256)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "checkpoint.pt"
+    step, tokens, seconds = 0, 0, 0.0
+    if options.resume and path.exists():
+        model, state = load_model(path)
+        step, tokens, seconds = state["step"], state["tokens"], state["seconds"]
+    else:
+        model, state = Planner(Config(layers=options.layers, ffn=options.ffn, width=options.width, heads=options.width // 64, kv_heads=options.width // 64)), None
+    model.to(options.device).train()
+    opts = optimizers(model, options.rate)
+    if state:
+        for o, s in zip(opts, state["optimizers"]):
+            o.load_state_dict(s)
+    base_rates = [[options.rate * 10], [options.rate * 1.5]]
+    encoder = en.Encoder()
+    begin, started, last_save = step, time.time(), time.time()
+    window, window_tokens, window_time = {}, 0, time.time()
+    loss_sum = 0.0
+    log = open(out / "log.jsonl", "a")
+    while step < options.steps and (time.time() - started) < options.minutes * 60 and not (options.decay and step - begin >= options.decay):
+        scale = rate_at(step, begin, options)
+        for o, rates in zip(opts, base_rates):
+            for group, rate in zip(o.param_groups, rates):
+                group["lr"] = rate * scale
+        sequences = batch_of(options.seed, step, options.batch, options.length, encoder)
+        batch = tensors(sequences, options.device)
+        with torch.autocast(options.device, dtype=torch.bfloat16):
+            loss, counts = losses(model, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for o in opts:
+            o.step()
+            o.zero_grad(set_to_none=True)
+        step += 1
+        seen = sum(len(s.ids) for s in sequences)
+        tokens += seen
+        window_tokens += seen
+        loss_sum += loss.item()
+        for kind, (right, total) in counts.items():
+            a, b = window.get(kind, (0, 0))
+            window[kind] = (a + right, b + total)
+        if step % 20 == 0:
+            now = time.time()
+            line = {"step": step, "tokens": tokens, "loss": round(loss_sum / 20, 4), "rate": scale, "per_s": round(window_tokens / (now - window_time))}
+            line |= {name: round(window[k][0] / window[k][1], 4) for k, name in enumerate(("tool", "start", "end", "word")) if k in window}
+            print(json.dumps(line), flush=True)
+            log.write(json.dumps(line) + "\n")
+            log.flush()
+            window, window_tokens, window_time, loss_sum = {}, 0, now, 0.0
+        if time.time() - last_save > 180:
+            save(path, model, opts, step, tokens, seconds + time.time() - started, options.seed)
+            last_save = time.time()
+    save(path, model, opts, step, tokens, seconds + time.time() - started, options.seed)
+
+
+if __name__ == "__main__":
+    main()
