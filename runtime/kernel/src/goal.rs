@@ -61,7 +61,7 @@ pub use content::{Item, content};
 pub use denial::{Denial, Negation};
 pub use language::Language;
 pub use names::{Lexicon, Name, NameKind};
-pub use notation::{parse_point, parse_quantity, parse_range, print_number, print_quantity};
+pub use notation::{parse_number, parse_point, parse_quantity, parse_range, print_number, print_quantity};
 pub use pointing::{Direction, Pronoun};
 pub use units::Dimension;
 pub use words::{Word, WordKind};

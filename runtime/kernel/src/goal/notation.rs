@@ -67,6 +67,14 @@ pub fn parse_point(text: &str) -> Result<[i64; 3], String> {
     }
 }
 
+/// Reads a whole text like "0.5", "-3" or "1,000" into micro-units: a number without a unit.
+pub fn parse_number(text: &str) -> Result<i64, String> {
+    let words = words(text);
+    let found = number(&Line { text, words: &words }, 0).filter(|found| found.end == words.len());
+    let found = found.ok_or_else(|| format!("expected a number without a unit, found `{text}`"))?;
+    found.value.micro().ok_or_else(|| too_large(text))
+}
+
 /// Writes the shortest exact form in the usual unit: "0.3 m", "45 deg", "70 %", "21 degC".
 #[must_use]
 pub fn print_quantity(dimension: Dimension, micro: i64) -> String {
