@@ -95,7 +95,7 @@ impl Writer<'_> {
 
     fn options(&self, parameter: &ParameterSpec) -> Result<Vec<Vec<u32>>, ModelError> {
         let words = parameter.kind.options();
-        words.iter().map(|word| Ok(run(self.tokenizer, word)?.iter().map(|token| token.id).collect())).collect()
+        words.iter().map(|word| Ok(run(self.tokenizer, &spaced(word))?.iter().map(|token| token.id).collect())).collect()
     }
 
     fn example(
@@ -157,7 +157,7 @@ fn kind_word(kind: &ParameterKind) -> String {
         ParameterKind::Text => "text".into(),
         ParameterKind::Entity => "entity".into(),
         ParameterKind::Place => "place".into(),
-        ParameterKind::Boolean | ParameterKind::Enumeration(_) => kind.options().join("/"),
+        ParameterKind::Boolean | ParameterKind::Enumeration(_) => spaced(&kind.options().join("/")),
     }
 }
 

@@ -7,6 +7,8 @@
 mod layers;
 mod pointer;
 mod qwen3;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Fault, ModelError};
 use crate::gguf::Gguf;
