@@ -7,12 +7,30 @@
 //! `handle(now, input)`, then drain `poll()`; call again at `next_deadline()` with [`LinkInput::Tick`]. It must not know what a tool
 //! means, which transport carries a payload, or what time it is.
 
+mod foreign;
+mod native;
+
 use crate::binding::Binding;
 use crate::device::Refusal;
+use crate::message::{Malformed, StateMessage, read};
 use crate::plain::{Named, Plain};
 use crate::topic::DeviceName;
+use foreign::Foreign;
 use llmos_follower::{Millis, Progress};
+use native::Native;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// How often a command is published before the device counts as lost.
+pub const SENDS_MAX: u32 = 4;
+/// How long an acknowledgement may take before the command is published again, in milliseconds.
+pub const RESEND_MS: Millis = 500;
+/// The least time without a state that counts as silence, in milliseconds: three reports of a resting device.
+pub const SILENCE_MS_MIN: Millis = 1_500;
+/// How often a stop is published again until the device reports that it has stopped, in milliseconds.
+pub const STOP_RESEND_MS: Millis = 200;
+/// How often a stop is published at most.
+pub const STOP_SENDS_MAX: u32 = 25;
 
 /// How a device is spoken to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,11 +64,28 @@ pub enum LinkInput<'a> {
     /// The normal connection is gone.
     Disconnected,
     /// A message has come in. Topics that are not this device's are ignored.
-    Message { topic: &'a str, payload: &'a [u8], retained: bool },
+    Message {
+        /// Its topic.
+        topic: &'a str,
+        /// Its bytes.
+        payload: &'a [u8],
+        /// Whether the broker had kept it.
+        retained: bool,
+    },
     /// Send this command. One at a time.
-    Command { id: u64, tool: &'a str, arguments: Vec<(String, Plain)> },
+    Command {
+        /// Names the command in events; below 2^53.
+        id: u64,
+        /// The tool.
+        tool: &'a str,
+        /// The arguments, in base units.
+        arguments: Vec<(String, Plain)>,
+    },
     /// Stop the device at once, lease or not; repeated until the device reports that it has stopped.
-    Stop { reason: &'a str },
+    Stop {
+        /// Why, for a person.
+        reason: &'a str,
+    },
     /// A person ends the stop. Motion does not resume.
     Reset,
     /// Give the lease back, so that the next host need not wait for it to run out.
@@ -75,7 +110,14 @@ pub enum LinkOutput {
     /// Subscribe to this topic on the normal connection.
     Subscribe(String),
     /// Publish this, QoS 1, not retained.
-    Publish { topic: String, payload: Vec<u8>, channel: Channel },
+    Publish {
+        /// The topic.
+        topic: String,
+        /// The bytes.
+        payload: Vec<u8>,
+        /// Which connection it leaves by.
+        channel: Channel,
+    },
     /// Something that the kernel should know.
     Event(LinkEvent),
 }
@@ -89,24 +131,46 @@ pub enum LinkEvent {
     /// The device says, or its last will says, that it is gone.
     Offline,
     /// The lease is ours; commands may be sent. A foreign device counts as leased (boot 0) once connected.
-    Leased { boot: u32 },
+    Leased {
+        /// Which boot of the device granted it.
+        boot: u32,
+    },
     /// Another host holds the lease. Asking goes on.
     LeaseRefused,
     /// The device's state.
     State(Report),
     /// The device accepted the command. For a foreign device: it was published, nothing more.
-    Acknowledged { id: u64 },
+    Acknowledged {
+        /// The command.
+        id: u64,
+    },
     /// The command was not accepted; nothing was done.
-    Rejected { id: u64, reason: Refusal },
+    Rejected {
+        /// The command.
+        id: u64,
+        /// Why.
+        reason: Refusal,
+    },
     /// The device began the command and could not finish it.
-    Failed { id: u64, reason: String },
+    Failed {
+        /// The command.
+        id: u64,
+        /// Why: `stopped`, `lease_lost`, `stalled`, `plant`, or the device's own word.
+        reason: String,
+    },
     /// The device, or the way to it, is lost. The lease is not asked for again before it has run out on the device, so that the device is
     /// in its safe state when [`LinkEvent::Leased`] comes again.
     Lost(Loss),
     /// A message that no sane device sends. It was ignored.
-    Nonsense { what: String },
+    Nonsense {
+        /// What was expected, what was found, and where.
+        what: String,
+    },
     /// Something that the device wants a person to know.
-    Notice { text: String },
+    Notice {
+        /// The device's words.
+        text: String,
+    },
 }
 
 /// How a device was lost.
@@ -141,33 +205,84 @@ pub struct Report {
 /// The conversation with one device.
 #[derive(Debug)]
 pub struct Link {
-    config: LinkConfig,
+    device: DeviceName,
+    side: Side,
+}
+
+#[derive(Debug)]
+enum Side {
+    Native(Box<Native>),
+    Foreign(Foreign),
 }
 
 impl Link {
     /// A link that is not connected.
     #[must_use]
     pub fn new(config: LinkConfig) -> Link {
-        Link { config }
+        let LinkConfig { device, session, heartbeat_ms, expiry_ms, kind } = config;
+        let side = match kind {
+            Kind::Native => Side::Native(Box::new(Native::new(&device, session, heartbeat_ms, expiry_ms))),
+            Kind::Foreign(binding) => Side::Foreign(Foreign::new(binding)),
+        };
+        Link { device, side }
     }
 
     /// The device's name.
     #[must_use]
     pub fn device(&self) -> &DeviceName {
-        &self.config.device
+        &self.device
     }
 
     /// Takes one input at a time `now`; outputs are drained with [`Link::poll`].
-    pub fn handle(&mut self, _now: Millis, _input: LinkInput<'_>) {}
+    pub fn handle(&mut self, now: Millis, input: LinkInput<'_>) {
+        match &mut self.side {
+            Side::Native(native) => native.handle(now, input),
+            Side::Foreign(foreign) => foreign.handle(input),
+        }
+    }
 
     /// The next output, or `None` until the next input.
     pub fn poll(&mut self) -> Option<LinkOutput> {
-        None
+        match &mut self.side {
+            Side::Native(native) => native.outputs.0.pop_front(),
+            Side::Foreign(foreign) => foreign.outputs.0.pop_front(),
+        }
     }
 
     /// When a [`LinkInput::Tick`] is due, if nothing else comes first.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Millis> {
-        None
+        match &self.side {
+            Side::Native(native) => native.next_deadline(),
+            Side::Foreign(_) => None,
+        }
+    }
+}
+
+/// Reads a native device's `state` payload for someone who only watches: no lease, no progress of an own command.
+///
+/// # Errors
+/// [`Malformed`], with what was expected and found.
+pub fn read_report(payload: &[u8]) -> Result<Report, Malformed> {
+    let state: StateMessage = read("state", payload)?;
+    let progress = if state.busy { Progress::Busy } else { Progress::Finished };
+    Ok(Report { progress, stopped: state.stopped, readings: state.readings()? })
+}
+
+/// What waits to be drained.
+#[derive(Debug, Default)]
+struct Outputs(VecDeque<LinkOutput>);
+
+impl Outputs {
+    fn event(&mut self, event: LinkEvent) {
+        self.0.push_back(LinkOutput::Event(event));
+    }
+
+    fn publish(&mut self, topic: String, payload: Vec<u8>, channel: Channel) {
+        self.0.push_back(LinkOutput::Publish { topic, payload, channel });
+    }
+
+    fn subscribe(&mut self, topic: String) {
+        self.0.push_back(LinkOutput::Subscribe(topic));
     }
 }
