@@ -15,7 +15,7 @@ from toolbox import gerund
 SKIP, ASK, END, NONE = "<skip>", "<ask>", "<end>", "<none>"
 PRONOUNS = ["it"] * 9 + ["that", "this", "them", "that one", "the object", "the thing"]
 BACK = ["back", "back", "back there", "back where it was", "there", "back again"]
-NOT_NOW = ["", "", "", "", "", "", "", " now", " please", " right now", " immediately", " quickly", " for me", " again", " slowly", " thanks", " carefully", " then"]
+NOT_NOW = ["", "", "", "", "", "", "", " now", " please", " right now", " immediately", " quickly", " for me", " again", " slowly", " thanks", " carefully"]
 
 
 @dataclass

@@ -195,6 +195,12 @@ def free_text(kind, rng):
         return rng.choice(PROGRAMS)
     if kind == "name":
         return rng.choice([madeup(rng), rng.choice(PEOPLE), f"{rng.choice(NOUNS['small'])} {label(rng)}", f"run {rng.randint(1, 99)}"])
+    if kind == "clock":
+        hour = rng.randint(1, 12)
+        return rng.choice([f"{hour}:{rng.choice(['00', '15', '30', '45', '10', '05'])}", f"{hour} {rng.choice(['am', 'pm'])}", f"{hour}{rng.choice(['am', 'pm'])}", f"{hour} o'clock",
+                           f"half past {hour}", "noon", "midnight", f"{hour}:30 {rng.choice(['am', 'pm'])}", f"{rng.randint(13, 23)}:{rng.choice(['00', '20', '40'])}"])
+    if kind == "sky":
+        return rng.choice(["jupiter", "saturn", "the moon", "mars", "the andromeda galaxy", "m31", "ngc 7000", "the orion nebula", "vega", "sirius", "the pleiades", "m42", "betelgeuse"])
     if kind == "topic":
         return rng.choice(NOUNS["topic"] + PROGRAMS)
     if rng.random() < 0.35:
