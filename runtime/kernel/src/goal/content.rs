@@ -78,7 +78,7 @@ pub fn content(goal: &Goal) -> Vec<Item> {
 
 /// How many words of courtesy start at `at`.
 fn courtesy(line: &Line<'_>, at: usize) -> usize {
-    const PHRASES: [&[&str]; 22] = [
+    const PHRASES: [&[&str]; 24] = [
         &["could", "you"],
         &["can", "you"],
         &["would", "you"],
@@ -95,6 +95,8 @@ fn courtesy(line: &Line<'_>, at: usize) -> usize {
         &["go", "ahead", "and"],
         &["please"],
         &["kindly"],
+        &["sorry"],
+        &["actually"],
         &["now"],
         &["just"],
         &["ok"],

@@ -225,7 +225,9 @@ fn scope(line: &Line<'_>, cue: Range<usize>, reach: Reach, clause: &Clause) -> R
         Reach::All => return 0..line.words.len(),
     };
     let start = if to_clause_start { clause.start } else { cue.start };
-    let mut has_verb = reach != Reach::Verb;
+    // "is not red" has its verb already.
+    let copula = matches!(line.normal(cue.start), "is" | "are" | "was" | "were");
+    let mut has_verb = copula || reach != Reach::Verb;
     let mut at = cue.end;
     while at < line.words.len() && !ends_scope(line, at, reach, has_verb) {
         has_verb |= is_verb(line.normal(at));

@@ -7,7 +7,7 @@
 use super::number::simple;
 use super::quantity::is_measured;
 use super::words::{Line, WordKind, words};
-use super::{Meaning, Reading};
+use super::{Direction, Meaning, Reading};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -191,7 +191,14 @@ fn by_description(lexicon: &Lexicon, line: &Line<'_>, at: usize) -> Option<Readi
         adjectives.push(word);
         next = line.past_joiner(next + 1);
     }
-    if matches!(line.normal(next), "one" | "ones") {
+    let stands_in = matches!(
+        line.normal(next),
+        "one" | "ones" | "thing" | "things" | "object" | "objects" | "item" | "items"
+    );
+    if stands_in && !lexicon.by_head.contains_key(&stem(line.normal(next))) {
+        if is_measured(line, next) || (Direction::at(line, at).is_some() && !is_determiner(line.before(at))) {
+            return None;
+        }
         let patterns = lexicon.by_adjective.get(adjectives.first()?)?;
         return fitting(lexicon, line, patterns, &adjectives, None, next + 1);
     }
@@ -260,13 +267,20 @@ fn designator(lexicon: &Lexicon, same_head: &[usize], line: &Line<'_>, at: usize
     });
     let digit = word.starts_with(|c: char| c.is_ascii_digit());
     let comparable = if digit {
-        numbered
+        numbered || lettered
     } else {
         (lettered || line.raw(place) != "a") && !matches!(line.normal(place), "i" | "x" | "y" | "z")
     };
     let accepted = is_designator(&word) && designates(line, place) && (has_it || comparable);
     let article = line.raw(place) == "a" && !has_it && line.is(place + 1, WordKind::Letters);
     (accepted && !article).then_some((word, place + 1))
+}
+
+fn is_determiner(word: &str) -> bool {
+    matches!(
+        word,
+        "the" | "this" | "that" | "my" | "your" | "its" | "these" | "those" | "a"
+    )
 }
 
 /// A single letter or a number tells things of one kind apart.

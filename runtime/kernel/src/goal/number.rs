@@ -76,7 +76,7 @@ fn in_digits(line: &Line<'_>, at: usize) -> Option<Number> {
     if let Some(fraction) = slashed(line, at) {
         return Some(fraction);
     }
-    if is_chained(line, at + 1) {
+    if is_chained(line, at + 1) || tied_hyphens(line, at + 1) {
         return None;
     }
     let whole = Number {
@@ -95,17 +95,23 @@ fn in_digits(line: &Line<'_>, at: usize) -> Option<Number> {
     Some(scaled(line, whole).unwrap_or(whole))
 }
 
-/// Whether digits at `at` go on a clock time, a date, a path or an identifier: "10:30", "1/2/3", `cube_2`.
+/// Whether digits at `at` go on a clock time, a date, a path or an identifier: "10:30", "1/2/3", `cube_2`, "x^2".
 fn is_inside_chain(line: &Line<'_>, at: usize) -> bool {
-    let Some(mark) = at.checked_sub(1) else { return false };
-    let linked = matches!(line.normal(mark), ":" | "/" | "_" | "\\" | "," | ".") && line.glued(at) && line.glued(mark);
-    let behind = mark.checked_sub(1);
-    linked
-        && behind.is_some_and(|behind| match line.normal(mark) {
-            "_" | "\\" => true,
-            "," => false,
-            _ => line.is(behind, WordKind::Digits),
-        })
+    let Some(mark) = at.checked_sub(1).filter(|mark| line.glued(at) && line.glued(*mark)) else {
+        return false;
+    };
+    match line.normal(mark) {
+        "_" | "\\" | "^" => true,
+        ":" | "/" | "." => line.is(mark - 1, WordKind::Digits),
+        "-" => tied_hyphens(line, mark) || mark.checked_sub(2).is_some_and(|first| tied_hyphens(line, first)),
+        _ => false,
+    }
+}
+
+/// Whether two numbers are tied on at `at`, the mark behind a number: "2026-11-21" is a date, while "5-10" may be a range.
+fn tied_hyphens(line: &Line<'_>, at: usize) -> bool {
+    let tied = |at: usize| line.normal(at) == "-" && line.past_joiner(at) != at && line.is(at + 1, WordKind::Digits);
+    tied(at) && tied(at + 2)
 }
 
 /// Whether a mark at `at` ties more digits to the ones before it.
@@ -171,11 +177,8 @@ fn scaled(line: &Line<'_>, number: Number) -> Option<Number> {
 }
 
 fn in_words(line: &Line<'_>, at: usize) -> Option<Number> {
-    if let Some(part) = fraction(line, at) {
-        return Some(part);
-    }
-    if let Some(batch) = batch(line, at) {
-        return Some(batch);
+    if let Some(said) = batch(line, at).or_else(|| fraction(line, at)) {
+        return Some(said);
     }
     if line.normal(at) == "point" {
         return decimals(line, at, Exact::ZERO);
@@ -191,8 +194,15 @@ fn in_words(line: &Line<'_>, at: usize) -> Option<Number> {
         .or(Some(whole))
 }
 
-/// "a couple", "a dozen", "half a dozen" is left to the fraction before it.
+/// "a couple", "a dozen", "half a dozen".
 fn batch(line: &Line<'_>, at: usize) -> Option<Number> {
+    if (line.normal(at), line.normal(at + 1), line.normal(at + 2)) == ("half", "a", "dozen") {
+        return Some(Number {
+            value: Exact::whole(6),
+            end: at + 3,
+            form: Form::Batch,
+        });
+    }
     let article = usize::from(line.normal(at) == "a");
     let value = match (line.normal(at + article), article) {
         ("couple", 1) => 2,

@@ -149,7 +149,9 @@ pub(super) fn pointing(lexicon: &Lexicon, line: &Line<'_>, at: usize, verb: &str
 
 fn pronoun(lexicon: &Lexicon, line: &Line<'_>, at: usize) -> Option<(Pronoun, usize)> {
     let next = line.normal(at + 1);
-    let determines = || mention(lexicon, line, at + 1).is_some() || is_measured(line, at + 1);
+    let counts = || matches!(next, "once" | "twice" | "thrice") || line.normal(at + 2) == "times";
+    let determines = || mention(lexicon, line, at + 1).is_some() || (is_measured(line, at + 1) && !counts());
+    let asks = matches!(line.before(at), "is" | "are" | "was" | "were") && !next.is_empty();
     match line.normal(at) {
         "it" => Some((Pronoun::It, at + 1)),
         "them" | "they" => Some((Pronoun::Them, at + 1)),
@@ -157,10 +159,10 @@ fn pronoun(lexicon: &Lexicon, line: &Line<'_>, at: usize) -> Option<(Pronoun, us
         "these" | "those" if !determines() => Some((Pronoun::Them, at + 1)),
         "that" if next == "one" => Some((Pronoun::That, at + 2)),
         "this" if next == "one" => Some((Pronoun::This, at + 2)),
-        "that" if is_conjunction(line, at) => None,
+        "that" if is_conjunction(line, at) || matches!(line.before(at), "after" | "before") => None,
         "that" if !determines() => Some((Pronoun::That, at + 1)),
         "this" if !determines() => Some((Pronoun::This, at + 1)),
-        "there" if !matches!(next, "is" | "are" | "was" | "were") => Some((Pronoun::There, at + 1)),
+        "there" if !asks && !matches!(next, "is" | "are" | "was" | "were") => Some((Pronoun::There, at + 1)),
         _ => None,
     }
 }
@@ -240,43 +242,36 @@ fn is_adjective(line: &Line<'_>, at: usize, end: usize) -> bool {
 
 /// "pick up", "put it down", "shut down": the word belongs to the verb.
 fn is_particle(line: &Line<'_>, at: usize, direction: Direction, verb: &str) -> bool {
+    const WITH_UP: [&str; 15] = [
+        "pick", "set", "wake", "warm", "heat", "clean", "hurry", "power", "start", "open", "line", "hold", "speed",
+        "grab", "tidy",
+    ];
+    const WITH_DOWN: [&str; 10] = [
+        "put", "set", "lay", "shut", "slow", "cool", "calm", "power", "break", "place",
+    ];
     let measured = is_measured(line, at + 1 + usize::from(line.normal(at + 1) == "by"));
     let belongs = match direction {
-        Direction::Up => matches!(
-            verb,
-            "pick"
-                | "set"
-                | "wake"
-                | "warm"
-                | "heat"
-                | "clean"
-                | "hurry"
-                | "power"
-                | "start"
-                | "open"
-                | "line"
-                | "hold"
-                | "speed"
-                | "grab"
-                | "tidy"
-        ),
-        Direction::Down => matches!(
-            verb,
-            "put" | "set" | "lay" | "shut" | "slow" | "cool" | "calm" | "power" | "break" | "place"
-        ),
+        Direction::Up => WITH_UP.contains(&verb) || WITH_UP.contains(&line.before(at)),
+        Direction::Down => WITH_DOWN.contains(&verb) || WITH_DOWN.contains(&line.before(at)),
         _ => false,
     };
     belongs && line.normal(at).len() <= 4 && !measured
 }
 
-/// "right now", "right, move up", "straight left" is a direction, "all right" is not.
+/// "right now", "right, move up", "all right", "go ahead and": no direction is meant.
 fn is_adverb(line: &Line<'_>, at: usize, direction: Direction) -> bool {
-    direction == Direction::Right
-        && (matches!(
-            line.normal(at + 1),
-            "now" | "away" | "after" | "before" | "above" | "below" | "next" | "there" | "here"
-        ) || matches!(line.before(at), "all" | "that's")
-            || (at == 0 && line.normal(at + 1) == "," && line.is(at + 2, WordKind::Letters)))
+    const AFTER_RIGHT: [&str; 9] = [
+        "now", "away", "after", "before", "above", "below", "next", "there", "here",
+    ];
+    let next = line.normal(at + 1);
+    match direction {
+        Direction::Right => {
+            let opens = at == 0 && next == "," && line.is(at + 2, WordKind::Letters);
+            opens || AFTER_RIGHT.contains(&next) || line.before(at) == "all"
+        }
+        Direction::Forward => (line.before(at), line.normal(at), next) == ("go", "ahead", "and"),
+        _ => false,
+    }
 }
 
 /// Reads the ordinal at word `at`: "2nd", or "second" where a determiner makes it tell things apart.
@@ -292,13 +287,11 @@ pub(super) fn ordinal(line: &Line<'_>, at: usize) -> Option<Reading> {
     if line.is(at, WordKind::Digits) && line.glued(at + 1) && matches!(line.normal(at + 1), "st" | "nd" | "rd" | "th") {
         return line.normal(at).parse().ok().map(|position| reading(position, at + 2));
     }
-    let determined = matches!(
-        line.before(at),
-        "the" | "a" | "my" | "your" | "its" | "every" | "this" | "that"
-    );
+    let determined = matches!(line.before(at), "the" | "a" | "my" | "your" | "its" | "this" | "that");
     let index = WORDS
         .iter()
         .position(|word| *word == line.normal(at))
         .filter(|_| determined)?;
-    u32::try_from(index + 1).ok().map(|position| reading(position, at + 1))
+    let end = at + 1 + usize::from(matches!(line.normal(at + 1), "one" | "ones"));
+    u32::try_from(index + 1).ok().map(|position| reading(position, end))
 }

@@ -348,8 +348,7 @@ fn single(line: &Line<'_>, at: usize) -> Option<Measure> {
         scale: Exact::ratio(unit.num, unit.den)?,
         shift: shift(unit, spelling)?,
         end,
-        spelled_out: spelling.words.iter().any(|word| word.len() > 2)
-            && !matches!(line.normal(at), "turn" | "bar" | "kilo"),
+        spelled_out: spelling.words.iter().any(|word| word.len() > 2) && !matches!(line.normal(at), "turn" | "bar"),
         bare_degrees: unit.dimension == Angle && unit.num == 1,
     })
 }
