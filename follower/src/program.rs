@@ -74,6 +74,8 @@ pub enum Op {
     Eq,
     /// Pops b, a; pushes whether they differ by at most this many micro-units (points: as a distance).
     Near(i64),
+    /// Pops b, a; pushes whether two angles differ by at most this many microdegrees, full turns aside.
+    NearTurn(i64),
     /// Pops b, a; pushes a <= b.
     AtMost,
     /// Pops b, a; pushes a >= b.
@@ -295,6 +297,7 @@ fn binary(op: Op, a: Value, b: Value) -> Result<Value, Reject> {
         (Op::Mul, At(point), Number(by)) | (Op::Mul, Number(by), At(point)) => At(each(|axis| product(point[axis], by))?),
         (Op::Near(tolerance), Number(a), Number(b)) => Bool(a.abs_diff(b) <= tolerance.unsigned_abs()),
         (Op::Near(tolerance), At(a), At(b)) => Bool(within(a, b, tolerance)),
+        (Op::NearTurn(tolerance), Number(a), Number(b)) => Bool(turn_between(a, b) <= tolerance.unsigned_abs()),
         (Op::AtMost, Number(a), Number(b)) => Bool(a <= b),
         (Op::AtLeast, Number(a), Number(b)) => Bool(a >= b),
         (Op::Eq, a, b) if core::mem::discriminant(&a) == core::mem::discriminant(&b) => Bool(a == b),
@@ -312,6 +315,13 @@ fn each(axis: impl Fn(usize) -> Option<i64>) -> Result<Point, Reject> {
 /// The product of two micro-quantities, rounded toward zero.
 fn product(a: i64, b: i64) -> Option<i64> {
     i64::try_from(i128::from(a) * i128::from(b) / i128::from(MICRO)).ok()
+}
+
+/// The smaller of the two turns between two headings, in microdegrees.
+fn turn_between(a: i64, b: i64) -> u64 {
+    const FULL: u64 = 360 * MICRO as u64;
+    let turn = a.abs_diff(b) % FULL;
+    turn.min(FULL - turn)
 }
 
 /// Whether two points are at most `tolerance` apart, without a square root.

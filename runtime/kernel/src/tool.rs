@@ -31,6 +31,30 @@ pub enum Type {
 }
 
 impl Type {
+    /// Reads the word for a type: a dimension, `entity`, `left|right` ..
+    ///
+    /// # Errors
+    /// What is known, and what was found.
+    pub fn parse(text: &str) -> Result<Type, String> {
+        if text.contains('|') {
+            let options: Vec<String> = text.split('|').map(|option| option.trim().to_owned()).collect();
+            let empty = options.iter().any(String::is_empty);
+            return if empty { Err(format!("\"{text}\" has an empty option")) } else { Ok(Type::Enumeration(options)) };
+        }
+        Ok(match text {
+            "number" => Type::Number,
+            "integer" => Type::Integer,
+            "boolean" => Type::Boolean,
+            "entity" => Type::Entity,
+            "place" => Type::Place,
+            "point" => Type::Point,
+            "text" => Type::Text,
+            _ => Type::Quantity(Dimension::parse(text).ok_or_else(|| {
+                format!("\"{text}\" is no type; known are a dimension (length, angle, duration, speed, temperature, ratio, volume, mass ..), number, integer, boolean, entity, place, point, text, or options such as on|off")
+            })?),
+        })
+    }
+
     /// The word for it in a manifest.
     #[must_use]
     pub fn word(&self) -> String {

@@ -273,29 +273,16 @@ impl Reader<'_> {
 
     /// `length`, `ratio 0..100 %`, `left|right`.
     fn kind(&mut self, text: &str, place: Place) -> Option<(Type, Option<(i64, i64)>)> {
-        if text.contains('|') {
-            let options: Vec<String> = text.split('|').map(|option| option.trim().to_owned()).collect();
-            if options.iter().any(String::is_empty) {
-                self.error(place, format!("\"{text}\" has an empty option"));
+        let (word, range) = match text.trim().split_once(' ') {
+            Some((word, range)) if !text.contains('|') => (word, Some(range)),
+            _ => (text.trim(), None),
+        };
+        let kind = match Type::parse(word) {
+            Ok(kind) => kind,
+            Err(message) => {
+                self.error(place, message);
+                return None;
             }
-            return Some((Type::Enumeration(options), None));
-        }
-        let (word, range) = text.trim().split_once(' ').map_or((text.trim(), None), |(word, range)| (word, Some(range)));
-        let kind = match word {
-            "number" => Type::Number,
-            "integer" => Type::Integer,
-            "boolean" => Type::Boolean,
-            "entity" => Type::Entity,
-            "place" => Type::Place,
-            "point" => Type::Point,
-            "text" => Type::Text,
-            _ => match Dimension::parse(word) {
-                Some(dimension) => Type::Quantity(dimension),
-                None => {
-                    self.error(place, format!("\"{word}\" is no type; known are a dimension (length, angle, duration, speed, temperature, ratio, volume, mass ..), number, integer, boolean, entity, place, point, text, or options such as on|off"));
-                    return None;
-                }
-            },
         };
         let limit = range.and_then(|range| self.limit(&kind, range, place));
         Some((kind, limit))

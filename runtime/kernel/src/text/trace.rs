@@ -1,0 +1,283 @@
+//! A trace: a run as a Markdown document, and the next run's program. The format is specified in `workspace/README.md`. Statistics are
+//! not here but in the ledger beside the documents, so that a trace can be signed and a use does not change it.
+
+use super::node::{Fields, Kind, Node, Place};
+use super::{Diagnostic, document};
+use crate::message::Status;
+use crate::mode::Mode;
+use crate::tool::Type;
+use serde::{Deserialize, Serialize};
+use std::fmt::Write;
+
+/// A trace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trace {
+    /// Its name, which is also its file's.
+    pub id: String,
+    /// The goal of the run that it was made from.
+    pub goal: String,
+    /// The goals that it answers to: words, with slots in braces.
+    pub patterns: Vec<String>,
+    /// The slots and their types.
+    pub slots: Vec<(String, Type)>,
+    /// The calls.
+    pub steps: Vec<TraceStep>,
+    /// How the run ended. Only `done` is ever followed.
+    pub status: Status,
+    /// The mode of the run.
+    pub mode: Mode,
+    /// When.
+    pub created: String,
+    /// The manifests that it was made with: device and digest.
+    pub manifests: Vec<(String, String)>,
+    /// The digest of the run.
+    pub digest: Option<String>,
+}
+
+/// A call of a trace, with slots in its arguments.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TraceStep {
+    /// The device.
+    pub device: String,
+    /// Its tool or macro.
+    pub tool: String,
+    /// Parameter and value: `{slot}`, `start of {slot}`, or a constant.
+    pub arguments: Vec<(String, String)>,
+}
+
+/// One line of the ledger: a use of a trace.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Use {
+    /// The trace.
+    pub trace: String,
+    /// The goal that was asked.
+    pub goal: String,
+    /// How it ended.
+    pub status: Status,
+    /// The mode.
+    pub mode: Mode,
+    /// When.
+    pub date: String,
+    /// From goal to end, in milliseconds.
+    pub ms: u64,
+}
+
+const KEYS: &str = "trace, goal, patterns, slots, steps, status, mode, created, manifests, digest";
+
+/// Reads a trace. It is only there when the document has no error.
+#[must_use]
+pub fn read(text: &str) -> (Option<Trace>, Vec<Diagnostic>) {
+    let (document, mut found) = document::read(text);
+    if super::has_errors(&found) {
+        return (None, found);
+    }
+    let trace = trace(&document.node, &mut found);
+    found.sort_by_key(|diagnostic| diagnostic.place);
+    if super::has_errors(&found) { (None, found) } else { (trace, found) }
+}
+
+fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<Trace> {
+    let mut fields = Fields::of(node, "a trace", found);
+    let id = fields.required("trace", found).map(|(text, _)| text.to_owned());
+    let goal = fields.required("goal", found).map(|(text, _)| text.to_owned());
+    let status = word::<Status>(&mut fields, "status", found);
+    let mode = word::<Mode>(&mut fields, "mode", found);
+    let created = fields.text("created", found).map_or("", |(text, _)| text).to_owned();
+    let digest = fields.text("digest", found).map(|(text, _)| text.to_owned());
+    let patterns = patterns(fields.take("patterns"), found);
+    let slots = pairs(fields.take("slots"), "slots", found)
+        .into_iter()
+        .filter_map(|(name, text, place)| match Type::parse(&text) {
+            Ok(kind) => Some((name, kind)),
+            Err(message) => {
+                found.push(Diagnostic::error(place, message));
+                None
+            }
+        })
+        .collect::<Vec<_>>();
+    let manifests = pairs(fields.take("manifests"), "manifests", found).into_iter().map(|(name, text, _)| (name, text)).collect();
+    let steps = steps(fields.take("steps"), fields.place(), &slots, found);
+    fields.finish(KEYS, found);
+    Some(Trace { id: id?, goal: goal?, patterns, slots, steps, status: status?, mode: mode?, created, manifests, digest })
+}
+
+fn word<T: for<'de> Deserialize<'de>>(fields: &mut Fields<'_>, key: &str, found: &mut Vec<Diagnostic>) -> Option<T> {
+    let (text, place) = fields.required(key, found)?;
+    match serde_json::from_value(serde_json::Value::String(text.to_owned())) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            found.push(Diagnostic::error(place, format!("\"{key}\": {error}")));
+            None
+        }
+    }
+}
+
+fn patterns(node: Option<&Node>, found: &mut Vec<Diagnostic>) -> Vec<String> {
+    let Some(node) = node else { return Vec::new() };
+    let Kind::List(list) = &node.kind else {
+        found.push(Diagnostic::error(node.place, "\"patterns\" should be a list of texts"));
+        return Vec::new();
+    };
+    let mut patterns = Vec::new();
+    for item in list {
+        match &item.kind {
+            Kind::Scalar(text) => patterns.push(text.clone()),
+            _ => found.push(Diagnostic::error(item.place, "a pattern should be a text")),
+        }
+    }
+    patterns
+}
+
+fn pairs(node: Option<&Node>, what: &str, found: &mut Vec<Diagnostic>) -> Vec<(String, String, Place)> {
+    let Some(node) = node else { return Vec::new() };
+    let mut fields = Fields::of(node, what, found);
+    let mut pairs = Vec::new();
+    while let Some((key, value)) = fields.take_next() {
+        match &value.kind {
+            Kind::Scalar(text) => pairs.push((key.name.clone(), text.clone(), value.place)),
+            _ => found.push(Diagnostic::error(value.place, format!("\"{}\" should be a text", key.name))),
+        }
+    }
+    pairs
+}
+
+fn steps(node: Option<&Node>, place: Place, slots: &[(String, Type)], found: &mut Vec<Diagnostic>) -> Vec<TraceStep> {
+    let Some(Node { kind: Kind::List(list), .. }) = node else {
+        found.push(Diagnostic::error(place, "\"steps:\" is missing: a list such as [ arm.move: { distance: \"{distance}\" } ]"));
+        return Vec::new();
+    };
+    let mut steps = Vec::new();
+    for item in list {
+        let mut fields = Fields::of(item, "a step", found);
+        let Some((name, arguments)) = fields.take_next() else { continue };
+        let Some((device, tool)) = name.name.split_once('.') else {
+            found.push(Diagnostic::error(name.place, format!("expected DEVICE.TOOL, found \"{}\"", name.name)));
+            continue;
+        };
+        let arguments = pairs(Some(arguments), "arguments", found);
+        for (_, text, at) in &arguments {
+            let slot = slot_of(text).filter(|slot| !slots.iter().any(|(known, _)| known == slot));
+            if let Some(slot) = slot {
+                found.push(Diagnostic::error(*at, format!("the slot {{{slot}}} is not among \"slots:\"")));
+            }
+        }
+        fields.finish("one DEVICE.TOOL with its arguments", found);
+        let arguments = arguments.into_iter().map(|(name, text, _)| (name, text)).collect();
+        steps.push(TraceStep { device: device.to_owned(), tool: tool.to_owned(), arguments });
+    }
+    steps
+}
+
+/// The slot that an argument names: `{object}` or `start of {object}`.
+#[must_use]
+pub fn slot_of(text: &str) -> Option<&str> {
+    let text = text.strip_prefix("start of ").unwrap_or(text);
+    text.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// Prints a trace. `body` is the prose below the frontmatter.
+#[must_use]
+pub fn print(trace: &Trace, body: &str) -> String {
+    let mut text = String::from("---\n");
+    // Writing to a String can't fail.
+    let _ = writeln!(text, "trace: {}", quote(&trace.id));
+    let _ = writeln!(text, "goal: {}", quote(&trace.goal));
+    text.push_str("patterns:\n");
+    for pattern in &trace.patterns {
+        let _ = writeln!(text, "  - {}", quote(pattern));
+    }
+    let slots: Vec<String> = trace.slots.iter().map(|(name, kind)| format!("{}: {}", quote(name), quote(&kind.word()))).collect();
+    let _ = writeln!(text, "slots: {}", braces(&slots));
+    text.push_str("steps:\n");
+    for step in &trace.steps {
+        let arguments: Vec<String> = step.arguments.iter().map(|(name, value)| format!("{}: {}", quote(name), quote(value))).collect();
+        let _ = writeln!(text, "  - {}.{}: {}", step.device, step.tool, braces(&arguments));
+    }
+    let _ = writeln!(text, "status: {}", json_word(&trace.status));
+    let _ = writeln!(text, "mode: {}", trace.mode);
+    let _ = writeln!(text, "created: {}", quote(&trace.created));
+    let manifests: Vec<String> = trace.manifests.iter().map(|(name, digest)| format!("{}: {}", quote(name), quote(digest))).collect();
+    let _ = writeln!(text, "manifests: {}", braces(&manifests));
+    if let Some(digest) = &trace.digest {
+        let _ = writeln!(text, "digest: {}", quote(digest));
+    }
+    text.push_str("---\n");
+    text.push_str(body);
+    text
+}
+
+fn braces(list: &[String]) -> String {
+    if list.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", list.join(", ")) }
+}
+
+fn json_word<T: Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A YAML scalar: plain where nothing in it can be misread, else double-quoted as in JSON, which YAML includes.
+fn quote(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphabetic() || c == '_' || c == ' ' || c == '-';
+    let safe = text.chars().next().is_some_and(|first| first.is_ascii_alphabetic())
+        && text.chars().all(plain)
+        && !text.ends_with(' ')
+        && !matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
+    if safe { text.to_owned() } else { serde_json::Value::String(text.to_owned()).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn example() -> Trace {
+        Trace {
+            id: "move-the-arm-1f".to_owned(),
+            goal: "move the arm 30 cm to the left".to_owned(),
+            patterns: vec!["move arm {distance} to {direction}".to_owned()],
+            slots: vec![
+                ("distance".to_owned(), Type::parse("length").expect("a type")),
+                ("direction".to_owned(), Type::parse("left|right").expect("a type")),
+            ],
+            steps: vec![TraceStep {
+                device: "arm".to_owned(),
+                tool: "move".to_owned(),
+                arguments: vec![
+                    ("direction".to_owned(), "{direction}".to_owned()),
+                    ("distance".to_owned(), "{distance}".to_owned()),
+                ],
+            }],
+            status: Status::Done,
+            mode: Mode::Learner,
+            created: "2026-11-21T00:00:00Z".to_owned(),
+            manifests: vec![("arm".to_owned(), "00ff".to_owned())],
+            digest: Some("0123456789abcdef".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_trace_reads_as_it_was_printed() {
+        let text = print(&example(), "\nProse stays.\n");
+        let (trace, found) = read(&text);
+        assert_eq!(found, Vec::new(), "{text}");
+        assert_eq!(trace, Some(example()));
+    }
+
+    #[test]
+    fn all_mistakes_are_found_with_their_places() {
+        let text = "---\ntrace: t\ngoal: g\nslots: { a: lenght }\nsteps:\n  - move: {}\n  - arm.move: { d: \"{b}\" }\nstatus: fine\nmode: LEARNER\n---\n";
+        let (trace, found) = read(text);
+        assert_eq!(trace, None);
+        let lines: Vec<u32> = found.iter().map(|diagnostic| diagnostic.place.line).collect();
+        assert_eq!(lines, [4, 6, 7, 8], "{found:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_goal_survives_printing(goal in "\\PC{0,80}", created in "\\PC{0,20}") {
+            let trace = Trace { goal, created, ..example() };
+            let (read, found) = read(&print(&trace, ""));
+            prop_assert_eq!(found, Vec::new());
+            prop_assert_eq!(read, Some(trace));
+        }
+    }
+}
