@@ -1,0 +1,92 @@
+//! Looks a program through before its first command: whether any motion would leave the envelope, and whether the goal already holds.
+//! The gate judges every command again when it is due; this only spares a device the first half of a plan whose second half is
+//! forbidden. It must not know how the program came about.
+
+use crate::policy::{breach_text, check_range};
+use crate::tool::Device;
+use llmos_follower::program::evaluate;
+use llmos_follower::state::{POSITION, Seen};
+use llmos_follower::{Op, Point, Program, Range, Reading, Readings, Step, Symbol, Value};
+
+/// Follows the motions of a program in thought.
+///
+/// # Errors
+/// The first motion or value that the gate would refuse, in words.
+pub fn forbidden(program: &Program, devices: &[Device], readings: &Readings) -> Result<(), String> {
+    let mut readings = readings.clone();
+    for step in &program.steps {
+        let Some(device) = devices.iter().find(|device| Symbol::of(&device.name) == step.device) else { continue };
+        let values = arguments(program, step, &readings);
+        if let Some(tool) = device.tools.iter().find(|tool| Symbol::of(&tool.name) == step.tool) {
+            for (parameter, value) in tool.parameters.iter().zip(&values) {
+                check_range(&parameter.name, &parameter.kind, parameter.limit, *value)?;
+            }
+        }
+        let Some(end) = target(program, step, &values, &readings) else { continue };
+        let Some(start) = readings.position(step.device) else { continue };
+        device.envelope.check_path(start, end).map_err(|breach| breach_text(device, breach))?;
+        move_to(&mut readings, step.device, end);
+    }
+    Ok(())
+}
+
+fn arguments(program: &Program, step: &Step, readings: &Readings) -> Vec<Value> {
+    let seen = Seen { device: step.device, now: readings, before: readings };
+    let values = step.arguments.iter().map_while(|(_, range)| evaluate(program, *range, &[], &[], &seen).ok());
+    values.collect()
+}
+
+fn target(program: &Program, step: &Step, values: &[Value], readings: &Readings) -> Option<Point> {
+    let seen = Seen { device: step.device, now: readings, before: readings };
+    match evaluate(program, step.target, values, &[], &seen) {
+        Ok(Value::Point(point)) if !step.target.is_empty() => Some(point),
+        _ => None,
+    }
+}
+
+fn move_to(readings: &mut Readings, device: Symbol, end: Point) {
+    let moved: Vec<Reading> = readings
+        .iter()
+        .filter(|reading| reading.device == device)
+        .map(|reading| match reading.owner.is_none() && reading.field == POSITION {
+            true => Reading { value: Value::Point(end), ..*reading },
+            false => *reading,
+        })
+        .collect();
+    // As many readings as before, so there is room.
+    let _ = readings.replace(device, moved);
+}
+
+/// Whether every call of the program that counts already holds. A call whose tool only `prepares` a later one does not count.
+#[must_use]
+pub fn already_holds(program: &Program, devices: &[Device], readings: &Readings) -> bool {
+    let prepares = |index: usize| {
+        let Some(call) = program.calls.get(index) else { return false };
+        let device = devices.iter().find(|device| Symbol::of(&device.name) == call.device);
+        device.and_then(|d| d.tools.iter().find(|tool| Symbol::of(&tool.name) == call.tool)).is_some_and(|tool| tool.prepares)
+    };
+    let count = program.calls.len();
+    let relevant: Vec<usize> = (0..count).filter(|index| !(prepares(*index) && (index + 1..count).any(|later| !prepares(later)))).collect();
+    !relevant.is_empty() && relevant.into_iter().all(|index| call_holds(program, index, readings))
+}
+
+fn call_holds(program: &Program, index: usize, readings: &Readings) -> bool {
+    let Some(call) = program.calls.get(index) else { return false };
+    let mut steps = program.steps.iter().filter(|step| usize::from(step.call) == index);
+    let (range, values) = match (call.ensure.is_empty(), steps.next(), steps.next()) {
+        (false, ..) => (call.ensure, Vec::new()),
+        (true, Some(only), None) if only.acts => (only.ensure, arguments(program, only, readings)),
+        _ => return false,
+    };
+    if range.is_empty() || looks_back(program, range) {
+        return false;
+    }
+    let seen = Seen { device: call.device, now: readings, before: readings };
+    evaluate(program, range, &values, &[], &seen) == Ok(Value::Bool(true))
+}
+
+fn looks_back(program: &Program, range: Range) -> bool {
+    let start = usize::from(range.start);
+    let code = program.code.get(start..start + usize::from(range.len)).unwrap_or_default();
+    code.iter().any(|op| matches!(op, Op::Before { .. } | Op::BeforeOf { .. }))
+}

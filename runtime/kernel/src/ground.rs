@@ -1,0 +1,234 @@
+//! From what the model points at to arguments with provenance. The model chooses tools and points at words; what those words are worth
+//! is computed here, from the goal's typed spans and the devices' state. A plan that leaves a number or a direction of the goal unused
+//! has misunderstood it, and is not carried out. It must not know how the model was asked.
+
+use crate::goal::{Goal, Lexicon, Meaning, NameKind, Negation, Pronoun, Span};
+use crate::message::{AnswerCall, Pointed, QuerySpan};
+use crate::plan::{Argument, Given, Plan, PlannedCall, Source};
+use crate::tool::{Parameter, Type};
+
+/// What an argument may point at: every span that stands, with each type that it could fill.
+#[must_use]
+pub fn spans(goal: &Goal, lexicon: &Lexicon) -> Vec<QuerySpan> {
+    let mut spans = Vec::new();
+    for span in goal.spans.iter().filter(|span| !span.superseded && !denied(goal, span)) {
+        let kinds: &[Type] = match &span.meaning {
+            Meaning::Quantity { dimension, .. } => &[Type::Quantity(*dimension)],
+            Meaning::Number { micro } if micro % llmos_follower::MICRO == 0 => &[Type::Integer],
+            Meaning::Number { .. } => &[Type::Number],
+            Meaning::Point { .. } | Meaning::Pronoun(Pronoun::There | Pronoun::Back) => &[Type::Place],
+            Meaning::Pronoun(_) => &[Type::Entity],
+            Meaning::Named { candidates, .. } => {
+                let is_place = |name: &String| lexicon.kind(name) == Some(NameKind::Place);
+                if candidates.iter().all(is_place) { &[Type::Place] } else { &[Type::Entity] }
+            }
+            Meaning::Range { .. } | Meaning::Ordinal { .. } | Meaning::Count { .. } | Meaning::Direction(_) => &[],
+        };
+        let spanned = kinds.iter().map(|kind| QuerySpan { start: span.start, end: span.end, kind: kind.clone() });
+        spans.extend(spanned);
+    }
+    spans
+}
+
+fn denied(goal: &Goal, span: &Span) -> bool {
+    goal.denials.iter().any(|denial| denial.scope.start <= span.start && span.end <= denial.scope.end)
+}
+
+/// A tool that the model was offered.
+pub struct Offered<'a> {
+    /// Its device; empty where the tools came from outside.
+    pub device: &'a str,
+    /// Its name.
+    pub tool: &'a str,
+    /// Its parameters.
+    pub parameters: &'a [Parameter],
+}
+
+/// Turns calls of the model into a plan.
+///
+/// # Errors
+/// What the person is asked, because something is missing, ambiguous or was not understood.
+pub fn ground(goal: &Goal, offered: &[Offered<'_>], calls: &[AnswerCall]) -> Result<Plan, String> {
+    if goal.negation == Negation::Part {
+        return Err("the goal says both what to do and what not to do; please say only what to do".to_owned());
+    }
+    let mut grounding = Grounding { goal, plan: Plan::default(), used: Vec::new(), thing: None, place: None };
+    for call in calls {
+        let tool = offered.get(call.tool).ok_or("the model chose a tool that it was not offered")?;
+        grounding.call(tool, &call.arguments)?;
+    }
+    grounding.check_everything_is_used(offered, calls)?;
+    Ok(grounding.plan)
+}
+
+struct Grounding<'a> {
+    goal: &'a Goal,
+    plan: Plan,
+    used: Vec<(usize, usize)>,
+    /// The last thing and the last place that were named, for "it" and "there".
+    thing: Option<String>,
+    place: Option<Given>,
+}
+
+impl Grounding<'_> {
+    fn call(&mut self, tool: &Offered<'_>, pointed: &[Pointed]) -> Result<(), String> {
+        let mut arguments = Vec::new();
+        for (parameter, pointed) in tool.parameters.iter().zip(pointed) {
+            let (value, source) = match *pointed {
+                Pointed::Absent if parameter.required => return Err(missing(tool.tool, parameter)),
+                Pointed::Absent => continue,
+                Pointed::Choice(index) => self.choice(parameter, index)?,
+                Pointed::Span { start, end } => self.span(parameter, start, end)?,
+            };
+            match &value {
+                Given::Entity(name) => self.thing = Some(name.clone()),
+                Given::Named(_) | Given::Point(_) => self.place = Some(value.clone()),
+                _ => {}
+            }
+            arguments.push(Argument { parameter: parameter.name.clone(), value, source });
+        }
+        self.plan.calls.push(PlannedCall { device: tool.device.to_owned(), tool: tool.tool.to_owned(), arguments });
+        Ok(())
+    }
+
+    /// An option. Where the goal names directions, only one of those can be meant.
+    fn choice(&mut self, parameter: &Parameter, index: usize) -> Result<(Given, Source), String> {
+        let options = match &parameter.kind {
+            Type::Boolean => return Ok((Given::Boolean(index == 0), Source::Manifest)),
+            Type::Enumeration(options) => options,
+            other => return Err(format!("the model chose an option for {}, which is {}", parameter.name, other.word())),
+        };
+        let option = options.get(index).ok_or("the model chose an option that does not exist")?;
+        let said: Vec<(&Span, &str)> = self.directions(options);
+        if !said.is_empty() && !said.iter().any(|(_, word)| word == option) {
+            let words: Vec<&str> = said.iter().map(|(_, word)| *word).collect();
+            return Err(format!("the goal says {}, but the plan would go {option}; please say it in other words", words.join(" and ")));
+        }
+        let span = said.iter().find(|(span, word)| word == option && !self.used.contains(&(span.start, span.end)));
+        let span = span.or_else(|| said.iter().find(|(_, word)| word == option)).map(|(span, _)| (span.start, span.end));
+        let source = match span.or_else(|| self.word(option)) {
+            Some((start, end)) => self.take(start, end),
+            None => Source::Manifest,
+        };
+        Ok((Given::Option(option.clone()), source))
+    }
+
+    /// The direction words of the goal that are options here.
+    fn directions<'b>(&'b self, options: &[String]) -> Vec<(&'b Span, &'static str)> {
+        let standing = self.goal.spans.iter().filter(|span| !span.superseded && !denied(self.goal, span));
+        let worded = standing.filter_map(|span| match &span.meaning {
+            Meaning::Direction(direction) => Some((span, direction.word())),
+            _ => None,
+        });
+        worded.filter(|(_, word)| options.iter().any(|option| option == word)).collect()
+    }
+
+    /// The option's own word in the goal.
+    fn word(&self, option: &str) -> Option<(usize, usize)> {
+        let word = self.goal.words.iter().find(|word| word.normal == option.to_lowercase())?;
+        Some((word.start, word.end))
+    }
+
+    fn take(&mut self, start: usize, end: usize) -> Source {
+        self.used.push((start, end));
+        Source::Goal { start, end, words: self.words(start, end) }
+    }
+
+    fn words(&self, start: usize, end: usize) -> String {
+        self.goal.text.get(start..end).unwrap_or_default().to_owned()
+    }
+
+    fn span(&mut self, parameter: &Parameter, start: usize, end: usize) -> Result<(Given, Source), String> {
+        let words = self.words(start, end);
+        if parameter.kind == Type::Text {
+            return Ok((Given::Text(words), self.take(start, end)));
+        }
+        let goal = self.goal;
+        for span in goal.spans.iter().filter(|span| span.start == start && span.end == end) {
+            let value = match (&parameter.kind, &span.meaning) {
+                (Type::Quantity(expected), Meaning::Quantity { dimension, micro }) if expected == dimension => {
+                    Given::Quantity(*dimension, *micro)
+                }
+                (Type::Number | Type::Integer, Meaning::Number { micro }) => Given::Number(*micro),
+                (Type::Place | Type::Point, Meaning::Point { micro }) => Given::Point(*micro),
+                (kind, Meaning::Named { candidates, .. }) => match candidates.as_slice() {
+                    [name] if *kind == Type::Entity => Given::Entity(name.clone()),
+                    [name] if matches!(kind, Type::Place | Type::Point) => Given::Named(name.clone()),
+                    [_] => continue,
+                    several => return Err(which(&words, several)),
+                },
+                (kind, Meaning::Pronoun(pronoun)) => match self.pronoun(kind, *pronoun, &words)? {
+                    Some(value) => {
+                        self.used.push((start, end));
+                        return Ok((value, Source::State { words }));
+                    }
+                    None => continue,
+                },
+                _ => continue,
+            };
+            return Ok((value, self.take(start, end)));
+        }
+        Err(format!("\"{words}\" is no {}, which {} needs; please say it in other words", parameter.kind.word(), parameter.name))
+    }
+
+    fn pronoun(&self, kind: &Type, pronoun: Pronoun, words: &str) -> Result<Option<Given>, String> {
+        let unknown = || format!("what does \"{words}\" mean here? please name it");
+        let place = matches!(kind, Type::Place | Type::Point);
+        Ok(match pronoun {
+            Pronoun::Back if place => Some(Given::Start(self.thing.clone().ok_or_else(unknown)?)),
+            Pronoun::There if place => Some(self.place.clone().ok_or_else(unknown)?),
+            Pronoun::It | Pronoun::Them | Pronoun::That | Pronoun::This if place => {
+                Some(Given::Named(self.thing.clone().ok_or_else(unknown)?))
+            }
+            Pronoun::It | Pronoun::Them | Pronoun::That | Pronoun::This if *kind == Type::Entity => {
+                Some(Given::Entity(self.thing.clone().ok_or_else(unknown)?))
+            }
+            _ => None,
+        })
+    }
+
+    /// Every quantity and point of the goal, every count, and every direction of a goal about directions must have been used.
+    fn check_everything_is_used(&self, offered: &[Offered<'_>], calls: &[AnswerCall]) -> Result<(), String> {
+        let directed = |word: &str| {
+            calls.iter().filter_map(|call| offered.get(call.tool)).any(|tool| {
+                tool.parameters.iter().any(|p| matches!(&p.kind, Type::Enumeration(options) if options.iter().any(|o| o == word)))
+            })
+        };
+        for span in self.goal.spans.iter().filter(|span| !span.superseded) {
+            let counts = match &span.meaning {
+                Meaning::Quantity { .. } | Meaning::Point { .. } | Meaning::Range { .. } => true,
+                Meaning::Count { times } => *times != 1,
+                Meaning::Direction(direction) => directed(direction.word()),
+                _ => false,
+            };
+            let used = self.used.iter().any(|(start, end)| *start <= span.start && span.end <= *end);
+            let other_reading = self.goal.spans.iter().any(|other| {
+                other.start == span.start && other.end == span.end && matches!(other.meaning, Meaning::Pronoun(_))
+            });
+            if counts && !used && !other_reading {
+                let words = self.words(span.start, span.end);
+                return Err(format!("the plan found no use for \"{words}\"; please say it in other words, or in two goals"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Asks which of several things was meant.
+#[must_use]
+pub fn which(words: &str, candidates: &[String]) -> String {
+    format!("which one is \"{words}\": {}?", candidates.join(", "))
+}
+
+/// Asks for a parameter that the goal does not state.
+#[must_use]
+pub fn missing(tool: &str, parameter: &Parameter) -> String {
+    let example = match &parameter.kind {
+        Type::Quantity(dimension) => format!("a {}, such as {}", dimension.name(), crate::goal::print_quantity(*dimension, 500_000)),
+        Type::Enumeration(options) => format!("one of {}", options.join(", ")),
+        Type::Entity => "something that a device reports by name".to_owned(),
+        Type::Place => "a place by name, or coordinates such as (0.5, 0.5, 1)".to_owned(),
+        other => other.word(),
+    };
+    format!("what is the {} for {}? please say {example}", parameter.name.replace('_', " "), tool.replace('_', " "))
+}
