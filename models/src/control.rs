@@ -5,8 +5,22 @@ pub(crate) const FORMAT: u64 = 1;
 
 /// The ids below [`TOOL`], in order, as the vocabulary spells them.
 const NAMES: [&str; 16] = [
-    "<pad>", "<tools>", "<goal>", "<plan>", "<end>", "<none>", "<ask>", "<skip>", "<param>", "<example>", "<next>",
-    "<judge>", "<question>", "<yes>", "<no>", "<reserved>",
+    "<pad>",
+    "<tools>",
+    "<goal>",
+    "<plan>",
+    "<end>",
+    "<none>",
+    "<ask>",
+    "<skip>",
+    "<param>",
+    "<example>",
+    "<next>",
+    "<judge>",
+    "<question>",
+    "<yes>",
+    "<no>",
+    "<reserved>",
 ];
 
 pub(crate) const TOOLS: u32 = 1;
@@ -34,5 +48,8 @@ pub(crate) fn tool(index: usize) -> u32 {
 pub(crate) fn misspelled(vocabulary: &[String]) -> Option<String> {
     let indices = (0..TOOLS_MAX).map(|index| format!("<t{index}>"));
     let names = NAMES.iter().map(|name| (*name).to_owned()).chain(indices);
-    names.enumerate().find(|(id, name)| vocabulary.get(*id) != Some(name)).map(|(_, name)| name)
+    names
+        .enumerate()
+        .find(|(id, name)| vocabulary.get(*id) != Some(name))
+        .map(|(_, name)| name)
 }

@@ -15,7 +15,11 @@ pub struct Fault {
 
 impl Fault {
     pub(crate) fn new(field: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { field: field.into(), expected: expected.into(), found: found.into() }
+        Self {
+            field: field.into(),
+            expected: expected.into(),
+            found: found.into(),
+        }
     }
 }
 
@@ -90,7 +94,9 @@ pub enum ModelError {
         max: usize,
     },
     /// A span is empty, reversed, outside the text or cuts a character.
-    #[error("the span {start}..{end} is no stretch of {what}, which has {bytes} bytes; give byte offsets on character boundaries")]
+    #[error(
+        "the span {start}..{end} is no stretch of {what}, which has {bytes} bytes; give byte offsets on character boundaries"
+    )]
     BadSpan {
         /// The goal, or the example's goal.
         what: &'static str,
@@ -102,7 +108,9 @@ pub enum ModelError {
         bytes: usize,
     },
     /// A call of the example does not fit the tools of the request.
-    #[error("call {call} of the example does not fit the tools: {reason}; drop the example or offer the tools it was made with")]
+    #[error(
+        "call {call} of the example does not fit the tools: {reason}; drop the example or offer the tools it was made with"
+    )]
     BadExample {
         /// Index of the call.
         call: usize,
@@ -118,7 +126,9 @@ pub enum ModelError {
         vocabulary: usize,
     },
     /// The weights lead to infinities or not-a-number.
-    #[error("the model computed a number that is not finite while choosing {choosing}; its weights are damaged: fetch the file again")]
+    #[error(
+        "the model computed a number that is not finite while choosing {choosing}; its weights are damaged: fetch the file again"
+    )]
     NotFinite {
         /// The decision at hand.
         choosing: &'static str,
@@ -135,6 +145,9 @@ pub enum ModelError {
 
 impl From<candle_core::Error> for ModelError {
     fn from(error: candle_core::Error) -> Self {
-        Self::Internal { part: "tensors", reason: error.to_string() }
+        Self::Internal {
+            part: "tensors",
+            reason: error.to_string(),
+        }
     }
 }

@@ -68,7 +68,12 @@ impl Gguf {
     pub fn preflight(source: &mut dyn Source) -> Result<Self, Fault> {
         let file_bytes = file_bytes(source)?;
         let end = file_bytes.min(HEADER_BYTES_MAX);
-        let mut header = Header { source: BufReader::with_capacity(READ_BYTES, source), position: 0, end, texts: 0 };
+        let mut header = Header {
+            source: BufReader::with_capacity(READ_BYTES, source),
+            position: 0,
+            end,
+            texts: 0,
+        };
         let magic = header.array::<4>("magic")?;
         if &magic != b"GGUF" {
             return Err(Fault::new("magic", "`GGUF`", format!("bytes {magic:02x?}")));
@@ -84,7 +89,10 @@ impl Gguf {
         let alignment = alignment(&metadata)?;
         let data_start = header.position.next_multiple_of(alignment);
         place(&mut tensors, data_start, alignment, file_bytes)?;
-        Ok(Self { metadata, tensors: tensors.into_iter().collect() })
+        Ok(Self {
+            metadata,
+            tensors: tensors.into_iter().collect(),
+        })
     }
 
     /// All tensors by name.
@@ -95,11 +103,19 @@ impl Gguf {
     /// A tensor of exactly these dimensions.
     pub fn tensor(&self, name: &str, dimensions: &[usize]) -> Result<&Tensor, Fault> {
         let Some(tensor) = self.tensors.get(name) else {
-            return Err(Fault::new(format!("tensor {name}"), format!("dimensions {dimensions:?}"), "no such tensor"));
+            return Err(Fault::new(
+                format!("tensor {name}"),
+                format!("dimensions {dimensions:?}"),
+                "no such tensor",
+            ));
         };
         if tensor.dimensions != dimensions {
             let found = format!("{:?}", tensor.dimensions);
-            return Err(Fault::new(format!("tensor {name}"), format!("dimensions {dimensions:?}"), found));
+            return Err(Fault::new(
+                format!("tensor {name}"),
+                format!("dimensions {dimensions:?}"),
+                found,
+            ));
         }
         Ok(tensor)
     }
@@ -141,7 +157,11 @@ impl Gguf {
     pub fn positive_float(&self, key: &str, max: f64) -> Result<f64, Fault> {
         match self.value(key) {
             Some(Value::Float(number)) if *number > 0.0 && *number <= max => Ok(*number),
-            other => Err(Fault::new(key, format!("a number above 0, at most {max}"), describe(other))),
+            other => Err(Fault::new(
+                key,
+                format!("a number above 0, at most {max}"),
+                describe(other),
+            )),
         }
     }
 }
@@ -160,15 +180,23 @@ fn describe(value: Option<&Value>) -> String {
 }
 
 fn file_bytes(source: &mut dyn Source) -> Result<u64, Fault> {
-    let size = source.seek(SeekFrom::End(0)).and_then(|size| source.seek(SeekFrom::Start(0)).map(|_| size));
+    let size = source
+        .seek(SeekFrom::End(0))
+        .and_then(|size| source.seek(SeekFrom::Start(0)).map(|_| size));
     size.map_err(|error| Fault::new("file size", "a file that can be searched", error.to_string()))
 }
 
 fn alignment(metadata: &BTreeMap<String, Value>) -> Result<u64, Fault> {
     match metadata.get(ALIGNMENT) {
         None => Ok(ALIGNMENT_DEFAULT),
-        Some(Value::Unsigned(number)) if number.is_power_of_two() && (8..=ALIGNMENT_MAX).contains(number) => Ok(*number),
-        other => Err(Fault::new(ALIGNMENT, format!("a power of two from 8 to {ALIGNMENT_MAX} of type u32"), describe(other))),
+        Some(Value::Unsigned(number)) if number.is_power_of_two() && (8..=ALIGNMENT_MAX).contains(number) => {
+            Ok(*number)
+        }
+        other => Err(Fault::new(
+            ALIGNMENT,
+            format!("a power of two from 8 to {ALIGNMENT_MAX} of type u32"),
+            describe(other),
+        )),
     }
 }
 
@@ -177,21 +205,34 @@ fn place(tensors: &mut [(String, Tensor)], data_start: u64, alignment: u64, file
     for (name, tensor) in tensors.iter_mut() {
         let field = || format!("tensor {name}: offset");
         if tensor.offset % alignment != 0 {
-            return Err(Fault::new(field(), format!("a multiple of {alignment}"), tensor.offset.to_string()));
+            return Err(Fault::new(
+                field(),
+                format!("a multiple of {alignment}"),
+                tensor.offset.to_string(),
+            ));
         }
-        let inside = data_start.checked_add(tensor.offset).filter(|start| {
-            start.checked_add(tensor.bytes).is_some_and(|end| end <= file_bytes)
-        });
+        let inside = data_start
+            .checked_add(tensor.offset)
+            .filter(|start| start.checked_add(tensor.bytes).is_some_and(|end| end <= file_bytes));
         let Some(start) = inside else {
-            let found = format!("{} bytes at offset {} after byte {data_start}", tensor.bytes, tensor.offset);
-            return Err(Fault::new(field(), format!("a tensor inside the {file_bytes} bytes of the file"), found));
+            let found = format!(
+                "{} bytes at offset {} after byte {data_start}",
+                tensor.bytes, tensor.offset
+            );
+            return Err(Fault::new(
+                field(),
+                format!("a tensor inside the {file_bytes} bytes of the file"),
+                found,
+            ));
         };
         tensor.offset = start;
     }
     let mut order: Vec<&(String, Tensor)> = tensors.iter().collect();
     order.sort_by_key(|(_, tensor)| tensor.offset);
     for pair in order.windows(2) {
-        let [(before, first), (name, second)] = pair else { continue };
+        let [(before, first), (name, second)] = pair else {
+            continue;
+        };
         if first.offset + first.bytes > second.offset {
             let found = format!("bytes shared with tensor {before}");
             return Err(Fault::new(format!("tensor {name}: offset"), "bytes of its own", found));
@@ -214,7 +255,11 @@ impl Header<'_> {
         let left = self.end - self.position;
         if bytes > left {
             let expected = format!("{bytes} more bytes at byte {}", self.position);
-            let end = if self.end == HEADER_BYTES_MAX { "the header's limit" } else { "the end of the file" };
+            let end = if self.end == HEADER_BYTES_MAX {
+                "the header's limit"
+            } else {
+                "the end of the file"
+            };
             return Err(Fault::new(field, expected, format!("{left} before {end}")));
         }
         Ok(())
@@ -253,14 +298,22 @@ impl Header<'_> {
     fn string(&mut self, field: &str, bytes_max: u64) -> Result<String, Fault> {
         let bytes = self.u64(field)?;
         if bytes > bytes_max {
-            return Err(Fault::new(field, format!("a string of at most {bytes_max} bytes"), format!("{bytes} bytes")));
+            return Err(Fault::new(
+                field,
+                format!("a string of at most {bytes_max} bytes"),
+                format!("{bytes} bytes"),
+            ));
         }
         self.room(field, bytes)?;
         // Bounded by `bytes_max`, so the cast cannot cut.
         let mut buffer = vec![0; usize::try_from(bytes).unwrap_or(0)];
         self.fill(field, &mut buffer)?;
         String::from_utf8(buffer).map_err(|error| {
-            Fault::new(field, "UTF-8", format!("an invalid byte {} into the string", error.utf8_error().valid_up_to()))
+            Fault::new(
+                field,
+                "UTF-8",
+                format!("an invalid byte {} into the string", error.utf8_error().valid_up_to()),
+            )
         })
     }
 
@@ -346,7 +399,11 @@ impl Header<'_> {
             let name = self.string(&format!("name of tensor {index}"), NAME_BYTES_MAX)?;
             let tensor = self.tensor(&name)?;
             if !names.insert(name.clone()) {
-                return Err(Fault::new(format!("tensor {name}"), "each tensor once", "a second entry"));
+                return Err(Fault::new(
+                    format!("tensor {name}"),
+                    "each tensor once",
+                    "a second entry",
+                ));
             }
             tensors.push((name, tensor));
         }
@@ -358,7 +415,11 @@ impl Header<'_> {
         let field = format!("tensor {name}");
         let rank = self.u32(&field)?;
         if !(1..=DIMENSIONS_MAX).contains(&rank) {
-            return Err(Fault::new(field, format!("1 to {DIMENSIONS_MAX} dimensions"), rank.to_string()));
+            return Err(Fault::new(
+                field,
+                format!("1 to {DIMENSIONS_MAX} dimensions"),
+                rank.to_string(),
+            ));
         }
         let mut dimensions = Vec::new();
         for _ in 0..rank {
@@ -370,9 +431,18 @@ impl Header<'_> {
         let bytes = storage_bytes(&field, &dimensions, dtype)?;
         let narrow = dimensions.iter().map(|&dimension| usize::try_from(dimension).ok());
         let Some(dimensions) = narrow.collect::<Option<Vec<usize>>>() else {
-            return Err(Fault::new(field, "dimensions that this machine can address", format!("{dimensions:?}")));
+            return Err(Fault::new(
+                field,
+                "dimensions that this machine can address",
+                format!("{dimensions:?}"),
+            ));
         };
-        Ok(Tensor { dimensions, dtype, offset, bytes })
+        Ok(Tensor {
+            dimensions,
+            dtype,
+            offset,
+            bytes,
+        })
     }
 }
 
@@ -381,13 +451,22 @@ fn storage_bytes(field: &str, dimensions: &[u64], dtype: GgmlDType) -> Result<u6
     let block = dtype.block_size() as u64;
     let columns = dimensions.last().copied().unwrap_or(0);
     if dimensions.contains(&0) || columns % block != 0 {
-        let expected = format!("dimensions above 0, the innermost a multiple of {block} for {}", dtype_name(dtype));
+        let expected = format!(
+            "dimensions above 0, the innermost a multiple of {block} for {}",
+            dtype_name(dtype)
+        );
         return Err(Fault::new(field, expected, format!("{dimensions:?}")));
     }
-    let elements = dimensions.iter().try_fold(1u64, |product, &dimension| product.checked_mul(dimension));
+    let elements = dimensions
+        .iter()
+        .try_fold(1u64, |product, &dimension| product.checked_mul(dimension));
     let bytes = elements.and_then(|elements| (elements / block).checked_mul(dtype.type_size() as u64));
     bytes.filter(|&bytes| i64::try_from(bytes).is_ok()).ok_or_else(|| {
-        Fault::new(field, "dimensions whose product fits 63 bits", format!("{dimensions:?}"))
+        Fault::new(
+            field,
+            "dimensions whose product fits 63 bits",
+            format!("{dimensions:?}"),
+        )
     })
 }
 

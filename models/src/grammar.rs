@@ -50,9 +50,13 @@ enum State {
     /// Before an argument of the call at hand.
     Argument,
     /// Between the start and the end of a span.
-    Span { first: usize },
+    Span {
+        first: usize,
+    },
     /// Inside an enumeration's option.
-    Option { spelled: Vec<u32> },
+    Option {
+        spelled: Vec<u32>,
+    },
     Done(Outcome),
 }
 
@@ -80,11 +84,19 @@ struct Word {
 impl<'a> Grammar<'a> {
     pub fn new(request: &'a PlanRequest<'a>, prompt: &'a Prompt) -> Self {
         let locate = |start: usize, end: usize| {
-            prompt.goal.cover(start, end).map(|(first, last)| Candidate { first, last, start, end })
+            prompt.goal.cover(start, end).map(|(first, last)| Candidate {
+                first,
+                last,
+                start,
+                end,
+            })
         };
         let span = |span: &'a Span| locate(span.start, span.end).map(|place| (place, &span.kind));
         let word = |(start, end): (usize, usize)| {
-            let starts = !matches!(request.goal[start..end].to_ascii_lowercase().as_str(), "a" | "an" | "the");
+            let starts = !matches!(
+                request.goal[start..end].to_ascii_lowercase().as_str(),
+                "a" | "an" | "the"
+            );
             locate(start, end).map(|place| Word { place, starts })
         };
         Self {
@@ -126,7 +138,11 @@ impl<'a> Grammar<'a> {
         match &self.state {
             State::Done(_) => Vec::new(),
             State::Call => {
-                let stop = if self.calls.is_empty() { Choice::Nothing } else { Choice::End };
+                let stop = if self.calls.is_empty() {
+                    Choice::Nothing
+                } else {
+                    Choice::End
+                };
                 (0..self.request.tools.len()).map(Choice::Tool).chain([stop]).collect()
             }
             State::Argument => self.starts(),
@@ -154,7 +170,10 @@ impl<'a> Grammar<'a> {
         match choice {
             Choice::Tool(_) if self.calls.len() >= self.request.calls_max => self.state = State::Done(Outcome::TooLong),
             Choice::Tool(tool) => {
-                self.open = Some(Call { tool, arguments: Vec::new() });
+                self.open = Some(Call {
+                    tool,
+                    arguments: Vec::new(),
+                });
                 self.next_argument();
             }
             Choice::End => self.state = State::Done(Outcome::Planned),
@@ -182,7 +201,9 @@ impl<'a> Grammar<'a> {
 
     /// The tool of the call at hand and the index of the parameter that comes next.
     fn place(&self) -> (usize, usize) {
-        self.open.as_ref().map_or((0, 0), |call| (call.tool, call.arguments.len()))
+        self.open
+            .as_ref()
+            .map_or((0, 0), |call| (call.tool, call.arguments.len()))
     }
 
     fn argument(&mut self, argument: Argument) {
@@ -226,8 +247,14 @@ impl<'a> Grammar<'a> {
         let mut choices = match self.kind() {
             kind if kind.is_enumeration() => self.continuations(&[]),
             ParameterKind::Text => {
-                let words = self.words.iter().filter(|word| word.starts && self.is_free(&word.place));
-                distinct(words.map(|word| word.place.first)).into_iter().map(Choice::Start).collect()
+                let words = self
+                    .words
+                    .iter()
+                    .filter(|word| word.starts && self.is_free(&word.place));
+                distinct(words.map(|word| word.place.first))
+                    .into_iter()
+                    .map(Choice::Start)
+                    .collect()
             }
             kind => {
                 let fitting = self.fitting(kind).map(|candidate| candidate.first);
@@ -243,12 +270,19 @@ impl<'a> Grammar<'a> {
         if *self.kind() == ParameterKind::Text {
             return distinct(self.text_from(first).map(|word| word.place.last));
         }
-        distinct(self.fitting(self.kind()).filter(|candidate| candidate.first == first).map(|candidate| candidate.last))
+        distinct(
+            self.fitting(self.kind())
+                .filter(|candidate| candidate.first == first)
+                .map(|candidate| candidate.last),
+        )
     }
 
     /// The words of a text that starts at a token, up to the next stretch that the call has used.
     fn text_from(&self, first: usize) -> impl Iterator<Item = &Word> {
-        let start = self.words.iter().position(|word| word.starts && word.place.first == first && self.is_free(&word.place));
+        let start = self
+            .words
+            .iter()
+            .position(|word| word.starts && word.place.first == first && self.is_free(&word.place));
         let words = &self.words[start.unwrap_or(self.words.len())..];
         words.iter().take_while(|word| self.is_free(&word.place))
     }
@@ -257,7 +291,10 @@ impl<'a> Grammar<'a> {
         let State::Span { first } = self.state else { return };
         let bytes = if *self.kind() == ParameterKind::Text {
             let start = self.text_from(first).next().map(|word| word.place.start);
-            let end = self.text_from(first).find(|word| word.place.last == last).map(|word| word.place.end);
+            let end = self
+                .text_from(first)
+                .find(|word| word.place.last == last)
+                .map(|word| word.place.end);
             start.zip(end)
         } else {
             let mut fitting = self.fitting(self.kind());
@@ -283,7 +320,10 @@ impl<'a> Grammar<'a> {
 
     /// The unused spans of the request that an argument of this kind can be.
     fn fitting(&self, kind: &'a ParameterKind) -> impl Iterator<Item = Candidate> {
-        let spans = self.spans.iter().filter(move |(place, found)| accepts(kind, found) && self.is_free(place));
+        let spans = self
+            .spans
+            .iter()
+            .filter(move |(place, found)| accepts(kind, found) && self.is_free(place));
         spans.map(|(place, _)| *place)
     }
 

@@ -2,8 +2,7 @@
 //!
 //! It loads, checks requests, and puts the parts together; it must not know what the calls are for.
 //!
-//! Threads: the tensor library's pool has as many as the machine has cores, or as `CANDLE_NUM_THREADS` says. Results are
-//! the same bits with any number.
+//! Threads: see [`crate::ENVIRONMENT`].
 
 use std::fs::File;
 use std::io::SeekFrom;
@@ -21,6 +20,9 @@ use crate::session::Sessions;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{Chance, Origin, WeightError, Weights};
 use crate::{PlanReply, PlanRequest, Planner, control};
+
+#[cfg(test)]
+mod tests;
 
 /// What `llmos model show` prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,12 +90,19 @@ impl LocalModel {
         if tokens.len() < 2 {
             return bad(format!("there are {}", tokens.len()));
         }
-        if let Some(unknown) = tokens.iter().find(|token| !usize::try_from(**token).is_ok_and(|id| id < vocabulary)) {
+        if let Some(unknown) = tokens
+            .iter()
+            .find(|token| !usize::try_from(**token).is_ok_and(|id| id < vocabulary))
+        {
             return bad(format!("{unknown} is not in the vocabulary"));
         }
         let context_max = dimensions.context_max;
         if tokens.len() > context_max {
-            return Err(ModelError::ContextOverflow { what: "the text", needed: tokens.len(), context_max });
+            return Err(ModelError::ContextOverflow {
+                what: "the text",
+                needed: tokens.len(),
+                context_max,
+            });
         }
         let width = dimensions.width;
         let hidden = self.network.forward(tokens, &mut self.network.cache())?;
@@ -101,7 +110,12 @@ impl LocalModel {
         let mut scores = Vec::with_capacity(tokens.len() - 1);
         for (states, next) in hidden.chunks(rows * width).zip(tokens[1..].chunks(rows)) {
             let logits = self.network.logits(states.to_vec())?;
-            scores.extend(logits.chunks_exact(vocabulary).zip(next).map(|(row, token)| log_share(row, *token)));
+            scores.extend(
+                logits
+                    .chunks_exact(vocabulary)
+                    .zip(next)
+                    .map(|(row, token)| log_share(row, *token)),
+            );
         }
         Ok(scores)
     }
@@ -118,11 +132,18 @@ impl LocalModel {
 
     fn from_path(path: &Path, origin: Origin) -> Result<Self, ModelError> {
         let name = path.display().to_string();
-        let unreadable = |source| ModelError::Read { path: name.clone(), source };
+        let unreadable = |source| ModelError::Read {
+            path: name.clone(),
+            source,
+        };
         // Asked before opening, since opening a pipe would wait for its writer.
         let metadata = std::fs::metadata(path).map_err(unreadable)?;
         if !metadata.is_file() {
-            let found = if metadata.is_dir() { "a directory" } else { "a pipe, socket or device" };
+            let found = if metadata.is_dir() {
+                "a directory"
+            } else {
+                "a pipe, socket or device"
+            };
             return Err(ModelError::NotAFile { path: name, found });
         }
         let mut file = File::open(path).map_err(unreadable)?;
@@ -141,29 +162,48 @@ impl LocalModel {
     }
 
     fn load(source: &mut dyn Source, path: &str, origin: Origin) -> Result<Self, ModelError> {
-        let malformed = |fault: Fault| ModelError::Malformed { path: path.to_owned(), fault };
+        let malformed = |fault: Fault| ModelError::Malformed {
+            path: path.to_owned(),
+            fault,
+        };
         let unusable = |error: WeightError| match error {
             WeightError::Fault(fault) => malformed(fault),
             WeightError::Model(error) => error,
         };
         let gguf = Gguf::preflight(source).map_err(malformed)?;
         let tokenizer = Tokenizer::load(&gguf).map_err(malformed)?;
-        let (digest, file_bytes) =
-            digest(source).map_err(|error| ModelError::Read { path: path.to_owned(), source: error })?;
-        let mut weights = Weights { gguf: &gguf, source, origin };
+        let (digest, file_bytes) = digest(source).map_err(|error| ModelError::Read {
+            path: path.to_owned(),
+            source: error,
+        })?;
+        let mut weights = Weights {
+            gguf: &gguf,
+            source,
+            origin,
+        };
         let network = Network::load(&mut weights).map_err(unusable)?;
         let dimensions = network.dimensions();
         let vocabulary = gguf.texts("tokenizer.ggml.tokens").map_err(malformed)?;
         if vocabulary.len() > dimensions.vocabulary {
             let expected = format!("at most the {} rows of token_embd.weight", dimensions.vocabulary);
-            return Err(malformed(Fault::new("tokenizer.ggml.tokens", expected, vocabulary.len().to_string())));
+            return Err(malformed(Fault::new(
+                "tokenizer.ggml.tokens",
+                expected,
+                vocabulary.len().to_string(),
+            )));
         }
         let pointers = match planning_gap(&gguf, vocabulary) {
             Some(gap) => Err(gap),
             None => Pointers::load(&mut weights, dimensions.width).map_err(unusable)?,
         };
         let info = describe(&gguf, &network, pointers.is_ok(), path, file_bytes, digest);
-        let mut model = Self { info, tokenizer, network, pointers, sessions: Sessions::default() };
+        let mut model = Self {
+            info,
+            tokenizer,
+            network,
+            pointers,
+            sessions: Sessions::default(),
+        };
         model.warm_up()?;
         Ok(model)
     }
@@ -186,7 +226,11 @@ const LOGITS_MAX: usize = 1 << 21;
 fn log_share(logits: &[f32], token: u32) -> f32 {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|logit| f64::from(logit - max).exp()).sum();
-    let chosen = usize::try_from(token).ok().and_then(|token| logits.get(token)).copied().unwrap_or(f32::NAN);
+    let chosen = usize::try_from(token)
+        .ok()
+        .and_then(|token| logits.get(token))
+        .copied()
+        .unwrap_or(f32::NAN);
     #[expect(clippy::cast_possible_truncation, reason = "a score is an f32")]
     let score = (f64::from(chosen - max) - sum.ln()) as f32;
     score
@@ -210,7 +254,9 @@ fn describe(gguf: &Gguf, network: &Network, plans: bool, path: &str, file_bytes:
         name: gguf.text("general.name").unwrap_or(path).to_owned(),
         architecture: gguf.text("general.architecture").unwrap_or_default().to_owned(),
         parameters: gguf.tensors().values().map(elements).sum(),
-        quantisation: largest.map_or("none", |tensor| gguf::dtype_name(tensor.dtype)).to_owned(),
+        quantisation: largest
+            .map_or("none", |tensor| gguf::dtype_name(tensor.dtype))
+            .to_owned(),
         context_max: network.dimensions().context_max,
         vocabulary: network.dimensions().vocabulary,
         plans,
@@ -251,10 +297,20 @@ impl Planner for LocalModel {
         let prompt = Prompt::write(request, &self.tokenizer)?;
         let context_max = self.network.dimensions().context_max;
         if prompt.tokens.len() > context_max {
-            return Err(ModelError::ContextOverflow { what: "the prompt", needed: prompt.tokens.len(), context_max });
+            return Err(ModelError::ContextOverflow {
+                what: "the prompt",
+                needed: prompt.tokens.len(),
+                context_max,
+            });
         }
-        let (mut sequence, cached) = self.sessions.resume(&self.network, pointers, &prompt.tokens, prompt.tools_end);
-        let reply = Chooser { network: &self.network, pointers }.plan(request, &prompt, &mut sequence, cached)?;
+        let (mut sequence, cached) = self
+            .sessions
+            .resume(&self.network, pointers, &prompt.tokens, prompt.tools_end);
+        let reply = Chooser {
+            network: &self.network,
+            pointers,
+        }
+        .plan(request, &prompt, &mut sequence, cached)?;
         self.sessions.keep(sequence);
         Ok(reply)
     }
@@ -262,12 +318,20 @@ impl Planner for LocalModel {
 
 fn check(request: &PlanRequest<'_>) -> Result<(), ModelError> {
     if request.tools.len() > control::TOOLS_MAX {
-        return Err(ModelError::TooManyTools { found: request.tools.len(), max: control::TOOLS_MAX });
+        return Err(ModelError::TooManyTools {
+            found: request.tools.len(),
+            max: control::TOOLS_MAX,
+        });
     }
     for span in request.spans {
         let (start, end) = (span.start, span.end);
         if start >= end || request.goal.get(start..end).is_none() {
-            return Err(ModelError::BadSpan { what: "the goal", start, end, bytes: request.goal.len() });
+            return Err(ModelError::BadSpan {
+                what: "the goal",
+                start,
+                end,
+                bytes: request.goal.len(),
+            });
         }
     }
     Ok(())

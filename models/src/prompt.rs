@@ -43,7 +43,10 @@ impl Stretch {
 impl Prompt {
     /// The prompt of a request whose spans and tool count have been checked.
     pub fn write(request: &PlanRequest<'_>, tokenizer: &Tokenizer) -> Result<Self, ModelError> {
-        let mut writer = Writer { tokenizer, tokens: vec![control::TOOLS] };
+        let mut writer = Writer {
+            tokenizer,
+            tokens: vec![control::TOOLS],
+        };
         let mut tools = Vec::with_capacity(request.tools.len());
         let mut options = Vec::with_capacity(request.tools.len());
         for (index, tool) in request.tools.iter().enumerate() {
@@ -59,7 +62,14 @@ impl Prompt {
         let goal_start = writer.tokens.len();
         let goal = writer.stretch(request.goal)?;
         writer.tokens.push(control::PLAN);
-        Ok(Self { tokens: writer.tokens, tools_end, tools, options, goal_start, goal })
+        Ok(Self {
+            tokens: writer.tokens,
+            tools_end,
+            tools,
+            options,
+            goal_start,
+            goal,
+        })
     }
 }
 
@@ -87,7 +97,11 @@ impl Writer<'_> {
         for parameter in &tool.parameters {
             self.tokens.push(control::PARAM);
             let mark = if parameter.required { "" } else { "?" };
-            self.stretch(&format!("{}{mark} {}", spaced(&parameter.name), kind_word(&parameter.kind)))?;
+            self.stretch(&format!(
+                "{}{mark} {}",
+                spaced(&parameter.name),
+                kind_word(&parameter.kind)
+            ))?;
             options.push(self.options(parameter)?);
         }
         Ok(options)
@@ -95,7 +109,15 @@ impl Writer<'_> {
 
     fn options(&self, parameter: &ParameterSpec) -> Result<Vec<Vec<u32>>, ModelError> {
         let words = parameter.kind.options();
-        words.iter().map(|word| Ok(run(self.tokenizer, &spaced(word))?.iter().map(|token| token.id).collect())).collect()
+        words
+            .iter()
+            .map(|word| {
+                Ok(run(self.tokenizer, &spaced(word))?
+                    .iter()
+                    .map(|token| token.id)
+                    .collect())
+            })
+            .collect()
     }
 
     fn example(
@@ -109,14 +131,23 @@ impl Writer<'_> {
         self.tokens.push(control::PLAN);
         for (index, call) in example.calls.iter().enumerate() {
             let bad = |reason: String| ModelError::BadExample { call: index, reason };
-            let tool = tools.get(call.tool).ok_or_else(|| bad(format!("there is no tool {}", call.tool)))?;
+            let tool = tools
+                .get(call.tool)
+                .ok_or_else(|| bad(format!("there is no tool {}", call.tool)))?;
             if call.arguments.len() != tool.parameters.len() {
                 let counts = (tool.parameters.len(), call.arguments.len());
-                return Err(bad(format!("{} takes {} arguments, not {}", tool.name, counts.0, counts.1)));
+                return Err(bad(format!(
+                    "{} takes {} arguments, not {}",
+                    tool.name, counts.0, counts.1
+                )));
             }
             self.call(call, &goal, &options[call.tool]).map_err(bad)?;
         }
-        self.tokens.push(if example.calls.is_empty() { control::NONE } else { control::END });
+        self.tokens.push(if example.calls.is_empty() {
+            control::NONE
+        } else {
+            control::END
+        });
         Ok(())
     }
 
@@ -126,12 +157,16 @@ impl Writer<'_> {
             match *argument {
                 Argument::Absent => self.tokens.push(control::SKIP),
                 Argument::Option(index) => {
-                    let option = options.get(index).ok_or_else(|| format!("there is no option {index}"))?;
+                    let option = options
+                        .get(index)
+                        .ok_or_else(|| format!("there is no option {index}"))?;
                     self.tokens.extend(option);
                     self.tokens.push(control::PARAM);
                 }
                 Argument::Span { start, end } => {
-                    let cover = goal.cover(start, end).ok_or_else(|| format!("its goal has no bytes {start}..{end}"))?;
+                    let cover = goal
+                        .cover(start, end)
+                        .ok_or_else(|| format!("its goal has no bytes {start}..{end}"))?;
                     self.tokens.extend([goal.tokens[cover.0].id, goal.tokens[cover.1].id]);
                 }
             }

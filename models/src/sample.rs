@@ -28,7 +28,11 @@ impl Chooser<'_> {
         cached: usize,
     ) -> Result<PlanReply, ModelError> {
         let mut grammar = Grammar::new(request, prompt);
-        let mut tokens = Tokens { prompt: prompt.tokens.len(), cached, ..Tokens::default() };
+        let mut tokens = Tokens {
+            prompt: prompt.tokens.len(),
+            cached,
+            ..Tokens::default()
+        };
         let mut waiting = prompt.tokens[cached..].to_vec();
         let mut confidence = 1.0;
         let outcome = loop {
@@ -52,7 +56,13 @@ impl Chooser<'_> {
             grammar.take(choice);
         };
         let (calls, unfinished) = grammar.into_calls();
-        Ok(PlanReply { calls, unfinished, outcome, tokens, confidence })
+        Ok(PlanReply {
+            calls,
+            unfinished,
+            outcome,
+            tokens,
+            confidence,
+        })
     }
 
     /// The likeliest of several choices and its share of the softmax over them.
@@ -65,12 +75,20 @@ impl Chooser<'_> {
     ) -> Result<(Choice, f32), ModelError> {
         let mut shares = self.scores(grammar, prompt, sequence, choices)?;
         if shares.iter().any(|score| !score.is_finite()) {
-            return Err(ModelError::NotFinite { choosing: grammar.deciding() });
+            return Err(ModelError::NotFinite {
+                choosing: grammar.deciding(),
+            });
         }
         softmax(&mut shares);
         // On a tie the first wins, on every machine.
-        let best = choices.iter().copied().zip(shares).reduce(|best, next| if next.1 > best.1 { next } else { best });
-        best.ok_or(ModelError::NotFinite { choosing: grammar.deciding() })
+        let best = choices
+            .iter()
+            .copied()
+            .zip(shares)
+            .reduce(|best, next| if next.1 > best.1 { next } else { best });
+        best.ok_or(ModelError::NotFinite {
+            choosing: grammar.deciding(),
+        })
     }
 
     fn scores(
@@ -80,7 +98,11 @@ impl Chooser<'_> {
         sequence: &Sequence,
         choices: &[Choice],
     ) -> Result<Vec<f32>, ModelError> {
-        let words: Vec<u32> = choices.iter().filter(|choice| target(**choice, prompt).is_none()).map(|choice| grammar.token(*choice)).collect();
+        let words: Vec<u32> = choices
+            .iter()
+            .filter(|choice| target(**choice, prompt).is_none())
+            .map(|choice| grammar.token(*choice))
+            .collect();
         let rows = self.network.output_rows(&words)?;
         let mut rows = rows.chunks_exact(self.network.dimensions().width);
         let score = |choice: &Choice| match target(*choice, prompt) {

@@ -22,8 +22,13 @@ pub(crate) struct Sequence {
 }
 
 impl Sequence {
-    fn new(network: &Network) -> Self {
-        Self { tokens: Vec::new(), cache: network.cache(), pointers: Vec::new(), hidden: Vec::new() }
+    pub fn new(network: &Network) -> Self {
+        Self {
+            tokens: Vec::new(),
+            cache: network.cache(),
+            pointers: Vec::new(),
+            hidden: Vec::new(),
+        }
     }
 
     /// Sends tokens through the network, behind those that went before.
@@ -31,11 +36,18 @@ impl Sequence {
         let context_max = network.dimensions().context_max;
         let needed = self.tokens.len() + tokens.len();
         if needed > context_max {
-            return Err(ModelError::ContextOverflow { what: "the prompt with its plan", needed, context_max });
+            return Err(ModelError::ContextOverflow {
+                what: "the prompt with its plan",
+                needed,
+                context_max,
+            });
         }
         let hidden = network.forward(tokens, &mut self.cache)?;
         let width = network.dimensions().width;
-        self.hidden = hidden.get(hidden.len().saturating_sub(width)..).unwrap_or_default().to_vec();
+        self.hidden = hidden
+            .get(hidden.len().saturating_sub(width)..)
+            .unwrap_or_default()
+            .to_vec();
         self.pointers.extend(pointers.forward(hidden)?);
         self.tokens.extend_from_slice(tokens);
         Ok(())
@@ -45,7 +57,11 @@ impl Sequence {
     pub fn points_at(&self, pointers: &Pointers, head: Head, position: usize) -> f32 {
         let row = pointers.row();
         let last = self.tokens.len() - 1;
-        pointers.score(head, &self.pointers[last * row..], &self.pointers[position * row..(position + 1) * row])
+        pointers.score(
+            head,
+            &self.pointers[last * row..],
+            &self.pointers[position * row..(position + 1) * row],
+        )
     }
 
     /// The logit of a token after the last, given its row of the output matrix.
@@ -54,7 +70,11 @@ impl Sequence {
     }
 
     fn shared(&self, tokens: &[u32]) -> usize {
-        self.tokens.iter().zip(tokens).take_while(|(held, wanted)| held == wanted).count()
+        self.tokens
+            .iter()
+            .zip(tokens)
+            .take_while(|(held, wanted)| held == wanted)
+            .count()
     }
 
     fn truncate(&mut self, length: usize, row: usize) {
@@ -76,12 +96,25 @@ impl Sessions {
     /// another tool list and stays for that list's next goal.
     ///
     /// The sequence is taken out: [`Sessions::keep`] puts it back, and a failed one is thus dropped and not reused.
-    pub fn resume(&mut self, network: &Network, pointers: &Pointers, prompt: &[u32], tools_end: usize) -> (Sequence, usize) {
+    pub fn resume(
+        &mut self,
+        network: &Network,
+        pointers: &Pointers,
+        prompt: &[u32],
+        tools_end: usize,
+    ) -> (Sequence, usize) {
         let nearest = (0..self.sequences.len()).max_by_key(|&index| self.sequences[index].shared(prompt));
-        let Some(nearest) = nearest else { return (Sequence::new(network), 0) };
-        let shared = self.sequences[nearest].shared(prompt).min(prompt.len().saturating_sub(1));
-        let mut sequence =
-            if shared >= tools_end { self.sequences.remove(nearest) } else { self.sequences[nearest].clone() };
+        let Some(nearest) = nearest else {
+            return (Sequence::new(network), 0);
+        };
+        let shared = self.sequences[nearest]
+            .shared(prompt)
+            .min(prompt.len().saturating_sub(1));
+        let mut sequence = if shared >= tools_end {
+            self.sequences.remove(nearest)
+        } else {
+            self.sequences[nearest].clone()
+        };
         sequence.truncate(shared, pointers.row());
         (sequence, shared)
     }

@@ -39,16 +39,30 @@ impl Tokenizer {
         let mut vocabulary = Vocab::default();
         for (id, token) in (0u32..).zip(tokens) {
             if vocabulary.insert(token.clone(), id).is_some() {
-                return Err(Fault::new(TOKENS, "each token once", format!("a second `{token}` with id {id}")));
+                return Err(Fault::new(
+                    TOKENS,
+                    "each token once",
+                    format!("a second `{token}` with id {id}"),
+                ));
             }
         }
         // Without all 256, BPE would drop what it cannot spell and a span would lose its bytes.
-        if let Some(missing) = ByteLevel::alphabet().into_iter().find(|byte| !vocabulary.contains_key(&byte.to_string())) {
-            return Err(Fault::new(TOKENS, "a token for every byte", format!("none for `{missing}`")));
+        if let Some(missing) = ByteLevel::alphabet()
+            .into_iter()
+            .find(|byte| !vocabulary.contains_key(&byte.to_string()))
+        {
+            return Err(Fault::new(
+                TOKENS,
+                "a token for every byte",
+                format!("none for `{missing}`"),
+            ));
         }
         let merges = merges(gguf.texts(MERGES)?)?;
         let refused = |error: tokenizers::Error| Fault::new(MERGES, "merges of known tokens", error.to_string());
-        let model = BPE::builder().vocab_and_merges(vocabulary, merges).build().map_err(refused)?;
+        let model = BPE::builder()
+            .vocab_and_merges(vocabulary, merges)
+            .build()
+            .map_err(refused)?;
         let pattern = SplitPattern::Regex(QWEN2.to_owned());
         let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(refused)?;
         let mut inner = tokenizers::Tokenizer::new(model);
@@ -62,7 +76,10 @@ impl Tokenizer {
     /// The tokens of a text, in order; together they cover all of its bytes.
     pub fn encode(&self, text: &str) -> Result<Vec<Token>, ModelError> {
         let encoding = self.inner.encode(text, false);
-        let encoding = encoding.map_err(|error| ModelError::Internal { part: "tokenizer", reason: error.to_string() })?;
+        let encoding = encoding.map_err(|error| ModelError::Internal {
+            part: "tokenizer",
+            reason: error.to_string(),
+        })?;
         let tokens = encoding.get_ids().iter().zip(encoding.get_offsets());
         Ok(tokens.map(|(&id, &(start, end))| Token { id, start, end }).collect())
     }
@@ -77,7 +94,9 @@ fn expect_text(gguf: &Gguf, key: &str, expected: &str) -> Result<(), Fault> {
 
 fn merges(lines: &[String]) -> Result<Vec<(String, String)>, Fault> {
     let pairs = lines.iter().map(|line| {
-        let pair = line.split_once(' ').filter(|(left, right)| !left.is_empty() && !right.is_empty());
+        let pair = line
+            .split_once(' ')
+            .filter(|(left, right)| !left.is_empty() && !right.is_empty());
         let pair = pair.ok_or_else(|| Fault::new(MERGES, "two tokens and a space between", format!("`{line}`")))?;
         Ok((pair.0.to_owned(), pair.1.to_owned()))
     });

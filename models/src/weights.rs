@@ -23,6 +23,9 @@ pub(crate) struct Weights<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Origin {
     File,
+    /// The file's, in F32: exact products, so that tests can tell our arithmetic from the rounding of the kernels.
+    #[cfg(test)]
+    Plain,
     Random(Chance),
 }
 
@@ -60,7 +63,9 @@ impl Weights<'_> {
             return Err(Fault::new(format!("tensor {name}"), "type F32", gguf::dtype_name(dtype)).into());
         }
         let words = bytes.chunks_exact(4);
-        Ok(words.map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect())
+        Ok(words
+            .map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+            .collect())
     }
 
     /// One matrix of `[rows, columns]`.
@@ -83,7 +88,10 @@ impl Weights<'_> {
                 _ => stacks.push((dtype, bytes, *rows)),
             }
         }
-        stacks.into_iter().map(|(dtype, bytes, rows)| tensor(dtype, bytes, rows, columns)).collect()
+        stacks
+            .into_iter()
+            .map(|(dtype, bytes, rows)| tensor(dtype, bytes, rows, columns))
+            .collect()
     }
 
     fn bytes(&mut self, name: &str, dimensions: &[usize]) -> Result<(GgmlDType, Vec<u8>), WeightError> {
@@ -96,8 +104,23 @@ impl Weights<'_> {
             return Err(unreadable("more than this machine can address".into()).into());
         };
         let mut bytes = vec![0; length];
-        let read = self.source.seek(SeekFrom::Start(entry.offset)).and_then(|_| self.source.read_exact(&mut bytes));
+        let read = self
+            .source
+            .seek(SeekFrom::Start(entry.offset))
+            .and_then(|_| self.source.read_exact(&mut bytes));
         read.map_err(|error| unreadable(error.to_string()))?;
+        #[cfg(test)]
+        if let (Origin::Plain, [rows, columns]) = (self.origin, dimensions) {
+            let numbers = tensor(entry.dtype, bytes, *rows, *columns)?
+                .dequantize(&Device::Cpu)?
+                .flatten_all()?;
+            let bytes = numbers
+                .to_vec1::<f32>()?
+                .iter()
+                .flat_map(|number| number.to_le_bytes())
+                .collect();
+            return Ok((GgmlDType::F32, bytes));
+        }
         Ok((entry.dtype, bytes))
     }
 }
@@ -119,7 +142,7 @@ fn random_bytes(chance: &mut Chance, dtype: GgmlDType, dimensions: &[usize]) -> 
     Ok(quantised.data()?.into_owned())
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014): a few lines, and the same numbers everywhere.
+/// `SplitMix64` (Steele, Lea and Flood 2014): a few lines, and the same numbers everywhere.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Chance(u64);
 

@@ -6,11 +6,13 @@
 mod support;
 
 use llmos_models::{
-    Argument, LocalModel, Outcome, ParameterKind, ParameterSpec, PlanReply, PlanRequest, Planner, Span, SpanKind, ToolSpec,
+    Argument, LocalModel, Outcome, ParameterKind, ParameterSpec, PlanReply, PlanRequest, Planner, Span, SpanKind,
+    ToolSpec,
 };
 use support::Dice;
 
-const WORDS: &str = "move the red cube to bin 30 cm left then put it on shelf 4, say \"hello\" \u{e9}t\u{e9} (1, 2, 3) <plan> <t1>";
+const WORDS: &str =
+    "move the red cube to bin 30 cm left then put it on shelf 4, say \"hello\" \u{e9}t\u{e9} (1, 2, 3) <plan> <t1>";
 
 fn kind(dice: &mut Dice) -> ParameterKind {
     match dice.roll(8) {
@@ -27,9 +29,17 @@ fn kind(dice: &mut Dice) -> ParameterKind {
 
 fn tool(dice: &mut Dice, index: usize) -> ToolSpec {
     let parameters = (0..dice.roll(4))
-        .map(|number| ParameterSpec { name: format!("p_{number}"), kind: kind(dice), required: dice.roll(2) == 0 })
+        .map(|number| ParameterSpec {
+            name: format!("p_{number}"),
+            kind: kind(dice),
+            required: dice.roll(2) == 0,
+        })
         .collect();
-    ToolSpec { name: format!("tool_{index}"), does: "Move the red cube".into(), parameters }
+    ToolSpec {
+        name: format!("tool_{index}"),
+        does: "Move the red cube".into(),
+        parameters,
+    }
 }
 
 fn span(dice: &mut Dice, goal: &str) -> Option<Span> {
@@ -42,15 +52,27 @@ fn span(dice: &mut Dice, goal: &str) -> Option<Span> {
         3 => SpanKind::Entity,
         _ => SpanKind::Place,
     };
-    (from != to).then(|| Span { start: from.min(to), end: from.max(to), kind })
+    (from != to).then(|| Span {
+        start: from.min(to),
+        end: from.max(to),
+        kind,
+    })
 }
 
 fn check(request: &PlanRequest<'_>, reply: &PlanReply, seed: u64) {
     let context = format!("seed {seed}: {request:?} gave {reply:?}");
     assert!(reply.calls.len() <= request.calls_max, "{context}");
     assert!(reply.confidence > 0.0 && reply.confidence <= 1.0, "{context}");
-    assert_eq!(reply.outcome == Outcome::NoTool, reply.calls.is_empty() && reply.outcome == Outcome::NoTool, "{context}");
-    assert_eq!(reply.unfinished.is_some(), matches!(reply.outcome, Outcome::Ask { .. }), "{context}");
+    assert_eq!(
+        reply.outcome == Outcome::NoTool,
+        reply.calls.is_empty() && reply.outcome == Outcome::NoTool,
+        "{context}"
+    );
+    assert_eq!(
+        reply.unfinished.is_some(),
+        matches!(reply.outcome, Outcome::Ask { .. }),
+        "{context}"
+    );
     for call in &reply.calls {
         let parameters = &request.tools[call.tool].parameters;
         assert_eq!(call.arguments.len(), parameters.len(), "{context}");
@@ -58,12 +80,20 @@ fn check(request: &PlanRequest<'_>, reply: &PlanReply, seed: u64) {
             match (argument, &parameter.kind) {
                 (Argument::Absent, _) => assert!(!parameter.required, "{context}"),
                 (Argument::Option(index), ParameterKind::Boolean) => assert!(*index < 2, "{context}"),
-                (Argument::Option(index), ParameterKind::Enumeration(options)) => assert!(*index < options.len(), "{context}"),
+                (Argument::Option(index), ParameterKind::Enumeration(options)) => {
+                    assert!(*index < options.len(), "{context}");
+                }
                 (Argument::Span { start, end }, ParameterKind::Text) => {
                     assert!(!request.goal[*start..*end].trim().is_empty(), "{context}");
                 }
                 (Argument::Span { start, end }, _) => {
-                    assert!(request.spans.iter().any(|span| (span.start, span.end) == (*start, *end)), "{context}");
+                    assert!(
+                        request
+                            .spans
+                            .iter()
+                            .any(|span| (span.start, span.end) == (*start, *end)),
+                        "{context}"
+                    );
                 }
                 (Argument::Option(_), _) => panic!("an option of no enumeration: {context}"),
             }
@@ -82,10 +112,21 @@ fn any_request_gets_a_valid_plan() {
             let count = dice.roll(7);
             let tools: Vec<ToolSpec> = (0..count).map(|index| tool(&mut dice, index)).collect();
             let words: Vec<&str> = WORDS.split(' ').collect();
-            let goal = (0..dice.roll(14)).map(|_| words[dice.roll(words.len())]).collect::<Vec<_>>().join(" ");
+            let goal = (0..dice.roll(14))
+                .map(|_| words[dice.roll(words.len())])
+                .collect::<Vec<_>>()
+                .join(" ");
             let spans: Vec<Span> = (0..dice.roll(8)).filter_map(|_| span(&mut dice, &goal)).collect();
-            let request = PlanRequest { tools: &tools, goal: &goal, spans: &spans, example: None, calls_max: dice.roll(5) };
-            let reply = model.plan(&request).unwrap_or_else(|error| panic!("seed {seed}, {request:?}: {error}"));
+            let request = PlanRequest {
+                tools: &tools,
+                goal: &goal,
+                spans: &spans,
+                example: None,
+                calls_max: dice.roll(5),
+            };
+            let reply = model
+                .plan(&request)
+                .unwrap_or_else(|error| panic!("seed {seed}, {request:?}: {error}"));
             check(&request, &reply, seed);
         }
     }

@@ -3,8 +3,8 @@
 mod support;
 
 use llmos_models::{
-    LocalModel, ModelError, Outcome, ParameterKind, ParameterSpec, PlanReply, PlanRequest, Planner, Span, SpanKind,
-    ToolSpec,
+    Argument, Call, Example, LocalModel, ModelError, Outcome, ParameterKind, ParameterSpec, PlanReply, PlanRequest,
+    Planner, Span, SpanKind, Tokens, ToolSpec,
 };
 
 fn model() -> LocalModel {
@@ -14,7 +14,11 @@ fn model() -> LocalModel {
 }
 
 fn tools() -> Vec<ToolSpec> {
-    let parameter = |name: &str, kind| ParameterSpec { name: name.into(), kind, required: true };
+    let parameter = |name: &str, kind| ParameterSpec {
+        name: name.into(),
+        kind,
+        required: true,
+    };
     let directions = ["left", "right", "up", "down"].map(str::to_owned).to_vec();
     vec![
         ToolSpec {
@@ -30,17 +34,33 @@ fn tools() -> Vec<ToolSpec> {
             does: "Say a text".into(),
             parameters: vec![parameter("words", ParameterKind::Text)],
         },
-        ToolSpec { name: "stop".into(), does: "Stop everything".into(), parameters: vec![] },
+        ToolSpec {
+            name: "stop".into(),
+            does: "Stop everything".into(),
+            parameters: vec![],
+        },
     ]
 }
 
 fn plan(model: &mut LocalModel, tools: &[ToolSpec], goal: &str) -> PlanReply {
     let spans: Vec<Span> = goal
         .find("30 cm")
-        .map(|start| Span { start, end: start + 5, kind: SpanKind::Quantity("length".into()) })
+        .map(|start| Span {
+            start,
+            end: start + 5,
+            kind: SpanKind::Quantity("length".into()),
+        })
         .into_iter()
         .collect();
-    model.plan(&PlanRequest { tools, goal, spans: &spans, example: None, calls_max: 4 }).expect("a plan")
+    model
+        .plan(&PlanRequest {
+            tools,
+            goal,
+            spans: &spans,
+            example: None,
+            calls_max: 4,
+        })
+        .expect("a plan")
 }
 
 fn without_cache(mut reply: PlanReply) -> PlanReply {
@@ -52,7 +72,12 @@ fn without_cache(mut reply: PlanReply) -> PlanReply {
 fn a_kept_tool_list_gives_the_same_plan_as_a_fresh_one() {
     let (tools, mut kept, mut fresh) = (tools(), model(), model());
     let other = &tools[..2];
-    let goals = ["move the arm 30 cm to the left", "say hello to the people", "move the arm 30 cm up", "stop"];
+    let goals = [
+        "move the arm 30 cm to the left",
+        "say hello to the people",
+        "move the arm 30 cm up",
+        "stop",
+    ];
     for goal in goals.iter().chain(&goals) {
         fresh.forget();
         let expected = plan(&mut fresh, &tools, goal);
@@ -62,13 +87,23 @@ fn a_kept_tool_list_gives_the_same_plan_as_a_fresh_one() {
         plan(&mut kept, other, goal);
     }
     let again = plan(&mut kept, &tools, "stop it now");
-    assert!(again.tokens.cached > again.tokens.prompt - 10, "the tool list is reused: {:?}", again.tokens);
+    assert!(
+        again.tokens.cached > again.tokens.prompt - 10,
+        "the tool list is reused: {:?}",
+        again.tokens
+    );
 }
 
 #[test]
 fn a_prompt_that_does_not_fit_says_by_how_much() {
     let goal = "move ".repeat(2_000);
-    let request = PlanRequest { tools: &tools(), goal: &goal, spans: &[], example: None, calls_max: 4 };
+    let request = PlanRequest {
+        tools: &tools(),
+        goal: &goal,
+        spans: &[],
+        example: None,
+        calls_max: 4,
+    };
     let error = model().plan(&request).expect_err("too long");
     assert!(matches!(error, ModelError::ContextOverflow { needed, context_max: 1_024, .. } if needed > 2_000));
     let message = error.to_string();
@@ -88,10 +123,70 @@ fn scores_do_not_depend_on_what_follows() {
     let tokens: Vec<u32> = (0..600).map(|index| (index * 37 + 11) % 320).collect();
     let whole = model.score(&tokens).expect("scores");
     for length in [2, 3, 17, 256, 257, 599] {
-        assert_eq!(model.score(&tokens[..length]).expect("scores"), whole[..length - 1], "{length} tokens");
+        assert_eq!(
+            model.score(&tokens[..length]).expect("scores"),
+            whole[..length - 1],
+            "{length} tokens"
+        );
     }
     assert!(model.score(&[1]).is_err());
     assert!(model.score(&[1, 320]).is_err());
+}
+
+#[test]
+fn an_example_goes_before_the_goal_and_must_fit_the_tools() {
+    let (tools, mut model) = (tools(), model());
+    let past = "go 5 cm up then say hi there";
+    let span = |text: &str| {
+        let start = past.find(text).expect("text of the past goal");
+        Argument::Span {
+            start,
+            end: start + text.len(),
+        }
+    };
+    let calls = vec![
+        Call {
+            tool: 0,
+            arguments: vec![Argument::Option(2), span("5 cm")],
+        },
+        Call {
+            tool: 1,
+            arguments: vec![span("hi there")],
+        },
+    ];
+    let mut ask = |example: &Example| {
+        model.plan(&PlanRequest {
+            tools: &tools,
+            goal: "stop",
+            spans: &[],
+            example: Some(example),
+            calls_max: 2,
+        })
+    };
+    let right = Example {
+        goal: past.into(),
+        calls,
+    };
+    let tokens = ask(&right).expect("a plan").tokens;
+    assert_eq!(
+        ask(&right).expect("a plan").tokens,
+        Tokens {
+            cached: tokens.prompt - 1,
+            ..tokens
+        },
+        "kept whole"
+    );
+    let lies: [fn(&mut Example); 4] = [
+        |example| example.calls[0].tool = 3,
+        |example| example.calls[1].arguments.clear(),
+        |example| example.calls[0].arguments[0] = Argument::Option(4),
+        |example| example.calls[1].arguments[0] = Argument::Span { start: 3, end: 300 },
+    ];
+    for lie in lies {
+        let mut wrong = right.clone();
+        lie(&mut wrong);
+        assert!(matches!(ask(&wrong), Err(ModelError::BadExample { .. })), "{wrong:?}");
+    }
 }
 
 const SCORES_TO: &str = "LLMOS_TEST_SCORES_TO";
@@ -102,7 +197,11 @@ fn scores_into_a_file() {
     let tokens: Vec<u32> = (0..200).map(|index| (index * 37 + 11) % 320).collect();
     let scores = model().score(&tokens).expect("scores");
     let path = std::env::var(SCORES_TO).expect("the path of a file");
-    std::fs::write(path, scores.iter().flat_map(|score| score.to_le_bytes()).collect::<Vec<_>>()).expect("written");
+    std::fs::write(
+        path,
+        scores.iter().flat_map(|score| score.to_le_bytes()).collect::<Vec<_>>(),
+    )
+    .expect("written");
 }
 
 #[test]
@@ -111,7 +210,10 @@ fn one_thread_gives_the_same_bits_as_two() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let status = std::process::Command::new(std::env::current_exe().expect("this test"))
             .args(["--exact", "scores_into_a_file", "--ignored"])
-            .envs([("CANDLE_NUM_THREADS", threads), (SCORES_TO, file.path().to_str().expect("a path"))])
+            .envs([
+                ("CANDLE_NUM_THREADS", threads),
+                (SCORES_TO, file.path().to_str().expect("a path")),
+            ])
             .stdout(std::process::Stdio::null())
             .status();
         assert!(status.expect("a process").success());

@@ -56,7 +56,10 @@ pub(super) fn product(
 ) -> Result<Vec<f32>, ModelError> {
     match matrix.cpu_fwd(input, &Layout::contiguous((rows, columns)))? {
         (CpuStorage::F32(output), _) => Ok(output),
-        _ => Err(ModelError::Internal { part: "tensors", reason: "a product of F32 numbers is not F32".into() }),
+        _ => Err(ModelError::Internal {
+            part: "tensors",
+            reason: "a product of F32 numbers is not F32".into(),
+        }),
     }
 }
 
@@ -103,14 +106,19 @@ impl Rotation {
     pub fn new(head: usize, base: f32) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "heads have at most 2^10 numbers")]
         let frequency = |pair: usize| 1.0 / base.powf((2 * pair) as f32 / head as f32);
-        Self { frequencies: (0..head / 2).map(frequency).collect() }
+        Self {
+            frequencies: (0..head / 2).map(frequency).collect(),
+        }
     }
 
     /// Sine and cosine of each pair's angle at `position`, computed once per position and used by all its heads.
     pub fn at(&self, position: usize) -> Vec<(f32, f32)> {
         #[expect(clippy::cast_precision_loss, reason = "contexts have at most 2^20 positions")]
         let position = position as f32;
-        self.frequencies.iter().map(|frequency| (position * frequency).sin_cos()).collect()
+        self.frequencies
+            .iter()
+            .map(|frequency| (position * frequency).sin_cos())
+            .collect()
     }
 }
 
@@ -153,7 +161,13 @@ pub(crate) struct Cache {
 impl Cache {
     pub fn new(layers: usize, kv_heads: usize, head: usize) -> Self {
         let runs = vec![Vec::new(); layers * kv_heads];
-        Self { keys: runs.clone(), values: runs, kv_heads, head, length: 0 }
+        Self {
+            keys: runs.clone(),
+            values: runs,
+            kv_heads,
+            head,
+            length: 0,
+        }
     }
 
     /// Positions held.
@@ -173,7 +187,11 @@ impl Cache {
     pub(super) fn push(&mut self, layer: usize, keys: &[f32], values: &[f32]) {
         let first = layer * self.kv_heads;
         let runs = self.keys[first..].iter_mut().zip(&mut self.values[first..]);
-        for (heads, (to_keys, to_values)) in keys.chunks_exact(self.head).zip(values.chunks_exact(self.head)).zip(runs) {
+        for (heads, (to_keys, to_values)) in keys
+            .chunks_exact(self.head)
+            .zip(values.chunks_exact(self.head))
+            .zip(runs)
+        {
             to_keys.extend_from_slice(heads.0);
             to_values.extend_from_slice(heads.1);
         }
@@ -201,7 +219,11 @@ impl Cache {
             let run = layer * self.kv_heads + index / shared;
             let seen = visible * self.head;
             weights.clear();
-            weights.extend(self.keys[run][..seen].chunks_exact(self.head).map(|key| dot(query, key) * scale));
+            weights.extend(
+                self.keys[run][..seen]
+                    .chunks_exact(self.head)
+                    .map(|key| dot(query, key) * scale),
+            );
             softmax(weights);
             output.fill(0.0);
             for (value, weight) in self.values[run][..seen].chunks_exact(self.head).zip(weights.iter()) {

@@ -51,13 +51,21 @@ impl Dimensions {
         let kv_heads = gguf.positive(&key("attention.head_count_kv"), heads)?;
         if heads % kv_heads != 0 {
             let expected = format!("a divisor of the {heads} heads");
-            return Err(Fault::new(key("attention.head_count_kv"), expected, kv_heads.to_string()));
+            return Err(Fault::new(
+                key("attention.head_count_kv"),
+                expected,
+                kv_heads.to_string(),
+            ));
         }
         let head = head_size(gguf, &key("attention.key_length"), width, heads)?;
         if gguf.value(&key("attention.value_length")).is_some() {
             let value = gguf.positive(&key("attention.value_length"), limit::HEAD)?;
             if value != head {
-                return Err(Fault::new(key("attention.value_length"), format!("{head} as for keys"), value.to_string()));
+                return Err(Fault::new(
+                    key("attention.value_length"),
+                    format!("{head} as for keys"),
+                    value.to_string(),
+                ));
             }
         }
         let embedding = gguf.tensors().get("token_embd.weight");
@@ -83,15 +91,26 @@ impl Dimensions {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the file's number was an f32, and the decoder computes in f32")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the file's number was an f32, and the decoder computes in f32"
+)]
 fn narrow(number: f64) -> f32 {
     number as f32
 }
 
 fn head_size(gguf: &Gguf, key: &str, width: usize, heads: usize) -> Result<usize, Fault> {
-    let head = if gguf.value(key).is_some() { gguf.positive(key, limit::HEAD)? } else { width / heads };
+    let head = if gguf.value(key).is_some() {
+        gguf.positive(key, limit::HEAD)?
+    } else {
+        width / heads
+    };
     if head == 0 || head % 2 != 0 {
-        return Err(Fault::new(key, "an even number above 0, since rotation works on pairs", head.to_string()));
+        return Err(Fault::new(
+            key,
+            "an even number above 0, since rotation works on pairs",
+            head.to_string(),
+        ));
     }
     Ok(head)
 }

@@ -16,7 +16,14 @@ pub(crate) enum Head {
 }
 
 /// In the order of the rows: a query and a key for each head.
-const NAMES: [&str; 6] = ["tool.query", "tool.key", "start.query", "start.key", "end.query", "end.key"];
+const NAMES: [&str; 6] = [
+    "tool.query",
+    "tool.key",
+    "start.query",
+    "start.key",
+    "end.query",
+    "end.key",
+];
 const SIZE_MAX: usize = 4_096;
 
 #[derive(Debug)]
@@ -32,12 +39,23 @@ impl Pointers {
         if let Some(missing) = names.iter().find(|name| !weights.holds(name)) {
             return Ok(Err(format!("the tensor {missing}")));
         }
-        let size = weights.gguf.tensors().get(&names[0]).and_then(|tensor| tensor.dimensions.first().copied());
+        let size = weights
+            .gguf
+            .tensors()
+            .get(&names[0])
+            .and_then(|tensor| tensor.dimensions.first().copied());
         let size = size.filter(|size| *size <= SIZE_MAX).ok_or_else(|| {
-            Fault::new(format!("tensor {}", names[0]), format!("at most {SIZE_MAX} rows"), "more")
+            Fault::new(
+                format!("tensor {}", names[0]),
+                format!("at most {SIZE_MAX} rows"),
+                "more",
+            )
         })?;
         let rows = names.map(|name| (name, size));
-        Ok(Ok(Self { heads: Linear::new(weights.stack(&rows, width)?, width), size }))
+        Ok(Ok(Self {
+            heads: Linear::new(weights.stack(&rows, width)?, width),
+            size,
+        }))
     }
 
     /// Numbers in one row of [`Pointers::forward`].

@@ -1,4 +1,4 @@
-//! The Qwen3 decoder (Yang et al. 2025): grouped attention with normed heads, rotation in f32, SwiGLU.
+//! The Qwen3 decoder (Yang et al. 2025): grouped attention with normed heads, rotation in f32, gated feed-forward.
 //!
 //! It multiplies quantised matrices with the tensor library's kernels and does the rest itself: at a few million weights
 //! the work between the products costs as much as they do. Matrices that read the same input are stacked when the file is
@@ -9,8 +9,8 @@ use std::sync::Arc;
 use candle_core::quantized::QTensor;
 use candle_core::{CpuStorage, Device, Tensor};
 
-use super::layers::{Cache, Linear, Rotation, add, normalise, product, rotate, swiglu};
 use super::Dimensions;
+use super::layers::{Cache, Linear, Rotation, add, normalise, product, rotate, swiglu};
 use crate::error::ModelError;
 use crate::weights::{WeightError, Weights};
 
@@ -43,10 +43,20 @@ struct Layer {
 
 impl Layer {
     fn load(weights: &mut Weights<'_>, layer: usize, dimensions: &Dimensions) -> Result<Self, WeightError> {
-        let Dimensions { width, heads, kv_heads, head, feed_forward, .. } = *dimensions;
+        let Dimensions {
+            width,
+            heads,
+            kv_heads,
+            head,
+            feed_forward,
+            ..
+        } = *dimensions;
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
-        let attention =
-            [(name("attn_q"), heads * head), (name("attn_k"), kv_heads * head), (name("attn_v"), kv_heads * head)];
+        let attention = [
+            (name("attn_q"), heads * head),
+            (name("attn_k"), kv_heads * head),
+            (name("attn_v"), kv_heads * head),
+        ];
         let gate_up = [(name("ffn_gate"), feed_forward), (name("ffn_up"), feed_forward)];
         let output = weights.matrix(&name("attn_output"), width, heads * head)?;
         let down = weights.matrix(&name("ffn_down"), width, feed_forward)?;
@@ -73,7 +83,6 @@ impl Qwen3 {
         } else {
             Arc::clone(&embedding)
         };
-        // Named by the file, so a model with more layers in its metadata than in its table is a fault and not a panic.
         let layers = (0..dimensions.layers).map(|layer| Layer::load(weights, layer, &dimensions));
         Ok(Self {
             embedding,
@@ -100,7 +109,9 @@ impl Qwen3 {
     fn forward_piece(&self, tokens: &[u32], cache: &mut Cache) -> Result<Vec<f32>, ModelError> {
         let mut state = rows(&self.embedding, tokens)?;
         let first = cache.len();
-        let angles: Vec<_> = (first..first + tokens.len()).map(|position| self.rotation.at(position)).collect();
+        let angles: Vec<_> = (first..first + tokens.len())
+            .map(|position| self.rotation.at(position))
+            .collect();
         for (index, layer) in self.layers.iter().enumerate() {
             self.attention(index, layer, &mut state, &angles, cache)?;
             self.feed_forward(layer, &mut state)?;
@@ -118,7 +129,13 @@ impl Qwen3 {
         angles: &[Vec<(f32, f32)>],
         cache: &mut Cache,
     ) -> Result<(), ModelError> {
-        let Dimensions { heads, kv_heads, head, norm_epsilon, .. } = self.dimensions;
+        let Dimensions {
+            heads,
+            kv_heads,
+            head,
+            norm_epsilon,
+            ..
+        } = self.dimensions;
         let (queries_end, keys_end) = (heads * head, (heads + kv_heads) * head);
         let mut input = state.to_vec();
         normalise(&mut input, &layer.attention_norm, norm_epsilon);
@@ -126,7 +143,10 @@ impl Qwen3 {
         let mut seen = vec![0.0; angles.len() * queries_end];
         let mut weights = Vec::new();
         let row_width = (heads + 2 * kv_heads) * head;
-        let rows = projected.chunks_exact_mut(row_width).zip(seen.chunks_exact_mut(queries_end)).zip(angles);
+        let rows = projected
+            .chunks_exact_mut(row_width)
+            .zip(seen.chunks_exact_mut(queries_end))
+            .zip(angles);
         for (row, ((projected, seen), angles)) in rows.enumerate() {
             let (queries, keys) = projected.split_at_mut(queries_end);
             let (keys, values) = keys.split_at_mut(keys_end - queries_end);
@@ -145,7 +165,10 @@ impl Qwen3 {
         let mut input = state.to_vec();
         normalise(&mut input, &layer.feed_forward_norm, self.dimensions.norm_epsilon);
         let gate_up = layer.gate_up.forward(input)?;
-        add(state, &layer.down.forward(swiglu(&gate_up, self.dimensions.feed_forward))?);
+        add(
+            state,
+            &layer.down.forward(swiglu(&gate_up, self.dimensions.feed_forward))?,
+        );
         Ok(())
     }
 

@@ -4,17 +4,17 @@ use std::io::Cursor;
 
 use super::Network;
 use crate::gguf::Gguf;
+use crate::support::{self, Draft};
 use crate::weights::{Chance, Origin, WeightError, Weights};
-
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
-use support::Draft;
 
 fn load(draft: &Draft, origin: Origin) -> Result<Network, WeightError> {
     let mut source = Cursor::new(draft.bytes());
     let gguf = Gguf::preflight(&mut source).map_err(WeightError::Fault)?;
-    Network::load(&mut Weights { gguf: &gguf, source: &mut source, origin })
+    Network::load(&mut Weights {
+        gguf: &gguf,
+        source: &mut source,
+        origin,
+    })
 }
 
 fn network() -> Network {
@@ -32,8 +32,10 @@ fn pieces_give_the_same_states_as_the_whole() {
     assert!(whole.iter().all(|number| number.is_finite()));
     for size in [1, 2, 3, 5, 64, 299] {
         let mut cache = network.cache();
-        let pieces: Vec<f32> =
-            tokens.chunks(size).flat_map(|piece| network.forward(piece, &mut cache).expect("states")).collect();
+        let pieces: Vec<f32> = tokens
+            .chunks(size)
+            .flat_map(|piece| network.forward(piece, &mut cache).expect("states"))
+            .collect();
         assert_eq!(pieces, whole, "in pieces of {size}");
     }
 }
@@ -80,25 +82,63 @@ fn random_weights_follow_their_seed() {
 fn missing_and_misshapen_parts_are_named() {
     type Lie = fn(&mut Draft);
     let lies: Vec<(&str, Lie)> = vec![
-        ("general.architecture", |draft| draft.set("general.architecture", 8, &support::string("mamba"))),
-        ("general.architecture", |draft| draft.metadata.retain(|(key, _, _)| key != "general.architecture")),
-        ("qwen3.attention.head_count", |draft| draft.set("qwen3.attention.head_count", 4, &[0; 4])),
-        ("qwen3.attention.head_count_kv", |draft| draft.set("qwen3.attention.head_count_kv", 4, &3u32.to_le_bytes())),
-        ("qwen3.attention.head_count_kv", |draft| draft.set("qwen3.attention.head_count_kv", 4, &8u32.to_le_bytes())),
-        ("qwen3.attention.key_length", |draft| draft.set("qwen3.attention.key_length", 4, &63u32.to_le_bytes())),
-        ("qwen3.attention.value_length", |draft| draft.set("qwen3.attention.value_length", 4, &32u32.to_le_bytes())),
-        ("qwen3.block_count", |draft| draft.set("qwen3.block_count", 4, &u32::MAX.to_le_bytes())),
-        ("qwen3.block_count", |draft| draft.set("qwen3.block_count", 6, &2f32.to_le_bytes())),
-        ("blk.2.attn_output.weight", |draft| draft.set("qwen3.block_count", 4, &3u32.to_le_bytes())),
-        ("qwen3.embedding_length", |draft| draft.set("qwen3.embedding_length", 5, &(-256i32).to_le_bytes())),
-        ("qwen3.rope.freq_base", |draft| draft.set("qwen3.rope.freq_base", 6, &f32::NAN.to_le_bytes())),
-        ("qwen3.rope.freq_base", |draft| draft.set("qwen3.rope.freq_base", 6, &0f32.to_le_bytes())),
-        ("qwen3.context_length", |draft| draft.set("qwen3.context_length", 10, &u64::MAX.to_le_bytes())),
-        ("token_embd.weight", |draft| draft.tensors.retain(|tensor| tensor.name != "token_embd.weight")),
-        ("output_norm.weight", |draft| draft.tensors.retain(|tensor| tensor.name != "output_norm.weight")),
-        ("blk.1.ffn_up.weight", |draft| draft.tensors.retain(|tensor| tensor.name != "blk.1.ffn_up.weight")),
-        ("blk.0.ffn_down.weight", |draft| draft.tensor("blk.0.ffn_down.weight").dimensions = vec![256, 512]),
-        ("blk.0.attn_norm.weight", |draft| draft.tensor("blk.0.attn_norm.weight").dtype = 1),
+        ("general.architecture", |draft| {
+            draft.set("general.architecture", 8, &support::string("mamba"));
+        }),
+        ("general.architecture", |draft| {
+            draft.metadata.retain(|(key, _, _)| key != "general.architecture");
+        }),
+        ("qwen3.attention.head_count", |draft| {
+            draft.set("qwen3.attention.head_count", 4, &[0; 4]);
+        }),
+        ("qwen3.attention.head_count_kv", |draft| {
+            draft.set("qwen3.attention.head_count_kv", 4, &3u32.to_le_bytes());
+        }),
+        ("qwen3.attention.head_count_kv", |draft| {
+            draft.set("qwen3.attention.head_count_kv", 4, &8u32.to_le_bytes());
+        }),
+        ("qwen3.attention.key_length", |draft| {
+            draft.set("qwen3.attention.key_length", 4, &63u32.to_le_bytes());
+        }),
+        ("qwen3.attention.value_length", |draft| {
+            draft.set("qwen3.attention.value_length", 4, &32u32.to_le_bytes());
+        }),
+        ("qwen3.block_count", |draft| {
+            draft.set("qwen3.block_count", 4, &u32::MAX.to_le_bytes());
+        }),
+        ("qwen3.block_count", |draft| {
+            draft.set("qwen3.block_count", 6, &2f32.to_le_bytes());
+        }),
+        ("blk.2.attn_output.weight", |draft| {
+            draft.set("qwen3.block_count", 4, &3u32.to_le_bytes());
+        }),
+        ("qwen3.embedding_length", |draft| {
+            draft.set("qwen3.embedding_length", 5, &(-256i32).to_le_bytes());
+        }),
+        ("qwen3.rope.freq_base", |draft| {
+            draft.set("qwen3.rope.freq_base", 6, &f32::NAN.to_le_bytes());
+        }),
+        ("qwen3.rope.freq_base", |draft| {
+            draft.set("qwen3.rope.freq_base", 6, &0f32.to_le_bytes());
+        }),
+        ("qwen3.context_length", |draft| {
+            draft.set("qwen3.context_length", 10, &u64::MAX.to_le_bytes());
+        }),
+        ("token_embd.weight", |draft| {
+            draft.tensors.retain(|tensor| tensor.name != "token_embd.weight");
+        }),
+        ("output_norm.weight", |draft| {
+            draft.tensors.retain(|tensor| tensor.name != "output_norm.weight");
+        }),
+        ("blk.1.ffn_up.weight", |draft| {
+            draft.tensors.retain(|tensor| tensor.name != "blk.1.ffn_up.weight");
+        }),
+        ("blk.0.ffn_down.weight", |draft| {
+            draft.tensor("blk.0.ffn_down.weight").dimensions = vec![256, 512];
+        }),
+        ("blk.0.attn_norm.weight", |draft| {
+            draft.tensor("blk.0.attn_norm.weight").dtype = 1;
+        }),
     ];
     let right = support::random_model(5);
     for (field, lie) in lies {

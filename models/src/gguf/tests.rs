@@ -4,11 +4,7 @@ use std::io::Cursor;
 
 use super::Gguf;
 use crate::error::Fault;
-
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
-use support::{Draft, random_model, string};
+use crate::support::{Dice, Draft, random_model, string};
 
 fn preflight(bytes: Vec<u8>) -> Result<Gguf, Fault> {
     Gguf::preflight(&mut Cursor::new(bytes))
@@ -33,35 +29,73 @@ fn lies_are_named() {
         ("tensor count", |draft| draft.tensor_count = Some(u64::MAX)),
         ("metadata count", |draft| draft.metadata_count = Some(u64::MAX)),
         ("metadata count", |draft| draft.metadata_count = Some(1 << 20)),
-        ("general.alignment", |draft| draft.set("general.alignment", 4, &0u32.to_le_bytes())),
-        ("general.alignment", |draft| draft.set("general.alignment", 4, &33u32.to_le_bytes())),
-        ("general.alignment", |draft| draft.set("general.alignment", 4, &(1u32 << 31).to_le_bytes())),
-        ("general.alignment", |draft| draft.set("general.alignment", 10, &32u64.to_le_bytes())),
-        ("general.alignment", |draft| draft.set("general.alignment", 8, &string("32"))),
+        ("general.alignment", |draft| {
+            draft.set("general.alignment", 4, &0u32.to_le_bytes());
+        }),
+        ("general.alignment", |draft| {
+            draft.set("general.alignment", 4, &33u32.to_le_bytes());
+        }),
+        ("general.alignment", |draft| {
+            draft.set("general.alignment", 4, &(1u32 << 31).to_le_bytes());
+        }),
+        ("general.alignment", |draft| {
+            draft.set("general.alignment", 10, &32u64.to_le_bytes());
+        }),
+        ("general.alignment", |draft| {
+            draft.set("general.alignment", 8, &string("32"));
+        }),
         ("x.huge", |draft| draft.set("x.huge", 8, &u64::MAX.to_le_bytes())),
         ("x.huge", |draft| draft.set("x.huge", 8, &(1u64 << 19).to_le_bytes())),
-        ("x.utf8", |draft| draft.set("x.utf8", 8, &[2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe])),
+        ("x.utf8", |draft| {
+            draft.set("x.utf8", 8, &[2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe]);
+        }),
         ("x.kind", |draft| draft.set("x.kind", 13, &[0; 8])),
         ("x.truth", |draft| draft.set("x.truth", 7, &[2])),
         ("x.nested", |draft| draft.set("x.nested", 9, &list(9, 1))),
         ("x.numbers", |draft| draft.set("x.numbers", 9, &list(0, u64::MAX))),
-        ("x.numbers", |draft| draft.set("x.numbers", 9, &list(12, u64::MAX / 8 + 2))),
+        ("x.numbers", |draft| {
+            draft.set("x.numbers", 9, &list(12, u64::MAX / 8 + 2));
+        }),
         ("x.texts", |draft| draft.set("x.texts", 9, &list(8, u64::MAX))),
         ("x.texts", |draft| draft.set("x.texts", 9, &list(8, 500_000))),
         ("x.element", |draft| draft.set("x.element", 9, &list(77, 1))),
-        ("general.name", |draft| draft.metadata.push(("general.name".into(), 8, string("twice")))),
-        (key_norm, |draft| draft.tensor("blk.0.attn_k_norm.weight").dimensions = vec![1 << 32, 1 << 32]),
-        (key_norm, |draft| draft.tensor("blk.0.attn_k_norm.weight").dimensions = vec![u64::MAX]),
-        (key_norm, |draft| draft.tensor("blk.0.attn_k_norm.weight").dimensions = vec![0, 4]),
-        (key_norm, |draft| draft.tensor("blk.0.attn_k_norm.weight").dimensions = vec![]),
-        (key_norm, |draft| draft.tensor("blk.0.attn_k_norm.weight").dimensions = vec![1; 5]),
+        ("general.name", |draft| {
+            draft.metadata.push(("general.name".into(), 8, string("twice")));
+        }),
+        (key_norm, |draft| {
+            draft.tensor("blk.0.attn_k_norm.weight").dimensions = vec![1 << 32, 1 << 32];
+        }),
+        (key_norm, |draft| {
+            draft.tensor("blk.0.attn_k_norm.weight").dimensions = vec![u64::MAX];
+        }),
+        (key_norm, |draft| {
+            draft.tensor("blk.0.attn_k_norm.weight").dimensions = vec![0, 4];
+        }),
+        (key_norm, |draft| {
+            draft.tensor("blk.0.attn_k_norm.weight").dimensions = vec![];
+        }),
+        (key_norm, |draft| {
+            draft.tensor("blk.0.attn_k_norm.weight").dimensions = vec![1; 5];
+        }),
         (key_norm, |draft| draft.tensor("blk.0.attn_k_norm.weight").dtype = 4),
-        (key_norm, |draft| draft.tensor("blk.0.attn_k_norm.weight").dtype = u32::MAX),
-        (key_norm, |draft| draft.tensor("blk.0.attn_k_norm.weight").offset = Some(7)),
-        (key_norm, |draft| draft.tensor("blk.0.attn_k_norm.weight").offset = Some(u64::MAX - 31)),
-        (key_norm, |draft| draft.tensor("blk.0.attn_k_norm.weight").offset = Some(1 << 40)),
-        (key_norm, |draft| draft.tensor("blk.0.attn_k_norm.weight").offset = Some(64)),
-        ("blk.0.attn_q.weight", |draft| draft.tensor("blk.0.attn_q.weight").dimensions = vec![255, 256]),
+        (key_norm, |draft| {
+            draft.tensor("blk.0.attn_k_norm.weight").dtype = u32::MAX;
+        }),
+        (key_norm, |draft| {
+            draft.tensor("blk.0.attn_k_norm.weight").offset = Some(7);
+        }),
+        (key_norm, |draft| {
+            draft.tensor("blk.0.attn_k_norm.weight").offset = Some(u64::MAX - 31);
+        }),
+        (key_norm, |draft| {
+            draft.tensor("blk.0.attn_k_norm.weight").offset = Some(1 << 40);
+        }),
+        (key_norm, |draft| {
+            draft.tensor("blk.0.attn_k_norm.weight").offset = Some(64);
+        }),
+        ("blk.0.attn_q.weight", |draft| {
+            draft.tensor("blk.0.attn_q.weight").dimensions = vec![255, 256];
+        }),
         (key_norm, |draft| {
             let twice = draft.tensor("blk.0.attn_k_norm.weight").clone();
             draft.tensors.push(twice);
@@ -72,7 +106,9 @@ fn lies_are_named() {
     for (index, (field, lie)) in lies.into_iter().enumerate() {
         let mut draft = right.clone();
         lie(&mut draft);
-        let fault = preflight(draft.bytes()).map(|_| ()).expect_err(&format!("lie {index} about {field} was believed"));
+        let fault = preflight(draft.bytes())
+            .map(|_| ())
+            .expect_err(&format!("lie {index} about {field} was believed"));
         let named = fault.field.contains(field) || fault.to_string().contains(field);
         assert!(named, "lie {index} about {field}: {fault}");
     }
@@ -98,7 +134,7 @@ fn a_cut_file_is_refused() {
 #[test]
 fn a_changed_byte_never_panics() {
     let bytes = random_model(1).bytes();
-    let mut dice = support::Dice(3);
+    let mut dice = Dice(3);
     for _ in 0..4_000 {
         let mut changed = bytes.clone();
         for _ in 0..=dice.roll(3) {

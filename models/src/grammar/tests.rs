@@ -4,9 +4,7 @@ use proptest::prelude::*;
 
 use super::{Choice, Grammar, words};
 use crate::prompt::{Prompt, Stretch};
-use crate::request::{
-    Argument, Call, Outcome, ParameterKind, ParameterSpec, PlanRequest, Span, SpanKind, ToolSpec,
-};
+use crate::request::{Argument, Call, Outcome, ParameterKind, ParameterSpec, PlanRequest, Span, SpanKind, ToolSpec};
 use crate::tokenizer::Token;
 
 /// A prompt whose goal has one token for each word, with the space before it, as the real tokenizer often does.
@@ -14,7 +12,11 @@ fn prompt(goal: &str, tools: &[ToolSpec]) -> Prompt {
     let mut tokens = Vec::new();
     let mut start = 0;
     for (id, word) in (100..).zip(goal.split_inclusive(' ')) {
-        tokens.push(Token { id, start, end: start + word.len() });
+        tokens.push(Token {
+            id,
+            start,
+            end: start + word.len(),
+        });
         start += word.len();
     }
     let letters = |word: &&str| word.bytes().map(u32::from).collect();
@@ -23,18 +25,29 @@ fn prompt(goal: &str, tools: &[ToolSpec]) -> Prompt {
         tokens: Vec::new(),
         tools_end: 0,
         tools: Vec::new(),
-        options: tools.iter().map(|tool| tool.parameters.iter().map(options).collect()).collect(),
+        options: tools
+            .iter()
+            .map(|tool| tool.parameters.iter().map(options).collect())
+            .collect(),
         goal_start: 0,
         goal: Stretch { tokens },
     }
 }
 
 fn parameter(name: &str, kind: ParameterKind, required: bool) -> ParameterSpec {
-    ParameterSpec { name: name.into(), kind, required }
+    ParameterSpec {
+        name: name.into(),
+        kind,
+        required,
+    }
 }
 
 fn tool(parameters: Vec<ParameterSpec>) -> ToolSpec {
-    ToolSpec { name: "tool".into(), does: "Do something".into(), parameters }
+    ToolSpec {
+        name: "tool".into(),
+        does: "Do something".into(),
+        parameters,
+    }
 }
 
 fn length() -> ParameterKind {
@@ -43,7 +56,11 @@ fn length() -> ParameterKind {
 
 fn span(goal: &str, text: &str, kind: SpanKind) -> Span {
     let start = goal.find(text).expect("text of the goal");
-    Span { start, end: start + text.len(), kind }
+    Span {
+        start,
+        end: start + text.len(),
+        kind,
+    }
 }
 
 /// Takes the choices one after the other, each of which must be allowed.
@@ -63,9 +80,18 @@ fn plan(request: &PlanRequest<'_>, choices: &[Choice]) -> (Vec<Call>, Option<Cal
 #[test]
 fn a_span_is_used_once_in_a_call_and_again_in_the_next() {
     let goal = "bring the cube to the box";
-    let tools = [tool(vec![parameter("what", ParameterKind::Entity, true), parameter("to", ParameterKind::Place, true)])];
+    let tools = [tool(vec![
+        parameter("what", ParameterKind::Entity, true),
+        parameter("to", ParameterKind::Place, true),
+    ])];
     let spans = [span(goal, "cube", SpanKind::Entity), span(goal, "box", SpanKind::Place)];
-    let request = PlanRequest { tools: &tools, goal, spans: &spans, example: None, calls_max: 4 };
+    let request = PlanRequest {
+        tools: &tools,
+        goal,
+        spans: &spans,
+        example: None,
+        calls_max: 4,
+    };
     let prompt = prompt(goal, &tools);
     let mut grammar = Grammar::new(&request, &prompt);
     for _ in 0..2 {
@@ -86,8 +112,17 @@ fn only_the_right_dimension_fits() {
     let goal = "turn 30 degrees and go 30 cm";
     let tools = [tool(vec![parameter("distance", length(), false)])];
     let angle = SpanKind::Quantity("angle".into());
-    let spans = [span(goal, "30 degrees", angle), span(goal, "30 cm", SpanKind::Quantity("length".into()))];
-    let request = PlanRequest { tools: &tools, goal, spans: &spans, example: None, calls_max: 4 };
+    let spans = [
+        span(goal, "30 degrees", angle),
+        span(goal, "30 cm", SpanKind::Quantity("length".into())),
+    ];
+    let request = PlanRequest {
+        tools: &tools,
+        goal,
+        spans: &spans,
+        example: None,
+        calls_max: 4,
+    };
     let prompt = prompt(goal, &tools);
     let mut grammar = Grammar::new(&request, &prompt);
     grammar.take(Choice::Tool(0));
@@ -96,9 +131,23 @@ fn only_the_right_dimension_fits() {
 
 #[test]
 fn options_are_spelled_to_their_end() {
-    let tools = [tool(vec![parameter("way", ParameterKind::Enumeration(vec!["up".into(), "upper".into()]), true)])];
-    let request = PlanRequest { tools: &tools, goal: "go", spans: &[], example: None, calls_max: 1 };
-    let letters = |word: &str| word.bytes().map(|letter| Choice::Word(letter.into())).collect::<Vec<_>>();
+    let tools = [tool(vec![parameter(
+        "way",
+        ParameterKind::Enumeration(vec!["up".into(), "upper".into()]),
+        true,
+    )])];
+    let request = PlanRequest {
+        tools: &tools,
+        goal: "go",
+        spans: &[],
+        example: None,
+        calls_max: 1,
+    };
+    let letters = |word: &str| {
+        word.bytes()
+            .map(|letter| Choice::Word(letter.into()))
+            .collect::<Vec<_>>()
+    };
     let up = [&[Choice::Tool(0)], &letters("up")[..], &[Choice::Close, Choice::End]].concat();
     assert_eq!(plan(&request, &up).0[0].arguments, [Argument::Option(0)]);
     let upper = [&[Choice::Tool(0)], &letters("upper")[..], &[Choice::Close, Choice::End]].concat();
@@ -109,27 +158,61 @@ fn options_are_spelled_to_their_end() {
 fn text_is_whole_words_without_punctuation_or_articles() {
     let goal = "say \"the dinner is ready\", please";
     let tools = [tool(vec![parameter("words", ParameterKind::Text, true)])];
-    let request = PlanRequest { tools: &tools, goal, spans: &[], example: None, calls_max: 1 };
+    let request = PlanRequest {
+        tools: &tools,
+        goal,
+        spans: &[],
+        example: None,
+        calls_max: 1,
+    };
     let choices = [Choice::Tool(0), Choice::Start(2), Choice::Last(4), Choice::End];
     let (calls, _, outcome) = plan(&request, &choices);
-    let Argument::Span { start, end } = calls[0].arguments[0] else { panic!("a span") };
+    let Argument::Span { start, end } = calls[0].arguments[0] else {
+        panic!("a span")
+    };
     assert_eq!(&goal[start..end], "dinner is ready");
     assert_eq!(outcome, Some(Outcome::Planned));
 }
 
 #[test]
 fn asking_leaves_the_call_open() {
-    let tools = [tool(vec![parameter("way", ParameterKind::Boolean, false), parameter("distance", length(), true)])];
-    let request = PlanRequest { tools: &tools, goal: "go", spans: &[], example: None, calls_max: 1 };
+    let tools = [tool(vec![
+        parameter("way", ParameterKind::Boolean, false),
+        parameter("distance", length(), true),
+    ])];
+    let request = PlanRequest {
+        tools: &tools,
+        goal: "go",
+        spans: &[],
+        example: None,
+        calls_max: 1,
+    };
     let (calls, open, outcome) = plan(&request, &[Choice::Tool(0), Choice::Skip, Choice::Ask]);
     assert_eq!(outcome, Some(Outcome::Ask { tool: 0, parameter: 1 }));
-    assert_eq!((calls, open), (vec![], Some(Call { tool: 0, arguments: vec![Argument::Absent] })));
+    assert_eq!(
+        (calls, open),
+        (
+            vec![],
+            Some(Call {
+                tool: 0,
+                arguments: vec![Argument::Absent]
+            })
+        )
+    );
 }
 
 #[test]
 fn words_are_found_in_any_text() {
-    let found = |text: &'static str| words(text).into_iter().map(|(start, end)| &text[start..end]).collect::<Vec<_>>();
-    assert_eq!(found("  (a, b) -- c's \u{201c}d\u{201d}!\t\u{e9}t\u{e9}\u{2003}x "), ["a", "b", "c's", "d", "\u{e9}t\u{e9}", "x"]);
+    let found = |text: &'static str| {
+        words(text)
+            .into_iter()
+            .map(|(start, end)| &text[start..end])
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        found("  (a, b) -- c's \u{201c}d\u{201d}!\t\u{e9}t\u{e9}\u{2003}x "),
+        ["a", "b", "c's", "d", "\u{e9}t\u{e9}", "x"]
+    );
     assert!(found(" ... ").is_empty());
 }
 
@@ -149,7 +232,13 @@ fn any_kind() -> impl Strategy<Value = ParameterKind> {
 
 fn any_tools() -> impl Strategy<Value = Vec<ToolSpec>> {
     let parameters = prop::collection::vec((any_kind(), any::<bool>()), 0..4);
-    let tool = parameters.prop_map(|list| tool(list.into_iter().map(|(kind, required)| parameter("p", kind, required)).collect()));
+    let tool = parameters.prop_map(|list| {
+        tool(
+            list.into_iter()
+                .map(|(kind, required)| parameter("p", kind, required))
+                .collect(),
+        )
+    });
     prop::collection::vec(tool, 0..5)
 }
 

@@ -44,8 +44,10 @@ impl Draft {
         let mut offset = 0;
         for tensor in &self.tensors {
             out.extend(string(&tensor.name));
-            out.extend((tensor.dimensions.len() as u32).to_le_bytes());
-            tensor.dimensions.iter().for_each(|dimension| out.extend(dimension.to_le_bytes()));
+            out.extend(number(tensor.dimensions.len()).to_le_bytes());
+            for dimension in &tensor.dimensions {
+                out.extend(dimension.to_le_bytes());
+            }
             out.extend(tensor.dtype.to_le_bytes());
             out.extend(tensor.offset.unwrap_or(offset as u64).to_le_bytes());
             offset += tensor.data.len().next_multiple_of(self.alignment);
@@ -63,8 +65,15 @@ impl Draft {
     }
 
     pub fn tensor(&mut self, name: &str) -> &mut DraftTensor {
-        self.tensors.iter_mut().find(|tensor| tensor.name == name).expect("a tensor of the draft")
+        self.tensors
+            .iter_mut()
+            .find(|tensor| tensor.name == name)
+            .expect("a tensor of the draft")
     }
+}
+
+fn number(size: usize) -> u32 {
+    u32::try_from(size).expect("a small number")
 }
 
 pub fn string(text: &str) -> Vec<u8> {
@@ -76,7 +85,9 @@ pub fn string(text: &str) -> Vec<u8> {
 pub fn strings(texts: &[String]) -> Vec<u8> {
     let mut out = 8u32.to_le_bytes().to_vec();
     out.extend((texts.len() as u64).to_le_bytes());
-    texts.iter().for_each(|text| out.extend(string(text)));
+    for text in texts {
+        out.extend(string(text));
+    }
     out
 }
 
@@ -108,7 +119,7 @@ pub fn random_model(seed: u64) -> Draft {
         ("attention.value_length", head),
     ];
     for (key, size) in sizes {
-        draft.set(&format!("qwen3.{key}"), 4, &(size as u32).to_le_bytes());
+        draft.set(&format!("qwen3.{key}"), 4, &number(size).to_le_bytes());
     }
     draft.set("qwen3.rope.freq_base", 6, &10_000f32.to_le_bytes());
     draft.set("qwen3.attention.layer_norm_rms_epsilon", 6, &1e-6f32.to_le_bytes());
@@ -136,7 +147,14 @@ pub fn random_model(seed: u64) -> Draft {
         ]);
     }
     draft.tensors.push(ones("output_norm.weight".into(), width));
-    for part in ["tool.query", "tool.key", "start.query", "start.key", "end.query", "end.key"] {
+    for part in [
+        "tool.query",
+        "tool.key",
+        "start.query",
+        "start.key",
+        "end.query",
+        "end.key",
+    ] {
         draft.tensors.push(matrix(format!("pointer.{part}.weight"), 128, width));
     }
     draft
@@ -144,15 +162,31 @@ pub fn random_model(seed: u64) -> Draft {
 
 fn ones(name: String, length: usize) -> DraftTensor {
     let data = std::iter::repeat_n(1f32.to_le_bytes(), length).flatten().collect();
-    DraftTensor { name, dimensions: vec![length as u64], dtype: 0, data, offset: None }
+    DraftTensor {
+        name,
+        dimensions: vec![length as u64],
+        dtype: 0,
+        data,
+        offset: None,
+    }
 }
 
 fn draft_matrix(dice: &mut Dice, name: String, rows: usize, columns: usize) -> DraftTensor {
-    let scale = (3.0 / columns as f32).sqrt();
+    let scale = (3.0 / f32::from(u16::try_from(columns).expect("a small matrix"))).sqrt();
     let numbers: Vec<f32> = (0..rows * columns).map(|_| dice.symmetric() * scale).collect();
     let tensor = Tensor::from_vec(numbers, (rows, columns), &Device::Cpu).expect("a tensor");
-    let data = QTensor::quantize(&tensor, GgmlDType::Q8_0).expect("a quantised tensor").data().expect("bytes").to_vec();
-    DraftTensor { name, dimensions: vec![columns as u64, rows as u64], dtype: 8, data, offset: None }
+    let data = QTensor::quantize(&tensor, GgmlDType::Q8_0)
+        .expect("a quantised tensor")
+        .data()
+        .expect("bytes")
+        .to_vec();
+    DraftTensor {
+        name,
+        dimensions: vec![columns as u64, rows as u64],
+        dtype: 8,
+        data,
+        offset: None,
+    }
 }
 
 /// 48 control tokens, 256 bytes, and 16 merges: a multiple of 16.
@@ -176,8 +210,8 @@ fn byte_letter(byte: u8) -> char {
     if plain(byte) {
         return char::from(byte);
     }
-    let rank = (0..byte).filter(|before| !plain(*before)).count() as u32;
-    char::from_u32(256 + rank).expect("a letter")
+    let rank = (0..byte).filter(|before| !plain(*before)).count();
+    char::from_u32(256 + number(rank)).expect("a letter")
 }
 
 /// Numbers that look random and are the same everywhere.
@@ -185,11 +219,14 @@ pub struct Dice(pub u64);
 
 impl Dice {
     pub fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % sides.max(1)
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("31 bits") % sides.max(1)
     }
 
     fn symmetric(&mut self) -> f32 {
-        self.roll(1 << 20) as f32 / (1 << 19) as f32 - 1.0
+        f32::from(u16::try_from(self.roll(1 << 16)).expect("16 bits")) / 32_767.5 - 1.0
     }
 }
