@@ -172,8 +172,10 @@ pub fn read<T: for<'a> Deserialize<'a>>(what: &str, payload: &[u8]) -> Result<T,
         return Err(Malformed::new(format!("{what}: expected at most {PAYLOAD_LEN_MAX} bytes, found {}", payload.len())));
     }
     serde_json::from_slice(payload).map_err(|error| {
-        let start = String::from_utf8_lossy(&payload[..payload.len().min(60)]).into_owned();
-        Malformed::new(format!("{what}: {error}, in {start:?}"))
+        // Only the neighbourhood of the fault, whatever the payload's length.
+        let at = if error.line() == 1 { error.column().min(payload.len()) } else { 0 };
+        let part = &payload[at.saturating_sub(30)..payload.len().min(at + 30)];
+        Malformed::new(format!("{what}: {error}, near {:?}", String::from_utf8_lossy(part)))
     })
 }
 

@@ -1,9 +1,12 @@
-//! Pumps between sockets and the pure rooms. They move bytes, reconnect, and decide nothing.
+//! Pumps between sockets and the pure rooms. They move bytes, reconnect, and decide nothing: which message is sent, when, and what an
+//! answer means is [`crate::link`]'s business.
 
 #[cfg(feature = "embedded-broker")]
 pub mod broker;
+mod connection;
 pub mod mqtt;
 pub mod url;
 
+pub(crate) use connection::{Connection, Will, open};
 pub use mqtt::{Bus, BusError, BusEvent, BusHandle};
 pub use url::{BrokerUrl, UrlError};

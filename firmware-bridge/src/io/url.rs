@@ -1,4 +1,7 @@
-//! Where a broker is.
+//! Where a broker is, and who we are there. A password never stands in an address: addresses end up in process lists and logs.
+
+/// The port of MQTT without TLS.
+const PORT: u16 = 1883;
 
 /// A broker's address and, where it wants them, credentials.
 #[derive(Clone, PartialEq, Eq)]
@@ -11,16 +14,44 @@ pub struct BrokerUrl {
 
 /// Why an address is not one.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct UrlError(pub(crate) String);
+#[error("broker address {found:?}: {problem}; expected mqtt://[user@]host[:port], for example mqtt://localhost:1883")]
+pub struct UrlError {
+    found: String,
+    problem: String,
+}
 
 impl BrokerUrl {
     /// Reads `mqtt://[user@]host[:port]`; the port is 1883 where it is missing.
     ///
     /// # Errors
-    /// Another scheme, a password in the address (it would show in the process list), an empty host, a port that is none.
+    /// Another scheme, a password in the address, an empty host, a port that is none.
     pub fn parse(text: &str) -> Result<BrokerUrl, UrlError> {
-        Err(UrlError(format!("{text}: expected mqtt://[user@]host[:port]")))
+        let error = |problem: &str| UrlError { found: text.to_owned(), problem: problem.to_owned() };
+        let Some((scheme, rest)) = text.split_once("://") else { return Err(error("no scheme")) };
+        match scheme {
+            "mqtt" => {}
+            "mqtts" => return Err(error("TLS is not built in yet")),
+            _ => return Err(error("unknown scheme")),
+        }
+        let (user, place) = match rest.rsplit_once('@') {
+            Some((user, _)) if user.contains(':') => {
+                // The address itself is not repeated: it holds a secret.
+                let problem = "a password stands in it; give it by file or environment instead".to_owned();
+                return Err(UrlError { found: format!("{scheme}://..."), problem });
+            }
+            Some(("", _)) => return Err(error("empty user")),
+            Some((user, place)) => (Some(user.to_owned()), place),
+            None => (None, rest),
+        };
+        let place = place.strip_suffix('/').unwrap_or(place);
+        if place.contains(['/', '?', '#']) || place.contains(char::is_whitespace) {
+            return Err(error("something follows host and port"));
+        }
+        let (host, port) = split_port(place).ok_or_else(|| error("the port is no number from 1 to 65535"))?;
+        if host.is_empty() {
+            return Err(error("no host"));
+        }
+        Ok(BrokerUrl { host: host.to_owned(), port, user, password: None })
     }
 
     /// A broker on this machine.
@@ -34,11 +65,93 @@ impl BrokerUrl {
     pub fn with_password(self, password: String) -> BrokerUrl {
         BrokerUrl { password: Some(password), ..self }
     }
+
+    /// Host name or address.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// User and password, where there is a user.
+    pub(crate) fn credentials(&self) -> Option<(&str, &str)> {
+        let user = self.user.as_deref()?;
+        Some((user, self.password.as_deref().unwrap_or_default()))
+    }
+}
+
+fn split_port(place: &str) -> Option<(&str, u16)> {
+    if let Some(inner) = place.strip_prefix('[') {
+        let (host, after) = inner.split_once(']')?;
+        return match after.strip_prefix(':') {
+            Some(port) => Some((host, port.parse().ok().filter(|port| *port > 0)?)),
+            None => after.is_empty().then_some((host, PORT)),
+        };
+    }
+    match place.rsplit_once(':') {
+        Some((host, port)) => Some((host, port.parse().ok().filter(|port| *port > 0)?)),
+        None => Some((place, PORT)),
+    }
+}
+
+impl std::fmt::Display for BrokerUrl {
+    /// The address, without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let user = self.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        write!(f, "mqtt://{user}{host}:{}", self.port)
+    }
 }
 
 impl std::fmt::Debug for BrokerUrl {
-    /// Without the password.
+    /// The address, without the password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "mqtt://{}:{}", self.host, self.port)
+        write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Result<&str, &str>) {
+        let found = BrokerUrl::parse(text);
+        match (&found, expected) {
+            (Ok(url), Ok(shown)) => assert_eq!(url.to_string(), shown, "{text}"),
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{text}: {error}"),
+            _ => panic!("{text}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn addresses_are_read_or_explained() {
+        check("mqtt://localhost", Ok("mqtt://localhost:1883"));
+        check("mqtt://bob@10.0.0.2:1884/", Ok("mqtt://bob@10.0.0.2:1884"));
+        check("mqtt://[::1]:1884", Ok("mqtt://[::1]:1884"));
+        check("mqtt://[::1]", Ok("mqtt://[::1]:1883"));
+        check("localhost:1883", Err("no scheme"));
+        check("http://localhost", Err("unknown scheme"));
+        check("mqtts://localhost", Err("TLS"));
+        check("mqtt://", Err("no host"));
+        check("mqtt://:1883", Err("no host"));
+        check("mqtt://host:port", Err("no number"));
+        check("mqtt://host:0", Err("no number"));
+        check("mqtt://host:70000", Err("no number"));
+        check("mqtt://@host", Err("empty user"));
+        check("mqtt://host/path", Err("follows"));
+        check("mqtt://bob:secret@host", Err("file or environment"));
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        let refused = BrokerUrl::parse("mqtt://bob:secret@host").expect_err("a password in the address");
+        assert!(!format!("{refused} {refused:?}").contains("secret"));
+        let url = BrokerUrl::parse("mqtt://bob@host").expect("an address").with_password("secret".to_owned());
+        assert!(!format!("{url} {url:?}").contains("secret"));
     }
 }

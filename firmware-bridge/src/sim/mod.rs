@@ -1,7 +1,22 @@
-//! Simulated devices: the device side in front of a plant that never sees a manifest.
+//! Simulated devices: the real device side ([`crate::device`]) in front of a plant that never sees a manifest. They take time, have a
+//! scene of their own, and can be told what goes wrong; to the network they are devices like any other.
 
+pub mod arm;
+pub mod base;
+mod client;
+pub mod faults;
+pub mod greenhouse;
+mod motion;
+pub mod simulated;
+
+pub use client::{SimError, SimHandle, run};
+pub use faults::{Faults, UnknownFault};
+pub use motion::Xorshift;
+
+use crate::device::{Arguments, Intent, Plant, PlantStatus, Refusal, Sink};
 use crate::io::BrokerUrl;
 use crate::topic::DeviceName;
+use llmos_follower::{Envelope, MICRO, Millis, Point, Symbol};
 
 /// What to simulate.
 #[derive(Clone, Debug)]
@@ -14,7 +29,7 @@ pub struct SimOptions {
     pub broker: BrokerUrl,
     /// The scene; 0 is the documented one.
     pub seed: u64,
-    /// How many times faster than life the plant moves; 1 is life.
+    /// How many times faster than life the plant moves; 1 is life. Leases and expiry always run at life's pace.
     pub haste: u32,
     /// What goes wrong.
     pub faults: Faults,
@@ -37,6 +52,17 @@ impl SimKind {
     pub fn parse(name: &str) -> Option<SimKind> {
         kinds().iter().find(|(_, known, _)| *known == name).map(|(kind, ..)| *kind)
     }
+
+    /// A plant of this kind.
+    #[must_use]
+    pub fn plant(self, seed: u64, haste: u32, faults: Faults) -> Hastened {
+        let inner: Box<dyn Plant + Send> = match self {
+            SimKind::Arm => Box::new(arm::Arm::new(seed, faults)),
+            SimKind::Base => Box::new(base::Base::new(seed, faults)),
+            SimKind::Greenhouse => Box::new(greenhouse::Greenhouse::new(seed, faults)),
+        };
+        Hastened { inner, haste: Millis::from(haste.max(1)), epoch: 0 }
+    }
 }
 
 /// Every kind with its name and a line about it.
@@ -49,41 +75,69 @@ pub fn kinds() -> &'static [(SimKind, &'static str, &'static str)] {
     ]
 }
 
-/// What goes wrong, and at which occasion (1 is the first).
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Faults {}
+/// A plant whose time runs faster than its device's, and goes on where the device's uptime starts anew.
+pub struct Hastened {
+    inner: Box<dyn Plant + Send>,
+    haste: Millis,
+    /// Added to a boot's uptime, so that the plant's time never goes back.
+    epoch: Millis,
+}
 
-impl Faults {
-    /// Reads `slip`, `slip@2`, `stall`, `silent`, `nonsense`, `double_ack`, `restart`, or several separated by commas.
-    ///
-    /// # Errors
-    /// A word that names no fault.
-    pub fn parse(_spec: &str) -> Result<Faults, SimError> {
-        Ok(Faults::default())
+impl std::fmt::Debug for Hastened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hastened").field("haste", &self.haste).field("position", &self.inner.position()).finish_non_exhaustive()
     }
 }
 
-/// Why a simulation did not start.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct SimError(String);
+impl Hastened {
+    fn time(&self, now: Millis) -> Millis {
+        self.epoch.saturating_add(now).saturating_mul(self.haste)
+    }
 
-/// A running simulation; dropping it ends it.
-#[derive(Debug)]
-pub struct SimHandle {}
-
-impl SimHandle {
-    /// Ends the simulation and waits for its thread.
-    pub fn stop(self) {}
-
-    /// Waits until the simulation ends by itself, which only a fault makes it do.
-    pub fn wait(self) {}
+    /// The same plant under a device that booted `uptime` after the boot before.
+    fn rebooted(mut self, uptime: Millis) -> Hastened {
+        self.halt(uptime);
+        self.epoch += uptime;
+        self
+    }
 }
 
-/// Starts a simulated device on a thread and a connection of its own. It connects by itself, again and again if need be.
-///
-/// # Errors
-/// The thread cannot be made.
-pub fn run(_options: SimOptions) -> Result<SimHandle, SimError> {
-    Ok(SimHandle {})
+impl Plant for Hastened {
+    fn envelope(&self) -> &Envelope {
+        self.inner.envelope()
+    }
+
+    fn position(&self) -> Option<Point> {
+        self.inner.position()
+    }
+
+    fn intent(&self, tool: Symbol, arguments: Arguments<'_>) -> Result<Intent, Refusal> {
+        self.inner.intent(tool, arguments)
+    }
+
+    fn start(&mut self, now: Millis, tool: Symbol, arguments: Arguments<'_>) {
+        let time = self.time(now);
+        self.inner.start(time, tool, arguments);
+    }
+
+    fn step(&mut self, now: Millis) -> PlantStatus {
+        let time = self.time(now);
+        self.inner.step(time)
+    }
+
+    fn halt(&mut self, now: Millis) {
+        let time = self.time(now);
+        self.inner.halt(time);
+    }
+
+    fn readings(&self, sink: &mut Sink<'_>) {
+        self.inner.readings(sink);
+    }
+}
+
+/// A simulated quantity as whole micro-units.
+#[expect(clippy::cast_possible_truncation, reason = "rooms and temperatures; a cast saturates anyway")]
+#[expect(clippy::cast_precision_loss, reason = "a million is exact")]
+fn micro(value: f64) -> i64 {
+    (value * MICRO as f64).round() as i64
 }
