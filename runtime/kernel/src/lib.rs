@@ -6,10 +6,21 @@
 //! **What this room must not know**: tokio, candle, sockets, files, clocks, chance.
 
 pub mod compile;
+mod decide;
+mod follow;
+pub mod foresee;
 pub mod goal;
+pub mod ground;
+pub mod journal;
+pub mod kernel;
+pub mod matching;
 pub mod message;
 pub mod mode;
+pub mod names;
 pub mod plan;
 pub mod policy;
+pub mod search;
 pub mod text;
 pub mod tool;
+pub mod toolset;
+pub mod world;

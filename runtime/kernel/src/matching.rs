@@ -226,7 +226,7 @@ fn slot_value(piece: &Piece, goal: &Goal, kind: &Type, start: bool) -> Result<Gi
             Meaning::Quantity { dimension, micro } => Ok(Given::Quantity(*dimension, *micro)),
             Meaning::Number { micro } => Ok(Given::Number(*micro)),
             Meaning::Point { micro } => Ok(Given::Point(*micro)),
-            Meaning::Named { candidates } => match candidates.as_slice() {
+            Meaning::Named { candidates, .. } => match candidates.as_slice() {
                 [name] if start => Ok(Given::Start(name.clone())),
                 [name] if *kind == Type::Entity => Ok(Given::Entity(name.clone())),
                 [name] => Ok(Given::Named(name.clone())),

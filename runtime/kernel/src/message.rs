@@ -324,6 +324,8 @@ pub struct Report {
     pub status: Status,
     /// The plan, also where it was not carried out.
     pub plan: Plan,
+    /// The plan in the terms of the tools that came with the request, as JSON: `[{"name","arguments"}]`.
+    pub calls: Option<String>,
     /// The logical calls that were begun.
     pub steps: Vec<StepReport>,
     /// What the person is asked, if anything.

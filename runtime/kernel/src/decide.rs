@@ -1,0 +1,335 @@
+//! From a goal to a program that may begin: wait for the devices, read the words, match traces, ask the model, ground its answer, look
+//! the program through, ask the person. Every way out that is not a program ends the run with a status and a reason.
+
+use crate::compile::compile;
+use crate::foresee;
+use crate::goal::{self, Language, Negation};
+use crate::ground::{self, Offered};
+use crate::kernel::{Kernel, Phase};
+use crate::matching::{self, Found};
+use crate::message::{Answer, Event, Output, Query, QueryTool, Status, Tokens};
+use crate::mode::{FOLLOW_MIN, Mode};
+use crate::plan::Plan;
+use crate::policy::Effect;
+use crate::search;
+use crate::text::trace::Trace;
+use crate::tool::Tool;
+use crate::toolset::Toolset;
+use llmos_follower::{Follower, Millis};
+
+/// Calls that a plan may have.
+const CALLS_MAX: usize = 12;
+/// Bytes that a goal may have.
+pub const GOAL_BYTES_MAX: usize = 4_096;
+
+impl Kernel {
+    /// Goes on once every device has said something, or the time for it is over.
+    pub(crate) fn gather(&mut self, now: Millis) {
+        let Some(run) = &self.run else { return };
+        let Phase::Gathering { until } = run.phase else { return };
+        if run.request.tools.is_some() || self.world.all_have_spoken() || now >= until {
+            self.decide(now);
+        }
+    }
+
+    fn decide(&mut self, now: Millis) {
+        let Some(run) = self.run.as_mut() else { return };
+        run.start = self.world.readings.clone();
+        if let Some(id) = run.request.trace.clone() {
+            return self.decide_on_replay(now, &id);
+        }
+        let text = run.request.goal.trim().to_owned();
+        if text.is_empty() || text.len() > GOAL_BYTES_MAX {
+            return self.finish_asking(now, &format!("a goal has 1 to {GOAL_BYTES_MAX} bytes, this one has {}; please say it shorter", text.len()));
+        }
+        let tools = run.request.tools.clone();
+        let lexicon = self.world.lexicon();
+        let words = goal::read(&text, &lexicon);
+        let (language, negation) = (words.language, words.negation);
+        if let Some(run) = self.run.as_mut() {
+            run.goal = Some(words.clone());
+        }
+        if language == Language::Other {
+            return self.finish_asking(now, "this does not read as English, and only English is understood here; please say it in English");
+        }
+        if negation == Negation::Whole {
+            return self.finish(now, Status::NoTool, "the goal says what not to do, so there is nothing to do");
+        }
+        if let Some(tools) = tools {
+            return self.decide_on_toolset(now, &tools);
+        }
+        let forced = self.run.as_ref().and_then(|run| run.request.mode);
+        if forced == Some(Mode::Learner) {
+            return self.learn(now, "LEARNER was asked for");
+        }
+        match matching::find(&words, &self.world.traces, &self.world.devices) {
+            Found::Trace { id, plan } => self.follow_trace(now, &id, plan, &format!("the trace {id} accounts for every word (score 1.00)")),
+            Found::Ambiguous { question } => self.finish_asking(now, &question),
+            Found::Nothing { .. } if forced == Some(Mode::Follower) => {
+                self.finish(now, Status::NoTool, "FOLLOWER was asked for, and no trace accounts for every word of the goal");
+            }
+            Found::Nothing { best, id } => {
+                let near = id.map_or_else(|| "no trace yet".to_owned(), |id| format!("nearest trace {id} at {}.{:02}", best / 1_000, best % 1_000 / 10));
+                self.learn(now, &format!("no trace reaches {}.{:02} ({near})", FOLLOW_MIN / 1_000, FOLLOW_MIN % 1_000 / 10));
+            }
+        }
+    }
+
+    fn decide_on_replay(&mut self, now: Millis, id: &str) {
+        let Some(trace) = self.world.traces.iter().find(|trace| trace.id == id).cloned() else {
+            return self.finish(now, Status::Environment, &format!("there is no trace \"{id}\"; see llmos trace ls"));
+        };
+        if trace.status != Status::Done {
+            return self.finish(now, Status::Refused, &format!("the run of {id} was not observed to succeed, so it is never replayed"));
+        }
+        let lexicon = self.world.lexicon();
+        if let Some(run) = self.run.as_mut() {
+            run.request.goal.clone_from(&trace.goal);
+            run.goal = Some(goal::read(&trace.goal, &lexicon));
+        }
+        match matching::rebind(&trace, &lexicon, &self.world.devices) {
+            Ok(plan) => self.follow_trace(now, id, plan, &format!("replay of {id}")),
+            Err(question) => self.finish_asking(now, &question),
+        }
+    }
+
+    fn follow_trace(&mut self, now: Millis, id: &str, plan: Plan, reason: &str) {
+        let changed: Vec<String> = self.changed_manifests(id);
+        for device in changed {
+            let text = format!("the manifest of {device} has changed since {id} was made; every step is compiled and checked anew");
+            self.tell(Event::Warning { text });
+        }
+        self.choose(Mode::Follower, reason);
+        if let Some(run) = self.run.as_mut() {
+            run.plan = plan;
+            run.followed = Some(id.to_owned());
+        }
+        self.check_plan(now);
+    }
+
+    fn changed_manifests(&self, id: &str) -> Vec<String> {
+        let trace = self.world.traces.iter().find(|trace| trace.id == id);
+        let manifests: &[(String, String)] = trace.map_or(&[], |trace: &Trace| &trace.manifests);
+        let changed = manifests.iter().filter(|(device, digest)| self.world.digests.get(device).is_some_and(|now| now != digest));
+        changed.map(|(device, _)| device.clone()).collect()
+    }
+
+    fn choose(&mut self, mode: Mode, reason: &str) {
+        if let Some(run) = self.run.as_mut() {
+            run.mode = Some(mode);
+            reason.clone_into(&mut run.reason);
+        }
+        self.tell(Event::Mode { mode, reason: reason.to_owned() });
+    }
+
+    /// Asks the model to plan with the tools that are nearest to the goal.
+    fn learn(&mut self, now: Millis, reason: &str) {
+        self.choose(Mode::Learner, reason);
+        let all: Vec<(&str, &Tool)> = self
+            .world
+            .devices
+            .iter()
+            .flat_map(|device| device.tools.iter().filter(|tool| tool.offered).map(|tool| (device.name.as_str(), tool)))
+            .collect();
+        if all.is_empty() {
+            return self.finish(now, Status::Environment, "no device offers a tool; add one under devices/ (see llmos device check)");
+        }
+        let Some(run) = &self.run else { return };
+        let texts: Vec<String> = all.iter().map(|(device, tool)| describe(device, tool)).collect();
+        let chosen = search::nearest(&run.request.goal, &texts, search::TOOLS_MAX);
+        let shared = |name: &str| chosen.iter().filter(|index| all[**index].1.name == name).count() > 1;
+        let tools: Vec<QueryTool> = chosen
+            .iter()
+            .map(|index| {
+                let (device, tool) = all[*index];
+                let name = if shared(&tool.name) { format!("{device} {}", tool.name) } else { tool.name.clone() };
+                let parameters = tool.parameters.iter().map(|p| (p.name.clone(), p.kind.clone(), p.required)).collect();
+                QueryTool { name, does: tool.does.clone(), parameters }
+            })
+            .collect();
+        let offered = chosen.iter().map(|index| (all[*index].0.to_owned(), all[*index].1.name.clone())).collect();
+        self.generate(tools, offered);
+    }
+
+    fn generate(&mut self, tools: Vec<QueryTool>, offered: Vec<(String, String)>) {
+        let request = self.next();
+        let lexicon = self.world.lexicon();
+        let Some(run) = self.run.as_mut() else { return };
+        let Some(goal) = &run.goal else { return };
+        let query = Query { tools, goal: goal.text.clone(), spans: ground::spans(goal, &lexicon), calls_max: CALLS_MAX };
+        run.offered = offered;
+        run.model_calls += 1;
+        run.phase = Phase::Generating { request };
+        self.outputs.push_back(Output::Generate { request, query });
+    }
+
+    fn decide_on_toolset(&mut self, now: Millis, text: &str) {
+        match Toolset::read(text) {
+            Err(message) => self.finish(now, Status::Environment, &format!("the tools can't be read: {message}")),
+            Ok(toolset) => {
+                self.choose(Mode::Learner, "tools were given, so the model plans from them alone");
+                let Some(run) = self.run.as_mut() else { return };
+                let chosen = search::nearest(&run.request.goal, &toolset.texts(), search::TOOLS_MAX);
+                let tools = chosen.iter().map(|index| toolset.query(*index)).collect();
+                let offered = chosen.iter().map(|index| (String::new(), toolset.tools[*index].name.clone())).collect();
+                run.toolset = Some(toolset);
+                self.generate(tools, offered);
+            }
+        }
+    }
+
+    pub(crate) fn decide_on_answer(&mut self, now: Millis, answer: Answer) {
+        let (calls, missing) = match answer {
+            Answer::Unavailable { why } => return self.finish(now, Status::Environment, &format!("the model could not plan: {why}")),
+            Answer::NoTool { tokens } => {
+                self.spend(tokens);
+                return self.finish(now, Status::NoTool, "the model finds no tool here that does this");
+            }
+            Answer::Calls { calls, tokens } => {
+                self.spend(tokens);
+                (calls, None)
+            }
+            Answer::Missing { calls, tool, parameter, tokens } => {
+                self.spend(tokens);
+                (calls, Some((tool, parameter)))
+            }
+        };
+        let Some(run) = &self.run else { return };
+        let offered = self.offered_tools();
+        if let Some((tool, parameter)) = missing {
+            let question = offered.get(tool).and_then(|tool| Some(ground::missing(tool.tool, tool.parameters.get(parameter)?)));
+            let question = question.unwrap_or_else(|| "something is missing in the goal".to_owned());
+            let known = self.known_names();
+            return self.finish_asking(now, &format!("{question}{known}"));
+        }
+        let Some(goal) = &run.goal else { return };
+        match ground::ground(goal, &offered, &calls) {
+            Err(question) => self.finish_asking(now, &question),
+            Ok(plan) if plan.calls.is_empty() => self.finish(now, Status::NoTool, "the model finds no tool here that does this"),
+            Ok(plan) => {
+                let json = run.toolset.as_ref().map(|toolset| toolset.json(&plan));
+                if let Some(run) = self.run.as_mut() {
+                    run.plan = plan;
+                }
+                match json {
+                    Some(json) => self.finish_with_calls(now, &json),
+                    None => self.check_plan(now),
+                }
+            }
+        }
+    }
+
+    fn offered_tools(&self) -> Vec<Offered<'_>> {
+        let Some(run) = &self.run else { return Vec::new() };
+        let find = |device: &str, tool: &str| match &run.toolset {
+            Some(toolset) => toolset.tools.iter().find(|known| known.name == tool).map(|known| known.parameters.as_slice()),
+            None => self.world.device(device).and_then(|known| known.tool(tool)).map(|known| known.parameters.as_slice()),
+        };
+        run.offered
+            .iter()
+            .filter_map(|(device, tool)| Some(Offered { device, tool, parameters: find(device, tool)? }))
+            .collect()
+    }
+
+    /// The names that a goal can use now, for a question.
+    fn known_names(&self) -> String {
+        let lexicon = self.world.lexicon();
+        let names: Vec<&str> = lexicon.names().iter().map(|name| name.name.as_str()).take(16).collect();
+        if names.is_empty() { String::new() } else { format!(" (known now: {})", names.join(", ")) }
+    }
+
+    fn spend(&mut self, tokens: Tokens) {
+        if let Some(run) = self.run.as_mut() {
+            run.tokens.prompt += tokens.prompt;
+            run.tokens.cached += tokens.cached;
+            run.tokens.generated += tokens.generated;
+            run.tokens.forced += tokens.forced;
+        }
+    }
+
+    /// Compiles the plan, looks it through and decides whether it may begin.
+    fn check_plan(&mut self, now: Millis) {
+        let Some(run) = &self.run else { return };
+        let plan = run.plan.clone();
+        self.tell(Event::Planned { plan: plan.clone() });
+        let program = match compile(&plan, &self.world.devices, &self.world.readings) {
+            Ok(program) => program,
+            Err(message) => return self.finish_asking(now, &format!("the plan does not fit the devices: {message}")),
+        };
+        if let Err(why) = foresee::forbidden(&program, &self.world.devices, &self.world.readings) {
+            return self.finish(now, Status::Refused, &format!("the gate refuses the plan: {why}"));
+        }
+        if let Some(why) = self.denied(&plan) {
+            return self.finish(now, Status::Refused, &why);
+        }
+        let holds = foresee::already_holds(&program, &self.world.devices, &self.world.readings);
+        let Some(run) = self.run.as_mut() else { return };
+        *run.program = program;
+        if run.request.dry_run {
+            return self.finish(now, Status::Done, "planned and checked; nothing was carried out");
+        }
+        if holds {
+            return self.finish(now, Status::Done, "it is so already: the devices' state meets the goal, so nothing was done");
+        }
+        if let Some(why) = self.absent(&plan) {
+            return self.finish(now, Status::Environment, &why);
+        }
+        match self.needs_consent(&plan) {
+            true => {
+                let request = self.next();
+                let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
+                if let Some(run) = self.run.as_mut() {
+                    run.phase = Phase::Confirming { request };
+                }
+                self.outputs.push_back(Output::Ask { request, question: format!("carry out {}?", calls.join(", ")) });
+            }
+            false => self.begin(now),
+        }
+    }
+
+    fn denied(&self, plan: &Plan) -> Option<String> {
+        let who = self.run.as_ref()?.request.who;
+        let call = plan.calls.iter().find(|call| self.world.policy.effect(who, &call.device, &call.tool) == Effect::Deny)?;
+        Some(format!("policy.toml does not allow {}.{}; add a rule for it if it should be allowed", call.device, call.tool))
+    }
+
+    fn needs_consent(&self, plan: &Plan) -> bool {
+        let Some(run) = &self.run else { return true };
+        run.request.confirm
+            || plan.calls.iter().any(|call| {
+                let tool = self.world.device(&call.device).and_then(|device| device.tool(&call.tool));
+                tool.is_none_or(|tool| tool.confirm) || self.world.policy.effect(run.request.who, &call.device, &call.tool) == Effect::Confirm
+            })
+    }
+
+    fn absent(&self, plan: &Plan) -> Option<String> {
+        plan.calls.iter().find_map(|call| {
+            let view = self.world.views.get(&call.device);
+            if view.is_some_and(|view| view.online && view.at.is_some()) {
+                return view.filter(|view| view.state.stopped).map(|_| {
+                    format!("{0} is stopped; when it is safe, release it with: llmos reset {0}", call.device)
+                });
+            }
+            let why = view.and_then(|view| view.why.clone()).unwrap_or_else(|| "it does not answer".to_owned());
+            Some(format!("the device {} is not there: {why}; is it switched on and on this broker? (llmos device watch)", call.device))
+        })
+    }
+
+    pub(crate) fn begin(&mut self, now: Millis) {
+        let Some(run) = self.run.as_mut() else { return };
+        match Follower::new(&run.program, &[]) {
+            Ok(follower) => {
+                run.follower = Some(Box::new(follower));
+                run.phase = Phase::Following;
+                self.drive(now);
+            }
+            Err(reject) => self.finish(now, Status::Failed, &format!("the program can't be followed: {reject:?}")),
+        }
+    }
+}
+
+/// What tool search reads of a tool.
+fn describe(device: &str, tool: &Tool) -> String {
+    let parameters: Vec<String> = tool.parameters.iter().map(|p| format!("{} {}", p.name, p.kind.word())).collect();
+    format!("{device} {} {} {}", tool.name, tool.does, parameters.join(" "))
+}

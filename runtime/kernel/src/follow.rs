@@ -1,0 +1,428 @@
+//! Following a program: the follower offers a command, the gate judges it, the hooks may object, the link carries it, the device's state
+//! proves it. When it is over, the run is kept before anyone is told.
+
+use crate::kernel::{Kernel, Phase, Run};
+use crate::matching;
+use crate::message::{Event, Fact, News, Output, Report, Status, StepReport, Verdict};
+use crate::mode::Mode;
+use crate::plan::{Argument, Given, Source};
+use crate::policy::{self, Ask};
+use crate::text::trace::{self, Trace, TraceStep, Use};
+use llmos_follower::{Digest, Handoff, Input, Millis, Motion, Observed, Offer, Output as Followed, Progress, World as Scene};
+use std::fmt::Write;
+
+impl Kernel {
+    /// Drains the follower.
+    pub(crate) fn drive(&mut self, now: Millis) {
+        loop {
+            let Some(run) = self.run.as_mut() else { return };
+            if !matches!(run.phase, Phase::Following) {
+                return;
+            }
+            let Some(follower) = run.follower.as_mut() else { return };
+            let Some(followed) = follower.poll(Scene { program: &run.program, readings: &self.world.readings }) else { return };
+            match followed {
+                Followed::Command(offer) => self.judge(now, offer),
+                Followed::StepDone { step, call, observed } => {
+                    let text = self.step_text(usize::from(step));
+                    self.tell(Event::StepObserved { call: usize::from(call), text, observed });
+                }
+                Followed::CallDone { call, observed } => self.call_done(usize::from(call), observed),
+                Followed::Finished { observed, digest } => self.succeed(now, observed, digest),
+                Followed::Handoff { call, why, .. } => self.fail(now, usize::from(call), why),
+                Followed::Stopped { .. } => self.finish(now, Status::Stopped, "stopped while it was carried out"),
+            }
+        }
+    }
+
+    fn feed(&mut self, now: Millis, input: Input) {
+        let Some(run) = self.run.as_mut() else { return };
+        let Some(follower) = run.follower.as_mut() else { return };
+        follower.handle(Scene { program: &run.program, readings: &self.world.readings }, now, input);
+    }
+
+    fn step_text(&self, step: usize) -> String {
+        let Some(step) = self.run.as_ref().and_then(|run| run.program.steps.get(step)) else { return String::new() };
+        format!("{}.{}", self.world.names.spell(step.device), self.world.names.spell(step.tool))
+    }
+
+    fn begin_call(&mut self, call: usize) {
+        let Some(run) = self.run.as_mut() else { return };
+        while run.steps.len() <= call {
+            let Some(planned) = run.plan.calls.get(run.steps.len()) else { return };
+            run.steps.push(StepReport {
+                tool: format!("{}.{}", planned.device, planned.tool),
+                arguments: planned.arguments.clone(),
+                gate: "pass".to_owned(),
+                ack_ms: None,
+                observed: None,
+                commands: 0,
+            });
+        }
+        if run.begun != Some(call) {
+            run.begun = Some(call);
+            let text = run.plan.calls.get(call).map(ToString::to_string).unwrap_or_default();
+            self.tell(Event::CallBegins { call, text });
+        }
+    }
+
+    /// The gate: policy, provenance, envelope; then the hooks.
+    fn judge(&mut self, now: Millis, offer: Offer) {
+        let Some(run) = &self.run else { return };
+        let call = run.program.steps.get(usize::from(offer.step)).map_or(0, |step| usize::from(step.call));
+        self.begin_call(call);
+        match self.verdict(now, &offer, call) {
+            Ok(()) => {
+                let request = self.next();
+                let (device, tool, arguments) = self.named(&offer);
+                if let Some(run) = self.run.as_mut() {
+                    run.phase = Phase::Hooking { request, offer: Box::new(offer) };
+                }
+                self.outputs.push_back(Output::Hook { request, device, tool, arguments });
+            }
+            Err(why) => self.refuse(now, call, why),
+        }
+    }
+
+    fn verdict(&self, now: Millis, offer: &Offer, call: usize) -> Result<(), String> {
+        let run = self.run.as_ref().ok_or("no run")?;
+        let device = self.world.device_of(offer.device).ok_or("no such device")?;
+        let planned = run.plan.calls.get(call).ok_or("no such call")?;
+        let motion = Motion {
+            from: self.world.readings.position(offer.device),
+            to: offer.target,
+            speed: policy::commanded_speed(device, offer),
+            state_age_ms: self.world.age_ms(now, &device.name),
+        };
+        let sourced = planned.arguments.iter().all(|argument| is_sourced(run, argument));
+        let ask = Ask { who: run.request.who, confirmed: run.confirmed, device, call: &planned.tool, offer, sourced, motion };
+        policy::judge(&self.world.policy, &ask)
+    }
+
+    fn refuse(&mut self, now: Millis, call: usize, why: String) {
+        if let Some(run) = self.run.as_mut() {
+            if let Some(step) = run.steps.get_mut(call) {
+                step.gate.clone_from(&why);
+            }
+            run.refusal = Some(why);
+        }
+        self.feed(now, Input::Refused);
+    }
+
+    pub(crate) fn after_hooks(&mut self, now: Millis, offer: &Offer, verdict: Verdict) {
+        let Some(run) = &self.run else { return };
+        let call = run.program.steps.get(usize::from(offer.step)).map_or(0, |step| usize::from(step.call));
+        // The hooks took time: the gate looks again at the state as it is now.
+        let allowed = match verdict {
+            Verdict::Deny { why } => Err(format!("a hook denied it: {why}")),
+            Verdict::Pass => self.verdict(now, offer, call),
+        };
+        match allowed {
+            Err(why) => self.refuse(now, call, why),
+            Ok(()) => self.send(now, offer, call),
+        }
+        self.drive(now);
+    }
+
+    fn send(&mut self, now: Millis, offer: &Offer, call: usize) {
+        let command = self.next();
+        let (device, tool, arguments) = self.named(offer);
+        let list: Vec<String> = arguments.iter().map(|(name, fact)| format!("{name}: {}", show(fact))).collect();
+        if let Some(run) = self.run.as_mut() {
+            run.command = Some((command, now));
+            if let Some(step) = run.steps.get_mut(call) {
+                step.commands += 1;
+            }
+        }
+        let text = format!("{device}.{tool}({})", list.join(", "));
+        self.outputs.push_back(Output::Command { device, command, tool, arguments });
+        self.tell(Event::CommandSent { call, text, leg: offer.leg, legs: offer.legs });
+        self.feed(now, Input::Sent);
+    }
+
+    fn named(&self, offer: &Offer) -> (String, String, Vec<(String, Fact)>) {
+        let names = &self.world.names;
+        let arguments = offer.arguments.iter().map(|(name, value)| (names.spell(*name).to_owned(), names.fact(*value))).collect();
+        (names.spell(offer.device).to_owned(), names.spell(offer.tool).to_owned(), arguments)
+    }
+
+    fn call_done(&mut self, call: usize, observed: Observed) {
+        self.begin_call(call);
+        if let Some(step) = self.run.as_mut().and_then(|run| run.steps.get_mut(call)) {
+            step.observed = Some(observed);
+        }
+        self.tell(Event::CallObserved { call, observed });
+    }
+
+    pub(crate) fn follow_tick(&mut self, now: Millis) {
+        self.feed(now, Input::Tick);
+        self.drive(now);
+    }
+
+    pub(crate) fn follow_stop(&mut self, now: Millis) {
+        if let Some(run) = self.run.as_mut() {
+            run.phase = Phase::Following;
+        }
+        self.feed(now, Input::Stop);
+        self.drive(now);
+    }
+
+    pub(crate) fn follow_news(&mut self, now: Millis, device: &str, news: &News) {
+        let Some(run) = self.run.as_mut() else { return };
+        let mine = run.command.map(|(command, _)| command);
+        let sent = run.command.map_or(now, |(_, at)| at);
+        let concerned = run.plan.calls.iter().any(|call| call.device == device);
+        let acting = run.program.steps.get(run.follower.as_ref().map_or(0, |follower| follower.step()));
+        let acting = acting.is_some_and(|step| step.device == llmos_follower::Symbol::of(device));
+        let input = match news {
+            News::Acknowledged { command } if Some(*command) == mine => {
+                let ms = now.saturating_sub(sent);
+                let call = run.begun.unwrap_or(0);
+                if let Some(step) = run.steps.get_mut(call) {
+                    step.ack_ms.get_or_insert(ms);
+                }
+                self.tell(Event::Acknowledged { call, ms });
+                Input::Acknowledged
+            }
+            News::Rejected { command, why } | News::Failed { command, why } if Some(*command) == mine => {
+                run.refusal = Some(why.clone());
+                Input::Failed
+            }
+            News::State(state) if concerned && state.stopped => Input::Stop,
+            News::State(state) if acting => Input::State(state.progress.unwrap_or(Progress::Unknown)),
+            News::Offline { why } | News::Lost { why } if concerned => {
+                run.refusal = Some(why.clone());
+                Input::Lost
+            }
+            _ => return,
+        };
+        // While a command waits for the hooks, only what ends the run counts.
+        if let Some(Run { phase: phase @ Phase::Hooking { .. }, .. }) = &mut self.run {
+            if !matches!(input, Input::Stop | Input::Lost) {
+                return;
+            }
+            *phase = Phase::Following;
+        }
+        self.feed(now, input);
+        self.drive(now);
+    }
+
+    fn succeed(&mut self, now: Millis, observed: Observed, digest: u64) {
+        let unverified = observed == Observed::Unverified;
+        let status = if unverified { Status::Unverified } else { Status::Done };
+        let reason = match (unverified, self.run.as_ref().map(|run| run.reason.clone())) {
+            (true, _) => "acknowledged, but the devices report nothing that would prove it".to_owned(),
+            (false, reason) => reason.unwrap_or_default(),
+        };
+        self.end(now, status, &reason, None, Some(digest), None);
+    }
+
+    fn fail(&mut self, now: Millis, call: usize, why: Handoff) {
+        self.begin_call(call);
+        let Some(run) = &self.run else { return };
+        let name = run.plan.calls.get(call).map(ToString::to_string).unwrap_or_default();
+        let device = run.plan.calls.get(call).map(|planned| planned.device.clone()).unwrap_or_default();
+        let detail = run.refusal.clone().unwrap_or_default();
+        let what = handoff_text(why);
+        let reason = if detail.is_empty() { format!("{name}: {what}") } else { format!("{name}: {what}: {detail}") };
+        // A device that may still be acting is told to stop; one that finished, refused or never began is left as it is.
+        if matches!(why, Handoff::Timeout | Handoff::NoAck | Handoff::Lost) {
+            self.outputs.push_back(Output::StopDevice { device, why: what.to_owned() });
+        }
+        let status = if why == Handoff::Refused { Status::Refused } else { Status::Failed };
+        self.end(now, status, &reason, None, None, None);
+    }
+
+    pub(crate) fn finish(&mut self, now: Millis, status: Status, reason: &str) {
+        self.end(now, status, reason, None, None, None);
+    }
+
+    pub(crate) fn finish_asking(&mut self, now: Millis, question: &str) {
+        self.end(now, Status::NeedsAnswer, question, Some(question.to_owned()), None, None);
+    }
+
+    pub(crate) fn finish_with_calls(&mut self, now: Millis, calls: &str) {
+        self.end(now, Status::Done, "planned from the given tools; nothing was carried out", None, None, Some(calls.to_owned()));
+    }
+
+    fn end(&mut self, now: Millis, status: Status, reason: &str, question: Option<String>, digest: Option<u64>, calls: Option<String>) {
+        let Some(run) = &self.run else { return };
+        let mut report = run.report(now, status, reason);
+        report.question = question;
+        report.calls = calls;
+        report.digest = digest.map(|digest| format!("{digest:016x}"));
+        let new = match Kept::of(run, status, digest) {
+            Kept::Nothing => None,
+            Kept::Trace => Some(self.trace_of(run, status, reason, digest)),
+            Kept::Use => {
+                report.trace.clone_from(&run.followed);
+                None
+            }
+        };
+        let mut left = Vec::new();
+        if let Some((trace, text)) = new {
+            report.trace = Some(trace.id.clone());
+            let store = self.next();
+            left.push(store);
+            self.outputs.push_back(Output::Store { request: store, path: format!("traces/{}.md", trace.id), text });
+            self.world.traces.retain(|known| known.id != trace.id);
+            self.world.traces.push(trace);
+        }
+        if let Some(line) = self.ledger_line(&report) {
+            let append = self.next();
+            left.push(append);
+            self.outputs.push_back(Output::Append { request: append, path: "traces/ledger.jsonl".to_owned(), line });
+        }
+        let nothing = left.is_empty();
+        if let Some(run) = self.run.as_mut() {
+            run.report = Some(Box::new(report));
+            run.phase = Phase::Storing { left };
+        }
+        if nothing {
+            self.close();
+        }
+    }
+
+    fn ledger_line(&mut self, report: &Report) -> Option<String> {
+        let date = self.run.as_ref()?.request.date.clone();
+        let (trace, mode) = (report.trace.clone()?, report.mode?);
+        let entry = Use { trace, goal: report.goal.clone(), status: report.status, mode, date, ms: report.ms };
+        let line = serde_json::to_string(&entry).ok()?;
+        self.world.uses.push(entry);
+        Some(line)
+    }
+
+    /// The trace that this run leaves, and its text.
+    fn trace_of(&self, run: &Run, status: Status, reason: &str, digest: Option<u64>) -> (Trace, String) {
+        let goal = run.goal.clone().unwrap_or_else(|| crate::goal::read(&run.request.goal, &self.world.lexicon()));
+        let (pattern, slots, arguments) = matching::generalise(&goal, &run.plan, &self.world.devices);
+        let mut devices: Vec<&str> = run.plan.calls.iter().map(|call| call.device.as_str()).collect();
+        devices.dedup();
+        let manifests = devices.into_iter().filter_map(|device| Some((device.to_owned(), self.world.digests.get(device)?.clone()))).collect();
+        let steps = run.plan.calls.iter().zip(arguments).map(|(call, arguments)| TraceStep { device: call.device.clone(), tool: call.tool.clone(), arguments }).collect();
+        let trace = Trace {
+            id: self.trace_id(&run.request.goal, &pattern, status),
+            goal: run.request.goal.clone(),
+            patterns: vec![pattern],
+            slots,
+            steps,
+            status,
+            mode: run.mode.unwrap_or(Mode::Learner),
+            created: run.request.date.clone(),
+            manifests,
+            digest: digest.map(|digest| format!("{digest:016x}")),
+        };
+        let text = trace::print(&trace, &prose(run, status, reason));
+        (trace, text)
+    }
+
+    fn trace_id(&self, goal: &str, pattern: &str, status: Status) -> String {
+        let lower = goal.to_lowercase();
+        let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).take(6).collect();
+        let mut digest = Digest::default();
+        digest.write(pattern.as_bytes());
+        let base = format!("{}-{:04x}", words.join("-"), digest.finish() & 0xffff);
+        let base = if status == Status::Done { base } else { format!("{base}-{}", serde_json::to_value(status).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()) };
+        let taken = |id: &str| self.world.traces.iter().any(|trace| trace.id == id && status == Status::Done);
+        if !taken(&base) {
+            return base;
+        }
+        let numbered = (2..).map(|n: u32| format!("{base}-{n}")).find(|id| !taken(id));
+        numbered.unwrap_or(base)
+    }
+}
+
+/// What of a run is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Nothing,
+    /// A new trace.
+    Trace,
+    /// A line in the ledger of the trace that was followed.
+    Use,
+}
+
+impl Kept {
+    fn of(run: &Run, status: Status, digest: Option<u64>) -> Kept {
+        let began = run.follower.is_some() && (digest.is_some() || !run.steps.is_empty());
+        match (began, run.followed.is_some()) {
+            (false, _) => Kept::Nothing,
+            (true, true) => Kept::Use,
+            // A command that the gate refused changed nothing and teaches nothing to repeat.
+            (true, false) if status == Status::Refused && run.steps.iter().all(|step| step.commands == 0) => Kept::Nothing,
+            (true, false) => Kept::Trace,
+        }
+    }
+}
+
+/// Whether the words that an argument claims to come from are there and mean that value.
+fn is_sourced(run: &Run, argument: &Argument) -> bool {
+    let Some(goal) = &run.goal else { return false };
+    let said = |words: &str| !words.is_empty() && goal.text.contains(words);
+    match (&argument.source, &argument.value) {
+        (Source::Goal { start, end, words }, value) => {
+            goal.text.get(*start..*end) == Some(words.as_str()) && is_meant(goal, *start, *end, value)
+        }
+        (Source::State { words } | Source::Slot { words, .. }, _) => said(words),
+        (Source::Manifest, Given::Option(_) | Given::Boolean(_)) => true,
+        (Source::Manifest, _) => false,
+        (Source::Trace, _) => run.followed.is_some(),
+        (Source::Answer, _) => false,
+    }
+}
+
+/// Whether a number or point stands at this place of the goal. Names and words are looked up, not computed.
+fn is_meant(goal: &crate::goal::Goal, start: usize, end: usize, value: &Given) -> bool {
+    use crate::goal::Meaning;
+    let mut spans = goal.spans.iter().filter(|span| span.start == start && span.end == end);
+    match value {
+        Given::Quantity(wanted, number) => {
+            spans.any(|span| matches!(&span.meaning, Meaning::Quantity { dimension, micro } if dimension == wanted && micro == number))
+        }
+        Given::Number(number) => spans.any(|span| matches!(&span.meaning, Meaning::Number { micro } if micro == number)),
+        Given::Point(point) => spans.any(|span| matches!(&span.meaning, Meaning::Point { micro } if micro == point)),
+        _ => true,
+    }
+}
+
+fn handoff_text(why: Handoff) -> &'static str {
+    match why {
+        Handoff::Precondition => "what must hold before it does not hold",
+        Handoff::Postcondition => "the device finished, but its state does not show the effect",
+        Handoff::NoAck => "the device did not acknowledge in time",
+        Handoff::Timeout => "the device did not finish in time",
+        Handoff::Refused => "the gate refused it",
+        Handoff::DeviceFailed => "the device refused or failed it",
+        Handoff::Lost => "the device was lost",
+        Handoff::Missing => "the device does not report what this needs (an object or place that is not there?)",
+        Handoff::Program => "a formula of the manifest can't be computed",
+    }
+}
+
+/// A value for a person.
+fn show(fact: &Fact) -> String {
+    match fact {
+        Fact::Bool(truth) => truth.to_string(),
+        Fact::Number(micro) => crate::goal::print_number(*micro),
+        Fact::Point(point) => crate::plan::print_point(*point),
+        Fact::Text(text) => text.clone(),
+        Fact::Nothing => "nothing".to_owned(),
+    }
+}
+
+/// What a person finds below the frontmatter.
+fn prose(run: &Run, status: Status, reason: &str) -> String {
+    let mut text = format!("\n# {}\n\n", run.request.goal.lines().next().unwrap_or_default());
+    for step in &run.steps {
+        let observed = step.observed.map_or("not observed".to_owned(), |observed| format!("{observed:?}").to_lowercase());
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "- {}: {observed}", step.tool);
+        for argument in &step.arguments {
+            let _ = writeln!(text, "  - {} = {} from {}", argument.parameter, argument.value, argument.source);
+        }
+    }
+    if status != Status::Done {
+        let _ = write!(text, "\nEnded {status:?}: {reason}\n");
+    }
+    text
+}

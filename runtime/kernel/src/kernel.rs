@@ -1,0 +1,296 @@
+//! The state machine itself: what each input means. What a goal leads to is in `decide`, how a program is followed in `follow`; this file
+//! holds the state that both share and the way from input to output. It must not know a clock: `now` comes with every input.
+
+use crate::goal::Goal;
+use crate::message::{Answer, Event, Input, News, Output, Report, Request, Status, StepReport, Tokens, Verdict};
+use crate::mode::Mode;
+use crate::plan::Plan;
+use crate::text::Diagnostic;
+use crate::text::trace::Trace;
+use crate::tool::Device;
+use crate::world::World;
+use llmos_follower::{Follower, Millis, Offer, Program, Readings};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// What may differ between installations.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    /// How long devices have to report before a goal is looked at, in milliseconds.
+    pub discovery_ms: Millis,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { discovery_ms: 5_000 }
+    }
+}
+
+/// How often the kernel wants to be called while something is under way, in milliseconds.
+pub(crate) const WAKE_MS: Millis = 100;
+
+/// The kernel.
+#[derive(Debug, Default)]
+pub struct Kernel {
+    pub(crate) settings: Settings,
+    pub(crate) world: World,
+    pub(crate) run: Option<Run>,
+    pub(crate) outputs: VecDeque<Output>,
+    next: u64,
+}
+
+/// One goal under way.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub request: Request,
+    pub since: Millis,
+    pub phase: Phase,
+    pub goal: Option<Goal>,
+    pub mode: Option<Mode>,
+    pub reason: String,
+    pub plan: Plan,
+    /// The tools that the model was offered: device and tool.
+    pub offered: Vec<(String, String)>,
+    /// Tools that came with the request, in the order of their definition.
+    pub toolset: Option<crate::toolset::Toolset>,
+    pub program: Box<Program>,
+    pub follower: Option<Box<Follower>>,
+    pub start: Readings,
+    pub steps: Vec<StepReport>,
+    pub begun: Option<usize>,
+    pub tokens: Tokens,
+    pub model_calls: u32,
+    pub confirmed: bool,
+    pub command: Option<(u64, Millis)>,
+    pub refusal: Option<String>,
+    /// The trace that is followed.
+    pub followed: Option<String>,
+    pub report: Option<Box<Report>>,
+}
+
+/// What a run waits for.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    Gathering { until: Millis },
+    Generating { request: u64 },
+    Confirming { request: u64 },
+    Hooking { request: u64, offer: Box<Offer> },
+    Following,
+    Storing { left: Vec<u64> },
+}
+
+impl Kernel {
+    /// A kernel that knows nothing yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Kernel {
+        Kernel { settings, ..Kernel::default() }
+    }
+
+    /// Takes one input; outputs are drained with [`Kernel::poll`].
+    pub fn handle(&mut self, now: Millis, input: Input) {
+        match input {
+            Input::Document { path, text } => self.world.document(&path, &text),
+            Input::Ready => {}
+            Input::Goal(request) => self.handle_goal(now, request),
+            Input::Device { device, news } => self.handle_news(now, &device, &news),
+            Input::Generated { request, answer } => self.handle_answer(now, request, answer),
+            Input::Verdict { request, verdict } => self.handle_verdict(now, request, verdict),
+            Input::Answered { request, yes } => self.handle_consent(now, request, yes),
+            Input::Stored { request, error } => self.handle_stored(request, error),
+            Input::Stop { device } => self.handle_stop(now, device),
+            Input::Reset { device } => self.outputs.push_back(Output::ResetDevice { device }),
+            Input::Tick => self.handle_tick(now),
+        }
+        if self.run.is_some() {
+            self.outputs.push_back(Output::Wake { at: now + WAKE_MS });
+        }
+    }
+
+    /// The next output, or `None` until the next input.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The devices whose manifests have no error.
+    #[must_use]
+    pub fn devices(&self) -> &[Device] {
+        &self.world.devices
+    }
+
+    /// What was found in each document.
+    #[must_use]
+    pub fn findings(&self) -> &[(String, Vec<Diagnostic>)] {
+        &self.world.findings
+    }
+
+    /// The traces without an error, by id.
+    #[must_use]
+    pub fn traces(&self) -> &[Trace] {
+        &self.world.traces
+    }
+
+    /// What is known of the world.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Tell(event));
+    }
+
+    fn handle_goal(&mut self, now: Millis, request: Request) {
+        let busy = self.run.is_some();
+        let until = now + self.settings.discovery_ms;
+        let run = Run::new(now, request, Phase::Gathering { until });
+        if busy {
+            let report = run.report(now, Status::Refused, "another goal is under way; wait for it, or stop it");
+            self.outputs.push_back(Output::Done(Box::new(report)));
+            return;
+        }
+        self.run = Some(run);
+        self.gather(now);
+    }
+
+    fn handle_news(&mut self, now: Millis, device: &str, news: &News) {
+        if let Err(what) = self.world.news(now, device, news) {
+            self.tell(Event::Warning { text: format!("{device}: {what}") });
+        }
+        if let News::Nonsense { what } = news {
+            self.tell(Event::Warning { text: format!("{device} sent something that makes no sense, and it was ignored: {what}") });
+        }
+        match self.run.as_ref().map(|run| &run.phase) {
+            Some(Phase::Gathering { .. }) => self.gather(now),
+            Some(Phase::Following | Phase::Hooking { .. }) => self.follow_news(now, device, news),
+            _ => {}
+        }
+    }
+
+    fn handle_answer(&mut self, now: Millis, request: u64, answer: Answer) {
+        if self.run.as_ref().is_some_and(|run| matches!(run.phase, Phase::Generating { request: mine } if mine == request)) {
+            self.decide_on_answer(now, answer);
+        }
+    }
+
+    fn handle_verdict(&mut self, now: Millis, request: u64, verdict: Verdict) {
+        let Some(run) = self.run.as_mut() else { return };
+        let Phase::Hooking { request: mine, offer } = &run.phase else { return };
+        if *mine != request {
+            return;
+        }
+        let offer = offer.clone();
+        run.phase = Phase::Following;
+        self.after_hooks(now, &offer, verdict);
+    }
+
+    fn handle_consent(&mut self, now: Millis, request: u64, yes: bool) {
+        let Some(run) = self.run.as_mut() else { return };
+        if !matches!(run.phase, Phase::Confirming { request: mine } if mine == request) {
+            return;
+        }
+        run.confirmed = yes;
+        if yes {
+            self.begin(now);
+        } else {
+            self.finish(now, Status::Refused, "nobody agreed, so nothing was done");
+        }
+    }
+
+    fn handle_stored(&mut self, request: u64, error: Option<String>) {
+        let Some(run) = self.run.as_mut() else { return };
+        let Phase::Storing { left } = &mut run.phase else { return };
+        left.retain(|waiting| *waiting != request);
+        let done = left.is_empty();
+        if let Some(error) = error {
+            if let Some(report) = run.report.as_mut() {
+                report.trace = None;
+            }
+            self.tell(Event::Warning { text: format!("the run could not be kept: {error}") });
+        }
+        if done {
+            self.close();
+        }
+    }
+
+    /// Everything is stored: now the run may be reported.
+    pub(crate) fn close(&mut self) {
+        if let Some(report) = self.run.take().and_then(|run| run.report) {
+            self.outputs.push_back(Output::Done(report));
+        }
+    }
+
+    fn handle_stop(&mut self, now: Millis, device: Option<String>) {
+        let devices: Vec<String> = match device {
+            Some(device) => vec![device],
+            None => self.world.devices.iter().map(|device| device.name.clone()).collect(),
+        };
+        for device in devices {
+            self.outputs.push_back(Output::StopDevice { device, why: "a person stopped it".to_owned() });
+        }
+        match self.run.as_ref().map(|run| &run.phase) {
+            Some(Phase::Following | Phase::Hooking { .. }) => self.follow_stop(now),
+            Some(Phase::Storing { .. }) | None => {}
+            Some(_) => self.finish(now, Status::Stopped, "stopped before the first command"),
+        }
+    }
+
+    fn handle_tick(&mut self, now: Millis) {
+        match self.run.as_ref().map(|run| &run.phase) {
+            Some(Phase::Gathering { .. }) => self.gather(now),
+            Some(Phase::Following) => self.follow_tick(now),
+            _ => {}
+        }
+    }
+}
+
+impl Run {
+    fn new(now: Millis, request: Request, phase: Phase) -> Run {
+        Run {
+            request,
+            since: now,
+            phase,
+            goal: None,
+            mode: None,
+            reason: String::new(),
+            plan: Plan::default(),
+            offered: Vec::new(),
+            toolset: None,
+            program: Box::default(),
+            follower: None,
+            start: Readings::default(),
+            steps: Vec::new(),
+            begun: None,
+            tokens: Tokens::default(),
+            model_calls: 0,
+            confirmed: false,
+            command: None,
+            refusal: None,
+            followed: None,
+            report: None,
+        }
+    }
+
+    /// What there is to tell at the end; question, trace and digest are added by the caller.
+    pub(crate) fn report(&self, now: Millis, status: Status, reason: &str) -> Report {
+        Report {
+            goal: self.request.goal.clone(),
+            mode: self.mode,
+            reason: reason.to_owned(),
+            status,
+            plan: self.plan.clone(),
+            calls: None,
+            steps: self.steps.clone(),
+            question: None,
+            tokens: self.tokens,
+            model_calls: self.model_calls,
+            ms: now.saturating_sub(self.since),
+            trace: None,
+            digest: None,
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What the kernel knows: the workspace's documents as types, and what every device last said. Documents replace themselves when they
+//! change; one with an error leaves the last good version of nothing but itself out. It must not know runs.
+
+use crate::goal::{Lexicon, Name, NameKind};
+use crate::message::{Fact, News, State};
+use crate::names::Names;
+use crate::policy::Policy;
+use crate::text::manifest;
+use crate::text::node::Place;
+use crate::text::trace::{self, Trace, Use};
+use crate::text::{Diagnostic, has_errors};
+use crate::tool::Device;
+use llmos_follower::{Digest, Millis, Reading, Readings, Symbol};
+use std::collections::BTreeMap;
+
+/// Documents, devices and what they report.
+#[derive(Debug, Default)]
+pub struct World {
+    /// The devices whose manifests have no error, by name.
+    pub devices: Vec<Device>,
+    /// The digest of each device's manifest.
+    pub digests: BTreeMap<String, String>,
+    /// The traces without an error, by id.
+    pub traces: Vec<Trace>,
+    /// The ledger: every use of a trace.
+    pub uses: Vec<Use>,
+    /// What is allowed.
+    pub policy: Policy,
+    /// What was found in each document.
+    pub findings: Vec<(String, Vec<Diagnostic>)>,
+    /// What each device last said.
+    pub views: BTreeMap<String, View>,
+    /// All reports, as the follower sees them.
+    pub readings: Readings,
+    /// Spellings of symbols.
+    pub names: Names,
+}
+
+/// What a device last said.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// Whether it takes our commands.
+    pub online: bool,
+    /// Why not.
+    pub why: Option<String>,
+    /// Its last report.
+    pub state: State,
+    /// When that came; `None` before the first.
+    pub at: Option<Millis>,
+}
+
+impl World {
+    /// Takes in a document.
+    pub fn document(&mut self, path: &str, text: &str) {
+        let parts: Vec<&str> = path.split('/').collect();
+        let found = match parts.as_slice() {
+            ["devices", file] if is_markdown(file) => self.manifest(text),
+            ["traces", "ledger.jsonl"] => self.ledger(text),
+            ["traces", file] if is_markdown(file) => self.trace(text),
+            ["policy.toml"] => match Policy::read(text) {
+                Ok(policy) => {
+                    self.policy = policy;
+                    Vec::new()
+                }
+                Err(message) => {
+                    self.policy = Policy::default();
+                    vec![Diagnostic::error(Place::default(), format!("nothing is allowed until this is mended: {message}"))]
+                }
+            },
+            _ => Vec::new(),
+        };
+        self.findings.retain(|(known, _)| known != path);
+        self.findings.push((path.to_owned(), found));
+    }
+
+    fn manifest(&mut self, text: &str) -> Vec<Diagnostic> {
+        let (device, mut found) = manifest::read(text);
+        let Some(device) = device else { return found };
+        if let Err(message) = self.learn_names(&device) {
+            found.push(Diagnostic::error(Place { line: 1, column: 1 }, message));
+            return found;
+        }
+        let mut digest = Digest::default();
+        digest.write(text.as_bytes());
+        self.digests.insert(device.name.clone(), format!("{:016x}", digest.finish()));
+        self.devices.retain(|known| known.name != device.name);
+        self.devices.push(device);
+        self.devices.sort_by(|a, b| a.name.cmp(&b.name));
+        found
+    }
+
+    fn learn_names(&mut self, device: &Device) -> Result<(), String> {
+        self.names.add(&device.name)?;
+        for (name, _) in &device.places {
+            self.names.add(name)?;
+        }
+        for tool in &device.tools {
+            self.names.add(&tool.name)?;
+            for parameter in &tool.parameters {
+                self.names.add(&parameter.name)?;
+                if let crate::tool::Type::Enumeration(options) = &parameter.kind {
+                    for option in options {
+                        self.names.add(option)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn trace(&mut self, text: &str) -> Vec<Diagnostic> {
+        let (trace, found) = trace::read(text);
+        if let Some(trace) = trace {
+            self.traces.retain(|known| known.id != trace.id);
+            self.traces.push(trace);
+            self.traces.sort_by(|a, b| a.id.cmp(&b.id));
+        }
+        found
+    }
+
+    fn ledger(&mut self, text: &str) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        self.uses.clear();
+        for (line, entry) in (1_u32..).zip(text.lines()) {
+            match serde_json::from_str(entry) {
+                Ok(entry) => self.uses.push(entry),
+                // The last line of a crash may be torn; what was acknowledged ends with a newline.
+                Err(error) => found.push(Diagnostic::warning(Place { line, column: 1 }, format!("this line is no ledger entry: {error}"))),
+            }
+        }
+        found
+    }
+
+    /// Takes in news of a device; `Err` holds what in its report made no sense.
+    ///
+    /// # Errors
+    /// What made no sense.
+    pub fn news(&mut self, now: Millis, device: &str, news: &News) -> Result<(), String> {
+        let view = self.views.entry(device.to_owned()).or_default();
+        match news {
+            News::Online => {
+                view.online = true;
+                view.why = None;
+            }
+            News::Offline { why } | News::Lost { why } => {
+                view.online = false;
+                view.why = Some(why.clone());
+            }
+            News::Taken => {
+                view.online = false;
+                view.why = Some("it serves another program".to_owned());
+            }
+            News::State(state) => {
+                view.state = state.clone();
+                view.at = Some(now);
+                return self.report(device, state);
+            }
+            News::Acknowledged { .. } | News::Rejected { .. } | News::Failed { .. } | News::Nonsense { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, device: &str, state: &State) -> Result<(), String> {
+        let symbol = self.names.add(device)?;
+        let mut readings: Vec<Reading> = Vec::new();
+        for named in &state.readings {
+            readings.push(self.names.reading(symbol, named)?);
+        }
+        self.readings.replace(symbol, readings).map_err(|_| {
+            format!("{device} reports more than {} values; report fewer entities or fields", llmos_follower::state::READINGS_MAX)
+        })
+    }
+
+    /// A device by name.
+    #[must_use]
+    pub fn device(&self, name: &str) -> Option<&Device> {
+        self.devices.iter().find(|device| device.name == name)
+    }
+
+    /// A device by symbol.
+    #[must_use]
+    pub fn device_of(&self, symbol: Symbol) -> Option<&Device> {
+        self.devices.iter().find(|device| Symbol::of(&device.name) == symbol)
+    }
+
+    /// Whether every device has said something, or is known not to be there.
+    #[must_use]
+    pub fn all_have_spoken(&self) -> bool {
+        self.devices.iter().all(|device| {
+            self.views.get(&device.name).is_some_and(|view| (view.online && view.at.is_some()) || view.why.is_some())
+        })
+    }
+
+    /// The age of a device's last report, in milliseconds.
+    #[must_use]
+    pub fn age_ms(&self, now: Millis, device: &str) -> u32 {
+        let at = self.views.get(device).and_then(|view| view.at);
+        at.map_or(u32::MAX, |at| u32::try_from(now.saturating_sub(at)).unwrap_or(u32::MAX))
+    }
+
+    /// Everything that a goal can name now.
+    #[must_use]
+    pub fn lexicon(&self) -> Lexicon {
+        let mut names: Vec<Name> = Vec::new();
+        let mut add = |name: &str, kind| {
+            if !names.iter().any(|known| known.name == name) {
+                names.push(Name { name: name.to_owned(), also: Vec::new(), kind });
+            }
+        };
+        for device in &self.devices {
+            let Some(view) = self.views.get(&device.name) else { continue };
+            for reading in view.state.readings.iter().filter(|reading| !reading.owner.is_empty()) {
+                let is_place = view.state.readings.iter().any(|other| {
+                    other.owner == reading.owner && other.field == "kind" && other.value == Fact::Text("place".to_owned())
+                });
+                add(&reading.owner, if is_place { NameKind::Place } else { NameKind::Entity });
+            }
+        }
+        for (name, _) in self.devices.iter().flat_map(|device| &device.places) {
+            add(name, NameKind::Place);
+        }
+        Lexicon::new(names)
+    }
+
+    /// Whether any document keeps the workspace from being used as a whole.
+    #[must_use]
+    pub fn broken(&self) -> Vec<&(String, Vec<Diagnostic>)> {
+        self.findings.iter().filter(|(_, found)| has_errors(found)).collect()
+    }
+}
+
+fn is_markdown(file: &str) -> bool {
+    file.strip_suffix(".md").is_some_and(|stem| !stem.is_empty() && stem != "README")
+}
