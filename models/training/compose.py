@@ -4,13 +4,14 @@ The unit is a `Clause`: pieces of text plus the calls they ask for. Clauses are 
 denied, corrected and mistyped; the mentions ride along, so spans stay exact.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import invent
 import lexicon
 import phrases
 import quantities
 from phrases import Piece
-from toolbox import gerund
+from toolbox import Gadget, gerund, instance
 
 SKIP, ASK, END, NONE = "<skip>", "<ask>", "<end>", "<none>"
 PRONOUNS = ["it"] * 9 + ["that", "this", "them", "that one", "the object", "the thing"]
@@ -41,7 +42,6 @@ class Context:
     held: str | None = None
     last_gadget: object = None
     mentions: int = 0
-    fresh: dict = field(default_factory=dict)
 
 
 class Composer:
@@ -135,7 +135,7 @@ class Composer:
         """A clause that asks for one call of `inst`."""
         rng = self.rng
         allow_ask = allow_ask and not self.box.rivals(inst)
-        keep_ask = allow_ask and rng.random() < 0.12
+        keep_ask = allow_ask and rng.random() < 0.3
         clause = None
         for _ in range(12):
             says = [s for s in inst.tool.says if self._fits(s, inst)]
@@ -291,7 +291,7 @@ class Composer:
         context = Context()
         out, last = [], None
         for k in range(count):
-            clause = self.combo(context) if rng.random() < (0.45 if len(self.box.tools) > 1 else 0) else None
+            clause = self.combo(context) if rng.random() < (0.36 if len(self.box.tools) > 1 else 0) else None
             if clause is None:
                 inst = last if last is not None and rng.random() < (0.2 if last.tool.more else 0.04) else self._choose(last)
                 more = inst is last and inst.tool.more is not None and rng.random() < 0.8
@@ -464,6 +464,8 @@ class Composer:
     def _foreign(self):
         """A goal for a tool that is not in the list."""
         rng = self.rng
+        if self.foreign and rng.random() < 0.35:
+            return self._foreign_invented()
         family = rng.choice(self.foreign)
         tool = rng.choice(family.tools)
         words = rng.choice(family.devices)
@@ -479,6 +481,21 @@ class Composer:
         stranger = Composer(_Lonely(inst), rng, [])
         clause = stranger.call(inst, Context(), allow_ask=False)
         if clause is None or (wide and not clause.names_device) or (wide and any(p.text == "it" for p in clause.pieces)):
+            return None
+        clause.calls = []
+        return self.finish(self.wrap(clause), "none")
+
+    def _foreign_invented(self):
+        """An invented goal none of whose words stands in the tool list, so that a strange word alone says nothing."""
+        rng = self.rng
+        family = invent.family(rng)
+        inst = _stranger(rng.choice(family.tools), family, family.devices[0], rng)
+        known = {w for t in self.box.tools for w in t.line()[0].replace(":", "").split()} - COMMON
+        clause = Composer(_Lonely(inst), rng, []).call(inst, Context(), allow_ask=False)
+        if clause is None:
+            return None
+        said = {w for p in clause.pieces if p.mention is None for w in p.text.split()}
+        if said & known or len(said) < 2:
             return None
         clause.calls = []
         return self.finish(self.wrap(clause), "none")
@@ -507,6 +524,7 @@ class Composer:
         return Goal(text, calls, kind)
 
 
+COMMON = set("the a an to of in on at or and for with by from it is some set".split())
 CONFLICT_GROUPS = [{"power", "start", "stop2", "schedule", "growlight"}, {"place", "deliver", "fetch", "transport", "pick"}, {"home", "dock", "goto"}, {"wait", "pause", "stop", "pause2", "spotclean"},
                    {"temperature", "readtemp"}, {"move", "axisby"}, {"clean", "wash"}, {"say", "notify"}, {"opening", "open1", "close1", "openshare", "lock", "gripper"},
                    {"level", "brightness", "volume"}, {"follow", "goto"}]
@@ -526,7 +544,6 @@ class _Lonely:
 
 
 def _stranger(tool, family, words, rng):
-    from toolbox import Gadget, instance
     gadget = Gadget(family, words[0], words)
     inst = instance(tool, gadget, rng)
     gadget.instances = [inst]

@@ -125,7 +125,7 @@ def add_segment(sequence, base, segment, shapes, encoder):
         plan_ids, plan_decisions = plan(goal, goal_ids, goal_at, offsets, shapes, encoder, start + len(ids) - 1)
         ids += plan_ids
         decisions += plan_decisions
-    sequence.ids += ids[:-1] if len(parts) == 1 else ids[:-1]
+    sequence.ids += ids[:-1]      # nothing is decided at the last token
     sequence.positions += range(base, base + len(ids) - 1)
     sequence.segments += [number] * (len(ids) - 1)
     sequence.decisions += decisions

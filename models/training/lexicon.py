@@ -149,7 +149,7 @@ def entity(kind, rng, postmodified=True):
             f"on the {rng.choice(SURFACES)}", f"in the {rng.choice(CONTAINERS)}", f"next to the {rng.choice(NOUNS['small'])}",
             f"with the {rng.choice(NOUNS['small'])}", f"at {coordinates(rng)}", f"that is on the {rng.choice(SURFACES)}",
             f"at {where}", f"behind the {rng.choice(NOUNS['any'])}", f"to the left of the {rng.choice(NOUNS['small'])}",
-            f"at position {coordinates(rng)}", f"on the left", f"on the right", f"labelled {label(rng)}", f"over there"]).replace("-", " ")
+            f"at position {coordinates(rng)}", "on the left", "on the right", f"labelled {label(rng)}", "over there"]).replace("-", " ")
     return determiner, noun
 
 

@@ -113,7 +113,7 @@ def render(kind, rng, low=None, high=None, spoken=None):
 
 def _ratio(rng, low, high, spoken):
     if rng.random() < 0.1:
-        return rng.choice(["half", "a half", "a quarter", "three quarters", "a third", "two thirds", "one half", "one third"])
+        return rng.choice(["half", "halfway", "half way", "a half", "a quarter", "three quarters", "a third", "two thirds", "one half", "one third"])
     n = rng.randint(int(low * 100), int(high * 100))
     n = rng.choice([n, n - n % 5, n - n % 10]) or 10
     if spoken:
@@ -173,7 +173,7 @@ def _pattern():
         if kind == "angle":
             one = rf"(?:{one}|(?:a quarter|half a|a half|a full) turn)"
         if kind == "ratio":
-            one = rf"(?:{one}|{fraction}(?! (?:an?|of|turn|{small})\b)|{digit}(?![\d%]))"
+            one = rf"(?:{one}|half ?way|{fraction}(?! (?:an?|of|turn|{small})\b)|{digit}(?![\d%]))"
         kinds[kind] = re.compile(rf"(?<![\w.]){one}")
     kinds["number"] = re.compile(rf"(?<![\w.])(?:minus )?(?:{digit}|{word})(?![a-z0-9])")
     kinds["integer"] = re.compile(rf"(?<![\w.])(?:\d+|{word})(?![\w]|\.\d)")

@@ -6,15 +6,17 @@ the same capability is seen under many names, descriptions, parameter names and 
 
 from dataclasses import dataclass, field
 
+import invent
 import lexicon
 
 CONFLICTS = [{"power", "start"}, {"power", "stop2"}, {"opening", "open1"}, {"opening", "close1"}, {"place", "deliver"}, {"home", "dock"},
              {"wait", "pause"}, {"wait", "pause2"}, {"power", "growlight"}, {"stop", "abort"}, {"fetch", "pick"}, {"fetch", "deliver"}, {"say", "notify"}, {"pause", "stop"},
              {"clean", "wash"}, {"fetch", "place"}, {"fill", "brew"}, {"deliver", "transport"}, {"place", "transport"}, {"fetch", "transport"}]
+FAVOURED = {"arm": 7, "base": 3, "greenhouse": 2, "lamp": 2, "service": 2}   # what most people try first
 # Goals that leave out an argument are only fair if no sibling of the same device would take them as they are.
 RIVALS = [{"level", "step", "rpm", "power", "temperature", "schedule", "start"}, {"opening", "openshare", "open1", "close1"},
-          {"axisto", "axisby", "axisangle", "home"}, {"move", "goto", "rotate"}, {"fill", "dispense", "drain"}, {"volume", "play"}]
-EXTRAS = [" in {unit}", ". blocks until done", ". returns when finished", ". may take a while", ". safe to repeat", ". needs power"]
+          {"axisto", "axisby", "axisangle", "home"}, {"volume", "play"}]
+EXTRAS = [". blocks until done", ". returns when finished", ". may take a while", ". safe to repeat", ". needs power"]
 THIRD_IRREGULAR = {"be": "is", "have": "has", "do": "does", "go": "goes"}
 
 
@@ -97,12 +99,12 @@ def describe(text, noun, rng):
     elif roll < 0.46:
         text = rng.choice(["use this to ", "used to ", "lets you ", "a command to ", "can "]) + text
     if rng.random() < 0.06:
-        text += rng.choice(EXTRAS[1:])
+        text += rng.choice(EXTRAS)
     return text + ("." if rng.random() < 0.1 else "")
 
 
 def _slot(param, rng):
-    name = param.name if rng.random() < 0.45 else rng.choice(param.names)
+    name = param.name if rng.random() < 0.45 and len(param.name) > 1 else rng.choice(param.names)
     if rng.random() < 0.03:
         name = rng.choice(["value", "arg", "x", "p1", "input", lexicon.madeup(rng)])
     optional = param.optional if rng.random() < 0.85 else not param.optional
@@ -163,12 +165,18 @@ class Toolbox:
         rng = self.rng
         wide = [f for f in self.families if len(f.devices) > 15]
         narrow = [f for f in self.families if len(f.devices) <= 15]
-        family = rng.choice(wide if narrow == [] or (wide and rng.random() < 0.45) else narrow)
+        if wide and rng.random() < 0.33:
+            return self._add_invented(room)
+        from_wide = narrow == [] or (wide and rng.random() < 0.4)
+        family = rng.choice(wide) if from_wide else rng.choices(narrow, [FAVOURED.get(f.name, 1) for f in narrow])[0]
         words = rng.choice(family.devices)
+        known = words
+        if family in wide and rng.random() < 0.22:
+            words = [self._particular(rng.choice(words))]
         taken = {w for g in self.gadgets for w in g.words}
         if taken & set(words) or any(t.split()[-1] == w.split()[-1] for t in taken for w in words):
             return
-        many = [f for f in wide if words in f.devices] if family in wide else [family]
+        many = [f for f in wide if known in f.devices] if family in wide else [family]
         gadget = Gadget(family, rng.choice(words), words)
         pool = [t for f in many for t in f.tools]
         if family in narrow and family.name in {g.family.name for g in self.gadgets} and rng.random() < 0.8:
@@ -186,6 +194,25 @@ class Toolbox:
             if tool.cap in mine or any(tool.cap in c and (c - {tool.cap}) & scope for c in CONFLICTS):
                 continue
             gadget.instances.append(instance(tool, gadget, rng))
+        if gadget.instances:
+            self.gadgets.append(gadget)
+            self.tools += gadget.instances
+
+    def _particular(self, noun):
+        """One device among several of its kind, or one with a name of its own."""
+        rng = self.rng
+        roll = rng.random()
+        if roll < 0.4:
+            return f"{noun} {lexicon.label(rng)}"
+        if roll < 0.75:
+            return f"{rng.choice(lexicon.COLORS + ['left', 'right', 'upper', 'lower', 'main', 'small', 'big', 'old', 'new', 'first', 'second', 'front', 'rear', 'spare'])} {noun}"
+        return lexicon.madeup(rng)
+
+    def _add_invented(self, room):
+        rng = self.rng
+        family = invent.family(rng)
+        gadget = Gadget(family, family.devices[0][0], family.devices[0])
+        gadget.instances = [instance(t, gadget, rng) for t in family.tools[:room]]
         if gadget.instances:
             self.gadgets.append(gadget)
             self.tools += gadget.instances

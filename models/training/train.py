@@ -2,10 +2,12 @@
 
     python train.py --out run --minutes 80            # constant rate after warm-up; checkpoints every few minutes
     python train.py --out run --resume --decay 300    # resume and decay to zero in 300 steps
+    python train.py --out run --resume --cool --minutes 25    # the same by the clock, on a machine shared with others
 """
 
 import argparse
 import json
+import signal
 import time
 from pathlib import Path
 
@@ -157,9 +159,11 @@ def load_model(path):
     return model, state
 
 
-def rate_at(step, begin, options):
-    """Warm-up, plateau, linear decay over the last `--decay` steps of this call."""
+def rate_at(step, begin, elapsed, options):
+    """Warm-up, plateau, linear decay over the `--decay` steps or, with `--cool`, the minutes of this call."""
     scale = min(1.0, (step + 1) / options.warmup)
+    if options.cool:
+        scale *= max(0.0, 1 - elapsed / (60 * options.minutes))
     if options.decay:
         scale *= max(0.0, 1 - (step - begin) / options.decay)
     return scale
@@ -172,6 +176,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--steps", type=int, default=10 ** 9)
     parser.add_argument("--decay", type=int, default=0)
+    parser.add_argument("--cool", action="store_true")
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--length", type=int, default=640)
     parser.add_argument("--rate", type=float, default=2e-3)
@@ -205,8 +210,10 @@ def main():
     window, window_tokens, window_time = {}, 0, time.time()
     loss_sum = 0.0
     log = open(out / "log.jsonl", "a")
-    while step < options.steps and (time.time() - started) < options.minutes * 60 and not (options.decay and step - begin >= options.decay):
-        scale = rate_at(step, begin, options)
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))     # a polite end saves first
+    while not stopped and step < options.steps and (time.time() - started) < options.minutes * 60 and not (options.decay and step - begin >= options.decay):
+        scale = rate_at(step, begin, time.time() - started, options)
         for o, rates in zip(opts, base_rates):
             for group, rate in zip(o.param_groups, rates):
                 group["lr"] = rate * scale

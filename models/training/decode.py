@@ -1,0 +1,156 @@
+"""Greedy decoding under the grammar of FORMAT.md, for evaluation: one tool list, many goals at once.
+
+It is a plain reading of the format, slow and short; the engine in Rust is the one that ships. Spans are
+restricted to what code would offer: quantities that `quantities.find` sees, whole words otherwise.
+"""
+
+import re
+
+import torch
+
+import encode as en
+import quantities
+import tokenizer as tk
+from compose import ASK, SKIP
+from model import segment_mask
+
+CALLS_MAX = 8
+DETERMINERS = set("the a an some my our your his her their this that these those any please to in on at into onto of and then".split())
+QUANTITIES = set(quantities.UNITS) | {"number", "integer"}
+WORD = re.compile(r"[\[(][^\])]*[\])]|[^\s,;:!?\"()\[\]]+")
+
+
+def word_spans(text):
+    """Whole words without surrounding punctuation; bracketed coordinates are one word."""
+    out = []
+    for match in WORD.finditer(text):
+        start, end = match.span()
+        while end > start + 1 and text[end - 1] in ".'":
+            end -= 1
+        if text[start] == "'" and end > start + 1:
+            start += 1
+        out.append((start, end))
+    return out
+
+
+def candidates(kind, text):
+    """Character spans of `text` that an argument of `kind` may be."""
+    if kind in QUANTITIES:
+        return quantities.find(kind, text)
+    words = word_spans(text)
+    first = [w for w in words if kind == "text" or text[w[0]:w[1]] not in DETERMINERS or text[w[0]:w[1]] in ("this", "that", "these", "those", "her", "his")]
+    return [(a[0], b[1]) for a in first for b in words if b[1] >= a[1] and b[0] - a[0] < 90]
+
+
+class Reader:
+    """A model with one tool list read in."""
+
+    def __init__(self, model, encoder, tools):
+        self.model, self.encoder, self.tools = model, encoder, tools
+        ids, self.index_at = encoder.tools(tools)
+        self.base = len(ids)
+        x = torch.tensor([ids])
+        with torch.no_grad():
+            self.hidden, self.past = model(x, torch.arange(self.base)[None], segment_mask(torch.zeros_like(x)))
+
+    def states(self, ids):
+        """Hidden states of one segment behind the tool list."""
+        t = len(ids)
+        own = torch.ones(t, t, dtype=torch.bool).tril()
+        mask = torch.cat((torch.ones(t, self.base, dtype=torch.bool), own), 1)[None, None]
+        with torch.no_grad():
+            return self.model(torch.tensor([ids]), torch.arange(self.base, self.base + t)[None], mask, self.past)[0][0]
+
+    def plan(self, text, example=None):
+        """The calls of one goal: `[(tool index, [argument])]`, arguments as in `Goal`, and the tokens decoded."""
+        goal_ids, offsets = self.encoder.goal(text)
+        shapes = en.shapes_of(self.tools)
+        before = []
+        if example is not None:
+            past_ids, past_offsets = self.encoder.goal(example.text)
+            before = [tk.EXAMPLE] + past_ids + [tk.PLAN]
+            before += en.plan(example, past_ids, 0, past_offsets, shapes, self.encoder, 0)[0]
+        ids = before + [tk.GOAL] + goal_ids + [tk.PLAN]
+        goal_at = len(before) + 1
+        writer = _Writer(self, ids, goal_at, len(goal_ids), offsets, text)
+        calls = []
+        while len(calls) < CALLS_MAX:
+            index = writer.tool(first=not calls)
+            if index is None:
+                break
+            arguments = []
+            calls.append((index, arguments))
+            used = set()
+            for slot in self.tools[index].slots:
+                argument = writer.option(slot) if slot.options else writer.span(slot, used)
+                arguments.append(argument)
+                if argument == ASK:
+                    return calls, len(writer.ids) - len(ids)
+        return calls, len(writer.ids) - len(ids)
+
+
+class _Writer:
+    """The plan so far, and the choices that continue it."""
+
+    def __init__(self, reader, ids, goal_at, goal_size, offsets, text):
+        self.reader, self.model, self.ids = reader, reader.model, list(ids)
+        self.goal_at, self.goal_size, self.offsets, self.text = goal_at, goal_size, offsets, text
+
+    def last(self):
+        self.hidden = self.reader.states(self.ids)
+        return self.hidden[-1]
+
+    def word_scores(self, state, tokens):
+        return self.model.embed.weight[tokens] @ state
+
+    def tool(self, first):
+        state = self.last()
+        scores = self.model.score("tool", state[None], self.reader.hidden[0, self.reader.index_at])[0]
+        other = tk.NONE if first else tk.END
+        scores = torch.cat((scores, self.word_scores(state, [other])))
+        best = scores.argmax().item()
+        if best == len(self.reader.index_at):
+            return None
+        self.ids.append(tk.FIRST_INDEX + best)
+        return best
+
+    def option(self, slot):
+        paths = {o: self.reader.encoder.run(" " + o) + [tk.PARAM] for o in slot.options}
+        paths[SKIP if slot.optional else ASK] = [tk.SKIP if slot.optional else tk.ASK]
+        done = 0
+        while True:
+            allowed = sorted({p[done] for p in paths.values()})
+            if len(allowed) > 1:
+                token = allowed[self.word_scores(self.last(), allowed).argmax().item()]
+            else:
+                token = allowed[0]
+            self.ids.append(token)
+            paths = {o: p for o, p in paths.items() if p[done] == token}
+            done += 1
+            if len(paths) == 1 and len(next(iter(paths.values()))) == done:
+                return next(iter(paths))
+
+    def span(self, slot, used):
+        spans = [s for s in candidates(slot.spec.type, self.text) if s not in used]
+        by_start = {}
+        for s in spans:
+            start, end = en.span_tokens(s, self.offsets)
+            by_start.setdefault(start, {})[end] = s
+        state = self.last()
+        goal = self.hidden[self.goal_at:self.goal_at + self.goal_size]
+        starts = sorted(by_start)
+        scores = self.model.score("start", state[None], goal[starts])[0] if starts else torch.empty(0)
+        refusal = tk.SKIP if slot.optional else tk.ASK
+        scores = torch.cat((scores, self.word_scores(state, [refusal])))
+        best = scores.argmax().item()
+        if best == len(starts):
+            self.ids.append(refusal)
+            return SKIP if slot.optional else ASK
+        start = starts[best]
+        self.ids.append(self.ids[self.goal_at + start])
+        state = self.last()
+        ends = sorted(by_start[start])
+        end = ends[self.model.score("end", state[None], goal[ends])[0].argmax().item()]
+        self.ids.append(self.ids[self.goal_at + end])
+        used.add(by_start[start][end])
+        return by_start[start][end]
