@@ -96,7 +96,8 @@ fn a_resend_gets_the_same_answer_and_a_repeat_does_nothing() {
 fn without_its_host_a_device_goes_to_its_safe_state() {
     let mut device = leased();
     check(&mut device, 20, &command(1, 1, 9_000, "move", UP), false, r#""accepted":true"#);
-    device.handle_message(30, Subject::Lease, br#"{"session":7,"ttl_ms":0}"#, false);
+    let answer = ask(&mut device, 30, Subject::Lease, r#"{"session":7,"ttl_ms":0}"#, false);
+    assert_eq!(answer, r#"{"lease":7,"granted":false,"boot":5,"uptime_ms":30,"seq":1}"#);
     let status = device.status().expect("a device");
     assert!(!status.busy && status.failed.is_some_and(|(seq, failure)| (seq, failure.as_str()) == (1, "lease_lost")));
     // The sequence goes on where it was, for whoever holds the lease next.
