@@ -1,4 +1,4 @@
-//! Devices that exist already and speak their own topics (Zigbee2MQTT, Tasmota, a ROS bridge): a template per tool, and pointers that
+//! Devices that exist already and speak their own topics (`Zigbee2MQTT`, Tasmota, a ROS bridge): a template per tool, and pointers that
 //! read their state back.
 //!
 //! A template that is JSON is filled in as a *document*, not as text: a value can become a value or a part of a string, and never
@@ -111,7 +111,9 @@ impl TryFrom<f64> for Scale {
 
     fn try_from(factor: f64) -> Result<Scale, Malformed> {
         if !factor.is_finite() || factor.abs() < 1e-6 || factor.abs() > 1e9 {
-            return Err(Malformed::new(format!("scale: expected a number between 0.000001 and 1e9, found {factor}")));
+            return Err(Malformed::new(format!(
+                "scale: expected a number between 0.000001 and 1e9, found {factor}"
+            )));
         }
         #[expect(clippy::cast_possible_truncation, reason = "checked: at most 1e15")]
         Ok(Scale((factor * 1e6).round() as i64))
@@ -120,7 +122,10 @@ impl TryFrom<f64> for Scale {
 
 impl From<Scale> for f64 {
     fn from(scale: Scale) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "at most 1e15 micro-units, which a double holds")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "at most 1e15 micro-units, which a double holds"
+        )]
         let micro = scale.0 as f64;
         micro / 1e6
     }
@@ -140,7 +145,11 @@ impl Scale {
 
 /// `value * num / den`, rounded to the nearest.
 fn ratio(value: i64, num: i64, den: i64) -> Option<i64> {
-    let (num, den) = if den < 0 { (-i128::from(num), -i128::from(den)) } else { (i128::from(num), i128::from(den)) };
+    let (num, den) = if den < 0 {
+        (-i128::from(num), -i128::from(den))
+    } else {
+        (i128::from(num), i128::from(den))
+    };
     let product = i128::from(value) * num;
     i64::try_from((2 * product + den).div_euclid(2 * den)).ok()
 }
@@ -185,7 +194,10 @@ impl Binding {
         for state in &self.state {
             problems.extend(topic_problem(&state.topic));
             if !state.pointer.is_empty() && !state.pointer.starts_with('/') {
-                let problem = format!("state {}: pointer: expected / and a path, or nothing, found {:?}", state.field, state.pointer);
+                let problem = format!(
+                    "state {}: pointer: expected / and a path, or nothing, found {:?}",
+                    state.field, state.pointer
+                );
                 problems.push(Malformed::new(problem));
             }
         }
@@ -197,8 +209,14 @@ impl Binding {
 
     /// The topics that readings come from, each once.
     pub fn state_topics(&self) -> impl Iterator<Item = &str> {
-        let first = |(index, state): &(usize, &StateBinding)| self.state[..*index].iter().all(|other| other.topic != state.topic);
-        self.state.iter().enumerate().filter(first).map(|(_, state)| state.topic.as_str())
+        let first = |(index, state): &(usize, &StateBinding)| {
+            self.state[..*index].iter().all(|other| other.topic != state.topic)
+        };
+        self.state
+            .iter()
+            .enumerate()
+            .filter(first)
+            .map(|(_, state)| state.topic.as_str())
     }
 
     /// Topic and payload of one call.
@@ -206,7 +224,10 @@ impl Binding {
     /// # Errors
     /// [`EncodeError`].
     pub fn encode(&self, tool: &str, arguments: &[(String, Plain)]) -> Result<(String, Vec<u8>), EncodeError> {
-        let command = self.command.get(tool).ok_or_else(|| EncodeError::Tool(tool.to_owned()))?;
+        let command = self
+            .command
+            .get(tool)
+            .ok_or_else(|| EncodeError::Tool(tool.to_owned()))?;
         let template = Template::parse(&command.payload).map_err(EncodeError::Template)?;
         let mut values = BTreeMap::new();
         for (name, value) in arguments {
@@ -226,24 +247,35 @@ impl Binding {
     /// [`Malformed`] for a payload that is not what the binding says.
     pub fn decode(&self, topic: &str, payload: &[u8]) -> Result<Vec<Named>, Malformed> {
         if payload.len() > PAYLOAD_LEN_MAX {
-            return Err(Malformed::new(format!("{topic}: expected at most {PAYLOAD_LEN_MAX} bytes, found {}", payload.len())));
+            return Err(Malformed::new(format!(
+                "{topic}: expected at most {PAYLOAD_LEN_MAX} bytes, found {}",
+                payload.len()
+            )));
         }
         let mut readings = Vec::new();
         let mut document = None;
         for state in self.state.iter().filter(|state| state.topic == topic) {
             let value = if state.pointer.is_empty() {
-                let text = std::str::from_utf8(payload).map_err(|_| Malformed::new(format!("{topic}: expected UTF-8 text")))?;
+                let text = std::str::from_utf8(payload)
+                    .map_err(|_| Malformed::new(format!("{topic}: expected UTF-8 text")))?;
                 Some(Json::String(text.trim().to_owned()))
             } else {
                 if document.is_none() {
                     let parsed = serde_json::from_slice::<Json>(payload);
-                    document = Some(parsed.map_err(|error| Malformed::new(format!("{topic}: expected JSON: {error}")))?);
+                    document =
+                        Some(parsed.map_err(|error| Malformed::new(format!("{topic}: expected JSON: {error}")))?);
                 }
                 document.as_ref().and_then(|json| json.pointer(&state.pointer)).cloned()
             };
             if let Some(value) = value {
-                let value = state.read(&value).map_err(|error| Malformed::new(format!("{topic}: {}: {error}", state.field)))?;
-                readings.push(Named { owner: String::new(), field: state.field.clone(), value });
+                let value = state
+                    .read(&value)
+                    .map_err(|error| Malformed::new(format!("{topic}: {}: {error}", state.field)))?;
+                readings.push(Named {
+                    owner: String::new(),
+                    field: state.field.clone(),
+                    value,
+                });
             }
         }
         Ok(readings)
@@ -252,7 +284,11 @@ impl Binding {
 
 fn topic_problem(topic: &str) -> Option<Malformed> {
     let bad = topic.is_empty() || topic.contains(['+', '#', '{', '}', '\0']) || topic.starts_with("llmos/");
-    bad.then(|| Malformed::new(format!("topic: expected a fixed topic outside llmos/, without + # {{ }}, found {topic:?}")))
+    bad.then(|| {
+        Malformed::new(format!(
+            "topic: expected a fixed topic outside llmos/, without + # {{ }}, found {topic:?}"
+        ))
+    })
 }
 
 impl Rewrite {
@@ -260,12 +296,23 @@ impl Rewrite {
         match value {
             Plain::Text(word) if !self.map.is_empty() => {
                 let known = self.map.get(word).cloned();
-                known.map(Plain::Text).ok_or_else(|| Malformed::new(format!("{name}: {word:?} is not among the mapped words")))
+                known
+                    .map(Plain::Text)
+                    .ok_or_else(|| Malformed::new(format!("{name}: {word:?} is not among the mapped words")))
             }
             Plain::Number(micro) => {
-                let scaled = self.scale.outwards(*micro).ok_or_else(|| Malformed::new(format!("{name}: too large")))?;
-                let whole = if self.whole { ratio(scaled, 1, MICRO).and_then(|n| n.checked_mul(MICRO)) } else { Some(scaled) };
-                whole.map(Plain::Number).ok_or_else(|| Malformed::new(format!("{name}: too large")))
+                let scaled = self
+                    .scale
+                    .outwards(*micro)
+                    .ok_or_else(|| Malformed::new(format!("{name}: too large")))?;
+                let whole = if self.whole {
+                    ratio(scaled, 1, MICRO).and_then(|n| n.checked_mul(MICRO))
+                } else {
+                    Some(scaled)
+                };
+                whole
+                    .map(Plain::Number)
+                    .ok_or_else(|| Malformed::new(format!("{name}: too large")))
             }
             other => Ok(other.clone()),
         }
@@ -297,7 +344,9 @@ impl StateBinding {
                 match word.as_str() {
                     "true" | "on" | "1" => Ok(Plain::Bool(true)),
                     "false" | "off" | "0" => Ok(Plain::Bool(false)),
-                    _ => Err(Malformed::new(format!("expected on or off, true or false, found {word:?}"))),
+                    _ => Err(Malformed::new(format!(
+                        "expected on or off, true or false, found {word:?}"
+                    ))),
                 }
             }
         }
@@ -319,7 +368,7 @@ impl Template {
         let mut rest = payload;
         while let Some(next) = rest.chars().next() {
             if !quoted && let Some((hole, after)) = leading_hole(rest) {
-                marked.push_str(&format!("\"\\u0000{{{hole}}}\""));
+                marked.extend(["\"\\u0000{", hole, "}\""]);
                 rest = after;
                 continue;
             }
@@ -333,10 +382,13 @@ impl Template {
             marked.push(next);
             rest = &rest[next.len_utf8()..];
         }
-        let structured = payload.trim_start().starts_with(['{', '[', '"']) && leading_hole(payload.trim_start()).is_none();
+        let structured =
+            payload.trim_start().starts_with(['{', '[', '"']) && leading_hole(payload.trim_start()).is_none();
         match serde_json::from_str(&marked) {
             Ok(document) if structured => Ok(Template::Json(document)),
-            Err(error) if structured => Err(Malformed::new(format!("payload: expected JSON with {{holes}}: {error}"))),
+            Err(error) if structured => Err(Malformed::new(format!(
+                "payload: expected JSON with {{holes}}: {error}"
+            ))),
             _ => Ok(Template::Text(payload.to_owned())),
         }
     }
@@ -352,8 +404,14 @@ impl Template {
 /// The name in `{name}` or `{name.x}` at the start of `text`, and what follows.
 fn leading_hole(text: &str) -> Option<(&str, &str)> {
     let (hole, after) = text.strip_prefix('{')?.split_once('}')?;
-    let name = hole.strip_suffix(".x").or(hole.strip_suffix(".y")).or(hole.strip_suffix(".z")).unwrap_or(hole);
-    let plain = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    let name = hole
+        .strip_suffix(".x")
+        .or(hole.strip_suffix(".y"))
+        .or(hole.strip_suffix(".z"))
+        .unwrap_or(hole);
+    let plain = name
+        .bytes()
+        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
     (plain && name.starts_with(|first: char| first.is_ascii_lowercase())).then_some((hole, after))
 }
 
@@ -377,9 +435,15 @@ fn fill_json(json: &Json, values: &BTreeMap<&str, Plain>) -> Result<Json, Malfor
             Some((hole, "")) => value_of(hole, values)?.to_json(),
             _ => Json::String(fill_text(text, values)?),
         },
-        Json::Array(list) => Json::Array(list.iter().map(|item| fill_json(item, values)).collect::<Result<_, _>>()?),
+        Json::Array(list) => Json::Array(
+            list.iter()
+                .map(|item| fill_json(item, values))
+                .collect::<Result<_, _>>()?,
+        ),
         Json::Object(fields) => {
-            let filled = fields.iter().map(|(name, value)| Ok((name.clone(), fill_json(value, values)?)));
+            let filled = fields
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), fill_json(value, values)?)));
             Json::Object(filled.collect::<Result<_, Malformed>>()?)
         }
         other => other.clone(),
@@ -393,7 +457,9 @@ fn fill_text(text: &str, values: &BTreeMap<&str, Plain>) -> Result<String, Malfo
         if let Some((hole, after)) = leading_hole(rest) {
             let value = match value_of(hole, values)? {
                 Plain::Text(word) if word.chars().any(char::is_control) => {
-                    return Err(Malformed::new(format!("parameter {hole:?}: control characters cannot be sent")));
+                    return Err(Malformed::new(format!(
+                        "parameter {hole:?}: control characters cannot be sent"
+                    )));
                 }
                 Plain::Text(word) => word,
                 Plain::Number(micro) => decimal(micro),

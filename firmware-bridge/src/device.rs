@@ -190,7 +190,11 @@ impl Arguments<'_> {
     /// [`Refusal::BadArgument`].
     pub fn only(&self, names: &[Symbol]) -> Result<(), Refusal> {
         let known = self.0.iter().all(|(name, _)| names.contains(name));
-        if known && self.0.len() == names.len() { Ok(()) } else { Err(Refusal::BadArgument) }
+        if known && self.0.len() == names.len() {
+            Ok(())
+        } else {
+            Err(Refusal::BadArgument)
+        }
     }
 
     /// A quantity between two limits, in micro-units.
@@ -227,7 +231,11 @@ impl Arguments<'_> {
     }
 
     fn find(&self, name: Symbol) -> Result<Value, Refusal> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value).ok_or(Refusal::BadArgument)
+        self.0
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| *value)
+            .ok_or(Refusal::BadArgument)
     }
 }
 
@@ -383,7 +391,11 @@ impl<P: Plant> Device<P> {
         self.advance();
         match input {
             Input::Lease { retained: true, .. } | Input::Tick => {}
-            Input::Lease { session, ttl_ms, retained: false } => self.handle_lease(session, ttl_ms),
+            Input::Lease {
+                session,
+                ttl_ms,
+                retained: false,
+            } => self.handle_lease(session, ttl_ms),
             Input::Command(command) => self.handle_command(&command),
             Input::Stop => {
                 self.stopped = true;
@@ -405,7 +417,11 @@ impl<P: Plant> Device<P> {
         if self.report_at > self.now {
             return None;
         }
-        let pause = if self.active.is_some() { REPORT_MS_ACTING } else { REPORT_MS_RESTING };
+        let pause = if self.active.is_some() {
+            REPORT_MS_ACTING
+        } else {
+            REPORT_MS_RESTING
+        };
         self.report_at = self.now + pause;
         Some(Output::Report)
     }
@@ -413,7 +429,8 @@ impl<P: Plant> Device<P> {
     /// When [`Input::Tick`] is due at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Millis {
-        self.lease.map_or(self.report_at, |lease| self.report_at.min(lease.until))
+        self.lease
+            .map_or(self.report_at, |lease| self.report_at.min(lease.until))
     }
 
     /// The part of a report that every device has.
@@ -477,7 +494,11 @@ impl<P: Plant> Device<P> {
             self.take_lease(session, ttl_ms);
         }
         let granted = self.lease.is_some_and(|lease| lease.session == session);
-        self.queue(Output::Lease { session, granted, seq: self.seq });
+        self.queue(Output::Lease {
+            session,
+            granted,
+            seq: self.seq,
+        });
     }
 
     fn take_lease(&mut self, session: u32, ttl_ms: u32) {
@@ -505,11 +526,21 @@ impl<P: Plant> Device<P> {
             _ => {
                 self.seq = seq;
                 let answer = self.begin(command);
-                self.answered = Some(Answered { session, seq, id, answer });
+                self.answered = Some(Answered {
+                    session,
+                    seq,
+                    id,
+                    answer,
+                });
                 answer
             }
         };
-        self.queue(Output::Ack { session, seq, id, answer });
+        self.queue(Output::Ack {
+            session,
+            seq,
+            id,
+            answer,
+        });
     }
 
     fn begin(&mut self, command: &Command<'_>) -> Result<(), Refusal> {
@@ -527,7 +558,12 @@ impl<P: Plant> Device<P> {
         }
         let arguments = Arguments(command.arguments.ok_or(Refusal::BadArgument)?);
         let intent = self.plant.intent(command.tool, arguments)?;
-        let motion = Motion { from: self.plant.position(), to: intent.to, speed: intent.speed, state_age_ms: 0 };
+        let motion = Motion {
+            from: self.plant.position(),
+            to: intent.to,
+            speed: intent.speed,
+            state_age_ms: 0,
+        };
         self.plant.envelope().check(&motion).map_err(|_| Refusal::Envelope)?;
         self.plant.start(self.now, command.tool, arguments);
         self.active = Some(command.seq);
@@ -538,6 +574,9 @@ impl<P: Plant> Device<P> {
 
     fn queue(&mut self, output: Output) {
         let full = self.outputs.push_back(output).is_err();
-        debug_assert!(!full, "an input queues at most three outputs; drain them before the next");
+        debug_assert!(
+            !full,
+            "an input queues at most three outputs; drain them before the next"
+        );
     }
 }

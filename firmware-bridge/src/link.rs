@@ -109,7 +109,7 @@ pub enum Channel {
 pub enum LinkOutput {
     /// Subscribe to this topic on the normal connection.
     Subscribe(String),
-    /// Publish this, QoS 1, not retained.
+    /// Publish this, `QoS` 1, not retained.
     Publish {
         /// The topic.
         topic: String,
@@ -219,7 +219,13 @@ impl Link {
     /// A link that is not connected.
     #[must_use]
     pub fn new(config: LinkConfig) -> Link {
-        let LinkConfig { device, session, heartbeat_ms, expiry_ms, kind } = config;
+        let LinkConfig {
+            device,
+            session,
+            heartbeat_ms,
+            expiry_ms,
+            kind,
+        } = config;
         let side = match kind {
             Kind::Native => Side::Native(Box::new(Native::new(&device, session, heartbeat_ms, expiry_ms))),
             Kind::Foreign(binding) => Side::Foreign(Foreign::new(binding)),
@@ -266,7 +272,11 @@ impl Link {
 pub fn read_report(payload: &[u8]) -> Result<Report, Malformed> {
     let state: StateMessage = read("state", payload)?;
     let progress = if state.busy { Progress::Busy } else { Progress::Finished };
-    Ok(Report { progress, stopped: state.stopped, readings: state.readings()? })
+    Ok(Report {
+        progress,
+        stopped: state.stopped,
+        readings: state.readings()?,
+    })
 }
 
 /// What waits to be drained.
@@ -279,7 +289,11 @@ impl Outputs {
     }
 
     fn publish(&mut self, topic: String, payload: Vec<u8>, channel: Channel) {
-        self.0.push_back(LinkOutput::Publish { topic, payload, channel });
+        self.0.push_back(LinkOutput::Publish {
+            topic,
+            payload,
+            channel,
+        });
     }
 
     fn subscribe(&mut self, topic: String) {

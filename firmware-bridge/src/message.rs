@@ -153,7 +153,10 @@ impl ResetMessage {
     /// The only reset there is.
     #[must_use]
     pub fn by_person() -> ResetMessage {
-        ResetMessage { reset: true, by: "person".to_owned() }
+        ResetMessage {
+            reset: true,
+            by: "person".to_owned(),
+        }
     }
 
     /// Whether a payload on the stop topic is a reset; everything else, readable or not, is a stop.
@@ -169,11 +172,18 @@ impl ResetMessage {
 /// [`Malformed`] for a payload that is too long, no JSON, or another message.
 pub fn read<T: for<'a> Deserialize<'a>>(what: &str, payload: &[u8]) -> Result<T, Malformed> {
     if payload.len() > PAYLOAD_LEN_MAX {
-        return Err(Malformed::new(format!("{what}: expected at most {PAYLOAD_LEN_MAX} bytes, found {}", payload.len())));
+        return Err(Malformed::new(format!(
+            "{what}: expected at most {PAYLOAD_LEN_MAX} bytes, found {}",
+            payload.len()
+        )));
     }
     serde_json::from_slice(payload).map_err(|error| {
         // Only the neighbourhood of the fault, whatever the payload's length.
-        let at = if error.line() == 1 { error.column().min(payload.len()) } else { 0 };
+        let at = if error.line() == 1 {
+            error.column().min(payload.len())
+        } else {
+            0
+        };
         let part = &payload[at.saturating_sub(30)..payload.len().min(at + 30)];
         Malformed::new(format!("{what}: {error}, near {:?}", String::from_utf8_lossy(part)))
     })
@@ -199,7 +209,9 @@ impl StateMessage {
         }
         for (owner, fields) in &self.entities {
             let Value::Object(fields) = fields else {
-                return Err(Malformed::new(format!("state: entity {owner:?}: expected an object, found {fields}")));
+                return Err(Malformed::new(format!(
+                    "state: entity {owner:?}: expected an object, found {fields}"
+                )));
             };
             if owner.is_empty() {
                 return Err(Malformed::new("state: an entity has an empty name"));
@@ -213,14 +225,26 @@ impl StateMessage {
 }
 
 fn push(readings: &mut Vec<Named>, owner: &str, field: &str, value: &Value) -> Result<(), Malformed> {
-    let place = if owner.is_empty() { format!("state: {field}") } else { format!("state: {owner}: {field}") };
+    let place = if owner.is_empty() {
+        format!("state: {field}")
+    } else {
+        format!("state: {owner}: {field}")
+    };
     if readings.len() == READINGS_MAX {
-        return Err(Malformed::new(format!("state: expected at most {READINGS_MAX} readings, found more at {place}")));
+        return Err(Malformed::new(format!(
+            "state: expected at most {READINGS_MAX} readings, found more at {place}"
+        )));
     }
     if owner.len() > TEXT_LEN_MAX || field.is_empty() || field.len() > TEXT_LEN_MAX {
-        return Err(Malformed::new(format!("{place}: expected names of 1 to {TEXT_LEN_MAX} bytes")));
+        return Err(Malformed::new(format!(
+            "{place}: expected names of 1 to {TEXT_LEN_MAX} bytes"
+        )));
     }
     let value = Plain::from_json(value).map_err(|error| Malformed::new(format!("{place}: {error}")))?;
-    readings.push(Named { owner: owner.to_owned(), field: field.to_owned(), value });
+    readings.push(Named {
+        owner: owner.to_owned(),
+        field: field.to_owned(),
+        value,
+    });
     Ok(())
 }

@@ -53,10 +53,16 @@ impl Plain {
                 [Json::Number(x), Json::Number(y), Json::Number(z)] => {
                     Ok(Plain::Point([micro(x)?, micro(y)?, micro(z)?]))
                 }
-                _ => Err(Malformed::new(format!("expected three numbers in a list, found {json}"))),
+                _ => Err(Malformed::new(format!(
+                    "expected three numbers in a list, found {json}"
+                ))),
             },
-            Json::String(_) => Err(Malformed::new(format!("expected a text of at most {TEXT_LEN_MAX} bytes"))),
-            Json::Object(_) => Err(Malformed::new("expected a number, point, text, truth or null, found an object")),
+            Json::String(_) => Err(Malformed::new(format!(
+                "expected a text of at most {TEXT_LEN_MAX} bytes"
+            ))),
+            Json::Object(_) => Err(Malformed::new(
+                "expected a number, point, text, truth or null, found an object",
+            )),
         }
     }
 
@@ -89,10 +95,19 @@ impl Plain {
 fn micro(number: &Number) -> Result<i64, Malformed> {
     let outside = || Malformed::new(format!("expected a number between -9e12 and 9e12, found {number}"));
     if let Some(whole) = number.as_i64() {
-        return whole.checked_mul(MICRO).filter(|_| whole.unsigned_abs() <= 9_000_000_000_000).ok_or_else(outside);
+        return whole
+            .checked_mul(MICRO)
+            .filter(|_| whole.unsigned_abs() <= 9_000_000_000_000)
+            .ok_or_else(outside);
     }
-    let value = number.as_f64().filter(|value| value.abs() <= NUMBER_MAX).ok_or_else(outside)?;
-    #[expect(clippy::cast_possible_truncation, reason = "checked: 9e12 times 1e6 fits into 63 bits")]
+    let value = number
+        .as_f64()
+        .filter(|value| value.abs() <= NUMBER_MAX)
+        .ok_or_else(outside)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "checked: 9e12 times 1e6 fits into 63 bits"
+    )]
     #[expect(clippy::cast_precision_loss, reason = "a million is exact")]
     let micro = (value * MICRO as f64).round() as i64;
     Ok(micro)
@@ -102,7 +117,10 @@ fn number(micro: i64) -> Json {
     if micro % MICRO == 0 {
         return Json::Number((micro / MICRO).into());
     }
-    #[expect(clippy::cast_precision_loss, reason = "a correctly rounded quotient prints as the shortest decimal that reads back")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a correctly rounded quotient prints as the shortest decimal that reads back"
+    )]
     let value = micro as f64 / MICRO as f64;
     Number::from_f64(value).map_or(Json::Null, Json::Number)
 }
@@ -123,29 +141,31 @@ pub fn decimal(micro: i64) -> String {
 mod tests {
     use super::*;
 
-    fn check(json: &str, expected: Option<Plain>) {
-        let found = serde_json::from_str::<Json>(json).ok().and_then(|json| Plain::from_json(&json).ok());
-        assert_eq!(found, expected, "{json}");
+    fn check(json: &str, expected: Option<&Plain>) {
+        let found = serde_json::from_str::<Json>(json)
+            .ok()
+            .and_then(|json| Plain::from_json(&json).ok());
+        assert_eq!(found.as_ref(), expected, "{json}");
     }
 
     #[test]
     fn values_are_read_exactly_or_not_at_all() {
-        check("0.3", Some(Plain::Number(300_000)));
-        check("-0.000001", Some(Plain::Number(-1)));
-        check("1e-7", Some(Plain::Number(0)));
-        check("4e9", Some(Plain::Number(4_000_000_000_000_000)));
-        check("9000000000000", Some(Plain::Number(9_000_000_000_000_000_000)));
+        check("0.3", Some(&Plain::Number(300_000)));
+        check("-0.000001", Some(&Plain::Number(-1)));
+        check("1e-7", Some(&Plain::Number(0)));
+        check("4e9", Some(&Plain::Number(4_000_000_000_000_000)));
+        check("9000000000000", Some(&Plain::Number(9_000_000_000_000_000_000)));
         check("9000000000001", None);
         check("1e13", None);
         check("1e400", None);
         check("NaN", None);
-        check("[0.8,0,1.2]", Some(Plain::Point([800_000, 0, 1_200_000])));
+        check("[0.8,0,1.2]", Some(&Plain::Point([800_000, 0, 1_200_000])));
         check("[0.8,0]", None);
         check("[0.8,0,\"1\"]", None);
         check("{}", None);
-        check("null", Some(Plain::Nothing));
-        check("true", Some(Plain::Bool(true)));
-        check("\"red cube\"", Some(Plain::Text("red cube".to_owned())));
+        check("null", Some(&Plain::Nothing));
+        check("true", Some(&Plain::Bool(true)));
+        check("\"red cube\"", Some(&Plain::Text("red cube".to_owned())));
         check(&format!("\"{}\"", "x".repeat(257)), None);
     }
 
@@ -154,9 +174,17 @@ mod tests {
         for micro in [0, 1, -1, 300_000, -1_234_567, 123_456_789_012, 4_000_000_000_000_001] {
             let plain = Plain::Number(micro);
             assert_eq!(Plain::from_json(&plain.to_json()), Ok(plain.clone()), "{micro}");
-            assert_eq!(serde_json::from_str::<Json>(&decimal(micro)).map(|json| Plain::from_json(&json)).ok(), Some(Ok(plain)));
+            assert_eq!(
+                serde_json::from_str::<Json>(&decimal(micro))
+                    .map(|json| Plain::from_json(&json))
+                    .ok(),
+                Some(Ok(plain))
+            );
         }
-        assert_eq!(Plain::Point([300_000, -2_000_000, 1]).to_json().to_string(), "[0.3,-2,1e-6]");
+        assert_eq!(
+            Plain::Point([300_000, -2_000_000, 1]).to_json().to_string(),
+            "[0.3,-2,1e-6]"
+        );
         assert_eq!(decimal(-1_200_000), "-1.2");
     }
 }

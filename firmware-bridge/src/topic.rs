@@ -51,10 +51,15 @@ impl DeviceName {
         if name.is_empty() || name.len() > NAME_LEN_MAX {
             return Err(TopicError::NameLength);
         }
-        if !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-')) {
+        if !name
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+        {
             return Err(TopicError::NameCharacter);
         }
-        String::try_from(name).map(DeviceName).map_err(|_| TopicError::NameLength)
+        String::try_from(name)
+            .map(DeviceName)
+            .map_err(|_| TopicError::NameLength)
     }
 
     /// The name.
@@ -137,7 +142,10 @@ impl Topic {
     /// The topic of one subject of a device.
     #[must_use]
     pub fn new(device: &DeviceName, subject: Subject) -> Topic {
-        Topic { device: device.clone(), subject }
+        Topic {
+            device: device.clone(),
+            subject,
+        }
     }
 
     /// Reads a topic.
@@ -148,7 +156,10 @@ impl Topic {
         let rest = topic.strip_prefix(PREFIX).ok_or(TopicError::Prefix)?;
         let (name, last) = rest.split_once('/').ok_or(TopicError::Channel)?;
         let device = DeviceName::parse(name)?;
-        let subject = Subject::ALL.into_iter().find(|subject| subject.as_str() == last).ok_or(TopicError::Channel)?;
+        let subject = Subject::ALL
+            .into_iter()
+            .find(|subject| subject.as_str() == last)
+            .ok_or(TopicError::Channel)?;
         Ok(Topic { device, subject })
     }
 }
@@ -165,7 +176,10 @@ mod tests {
 
     fn check(topic: &str, expected: Result<(&str, Subject), TopicError>) {
         let found = Topic::parse(topic);
-        let shown = found.as_ref().map(|topic| (topic.device.as_str(), topic.subject)).map_err(|error| *error);
+        let shown = found
+            .as_ref()
+            .map(|topic| (topic.device.as_str(), topic.subject))
+            .map_err(|error| *error);
         assert_eq!(shown, expected, "{topic:?}");
         if let Ok(found) = &found {
             assert_eq!(std::format!("{found}"), topic);
@@ -185,7 +199,10 @@ mod tests {
         check("llmos/v1/arm/CMD", Err(TopicError::Channel));
         check("llmos/v2/arm/cmd", Err(TopicError::Prefix));
         check("/llmos/v1/arm/cmd", Err(TopicError::Prefix));
-        check("llmos/v1/abcdefghijklmnopqrstuvwxyz0123456/cmd", Err(TopicError::NameLength));
+        check(
+            "llmos/v1/abcdefghijklmnopqrstuvwxyz0123456/cmd",
+            Err(TopicError::NameLength),
+        );
         check("", Err(TopicError::Prefix));
     }
 }

@@ -44,7 +44,12 @@ fn calls_are_written_in_the_device_s_words_and_units() {
     check("switch", "other", text("on"), Err("no value"));
     check("dim", "level", Plain::Number(500_000), Ok(r#"{"brightness":127}"#));
     check("power", "state", text("ON"), Ok("ON"));
-    check("drive", "to", Plain::Point([500_000, -1_000_000, 0]), Ok(r#"{"all":[0.5,-1,0],"linear":{"x":0.5,"y":-1}}"#));
+    check(
+        "drive",
+        "to",
+        Plain::Point([500_000, -1_000_000, 0]),
+        Ok(r#"{"all":[0.5,-1,0],"linear":{"x":0.5,"y":-1}}"#),
+    );
     check("fly", "to", text("moon"), Err("no command binding"));
 }
 
@@ -62,31 +67,58 @@ fn values_never_become_structure() {
 #[test]
 fn bad_bindings_are_explained() {
     for (command, problem) in [
-        (r##"{"command":{"a":{"topic":"a/#","payload":"x"}}}"##, "fixed topic"),
-        (r#"{"command":{"a":{"topic":"a","payload":"{\"x\":{y}"}}}"#, "expected JSON"),
-        (r#"{"command":{"a":{"topic":"llmos/v1/arm/cmd","payload":"x"}}}"#, "outside llmos"),
-        (r#"{"state":[{"topic":"a","pointer":"x","field":"f","kind":"text"}]}"#, "pointer"),
+        (r#"{"command":{"a":{"topic":"a/+","payload":"x"}}}"#, "fixed topic"),
+        (
+            r#"{"command":{"a":{"topic":"a","payload":"{\"x\":{y}"}}}"#,
+            "expected JSON",
+        ),
+        (
+            r#"{"command":{"a":{"topic":"llmos/v1/arm/cmd","payload":"x"}}}"#,
+            "outside llmos",
+        ),
+        (
+            r#"{"state":[{"topic":"a","pointer":"x","field":"f","kind":"text"}]}"#,
+            "pointer",
+        ),
     ] {
         let binding: Binding = serde_json::from_str(command).expect("a binding");
         let problems = binding.check();
-        assert!(problems.iter().any(|found| found.to_string().contains(problem)), "{command}: {problems:?}");
+        assert!(
+            problems.iter().any(|found| found.to_string().contains(problem)),
+            "{command}: {problems:?}"
+        );
     }
-    assert!(serde_json::from_str::<Binding>(r#"{"comand":{}}"#).is_err(), "an unknown key is an error");
+    assert!(
+        serde_json::from_str::<Binding>(r#"{"comand":{}}"#).is_err(),
+        "an unknown key is an error"
+    );
 }
 
 #[test]
 fn readings_come_back_in_ours() {
     let read = |topic: &str, payload: &[u8]| {
         let readings = lamp().decode(topic, payload).map_err(|error| error.to_string());
-        readings.map(|list| list.into_iter().map(|reading| (reading.field, reading.value)).collect::<Vec<_>>())
+        readings.map(|list| {
+            list.into_iter()
+                .map(|reading| (reading.field, reading.value))
+                .collect::<Vec<_>>()
+        })
     };
     assert_eq!(
         read("zigbee2mqtt/lamp", br#"{"state":"ON","brightness":127}"#),
-        Ok(vec![("light".to_owned(), text("on")), ("level".to_owned(), Plain::Number(500_000))])
+        Ok(vec![
+            ("light".to_owned(), text("on")),
+            ("level".to_owned(), Plain::Number(500_000))
+        ])
     );
     assert_eq!(read("zigbee2mqtt/lamp", br#"{"linkquality":3}"#), Ok(vec![]));
-    assert_eq!(read("stat/plug/POWER", b"ON"), Ok(vec![("power".to_owned(), Plain::Bool(true))]));
+    assert_eq!(
+        read("stat/plug/POWER", b"ON"),
+        Ok(vec![("power".to_owned(), Plain::Bool(true))])
+    );
     assert!(read("stat/plug/POWER", b"maybe").is_err_and(|error| error.contains("expected on or off")));
     assert!(read("zigbee2mqtt/lamp", b"{").is_err_and(|error| error.contains("expected JSON")));
-    assert!(read("zigbee2mqtt/lamp", br#"{"brightness":"bright"}"#).is_err_and(|error| error.contains("expected a number")));
+    assert!(
+        read("zigbee2mqtt/lamp", br#"{"brightness":"bright"}"#).is_err_and(|error| error.contains("expected a number"))
+    );
 }

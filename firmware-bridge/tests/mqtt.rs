@@ -3,7 +3,9 @@
 
 use llmos_firmware_bridge::io::{BrokerUrl, Bus, BusEvent, BusHandle, broker};
 use llmos_firmware_bridge::sim::{self, Faults, SimKind, SimOptions};
-use llmos_firmware_bridge::{Channel, DeviceName, Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Loss, Plain, Report};
+use llmos_firmware_bridge::{
+    Channel, DeviceName, Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Loss, Plain, Refusal, Report,
+};
 use llmos_follower::{Millis, Progress};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -30,7 +32,14 @@ impl Host {
             expiry_ms: 2_000,
             kind: Kind::Native,
         });
-        Host { bus, events, link, began: Instant::now(), heard: Vec::new(), next: 0 }
+        Host {
+            bus,
+            events,
+            link,
+            began: Instant::now(),
+            heard: Vec::new(),
+            next: 0,
+        }
     }
 
     fn now(&self) -> Millis {
@@ -42,20 +51,39 @@ impl Host {
         while let Some(output) = self.link.poll() {
             match output {
                 LinkOutput::Subscribe(topic) => self.bus.subscribe(&topic),
-                LinkOutput::Publish { topic, payload, channel: Channel::Normal } => drop(self.bus.publish(&topic, payload)),
-                LinkOutput::Publish { topic, payload, channel: Channel::Stop } => drop(self.bus.publish_stop(&topic, payload)),
+                LinkOutput::Publish {
+                    topic,
+                    payload,
+                    channel: Channel::Normal,
+                } => drop(self.bus.publish(&topic, payload)),
+                LinkOutput::Publish {
+                    topic,
+                    payload,
+                    channel: Channel::Stop,
+                } => drop(self.bus.publish_stop(&topic, payload)),
                 LinkOutput::Event(event) => self.heard.push(event),
             }
         }
     }
 
     async fn turn(&mut self) {
-        let wait = self.link.next_deadline().map_or(50, |due| due.saturating_sub(self.now()).min(50));
+        let wait = self
+            .link
+            .next_deadline()
+            .map_or(50, |due| due.saturating_sub(self.now()).min(50));
         match tokio::time::timeout(Duration::from_millis(wait), self.events.recv()).await {
             Ok(Some(BusEvent::Connected)) => self.tell(LinkInput::Connected),
             Ok(Some(BusEvent::Disconnected(_))) => self.tell(LinkInput::Disconnected),
-            Ok(Some(BusEvent::Message { topic, payload, retained })) => {
-                self.tell(LinkInput::Message { topic: &topic, payload: &payload, retained });
+            Ok(Some(BusEvent::Message {
+                topic,
+                payload,
+                retained,
+            })) => {
+                self.tell(LinkInput::Message {
+                    topic: &topic,
+                    payload: &payload,
+                    retained,
+                });
             }
             Ok(None) => panic!("the bus ended"),
             Err(_) => self.tell(LinkInput::Tick),
@@ -77,11 +105,16 @@ impl Host {
     async fn act(&mut self, tool: &str, arguments: &[(&str, Plain)]) -> Report {
         self.next += 1;
         let id = self.next;
-        let arguments = arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let arguments = arguments
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
         self.heard.clear();
         self.tell(LinkInput::Command { id, tool, arguments });
-        self.wait_for("acknowledgement", |event| *event == LinkEvent::Acknowledged { id }).await;
-        let done = |event: &LinkEvent| matches!(event, LinkEvent::State(report) if report.progress == Progress::Finished);
+        self.wait_for("acknowledgement", |event| *event == LinkEvent::Acknowledged { id })
+            .await;
+        let done =
+            |event: &LinkEvent| matches!(event, LinkEvent::State(report) if report.progress == Progress::Finished);
         match self.wait_for("end", done).await {
             LinkEvent::State(report) => report,
             other => panic!("{other:?}"),
@@ -90,7 +123,10 @@ impl Host {
 }
 
 fn reading(report: &Report, owner: &str, field: &str) -> Option<Plain> {
-    let found = report.readings.iter().find(|reading| (reading.owner.as_str(), reading.field.as_str()) == (owner, field));
+    let found = report
+        .readings
+        .iter()
+        .find(|reading| (reading.owner.as_str(), reading.field.as_str()) == (owner, field));
     found.map(|reading| reading.value.clone())
 }
 
@@ -129,7 +165,11 @@ async fn check_round_trip(url: BrokerUrl, name: &str) {
     }
     let report = host.act("gripper", &[("state", word("closed"))]).await;
     assert_eq!(reading(&report, "", "holding"), Some(word("red cube")));
-    host.act("move", &[("direction", word("up")), ("distance", Plain::Number(300_000))]).await;
+    host.act(
+        "move",
+        &[("direction", word("up")), ("distance", Plain::Number(300_000))],
+    )
+    .await;
     for to in [point(50, 60, 40), point(50, 60, 10)] {
         host.act("move_to", &[("to", to)]).await;
     }
@@ -138,25 +178,40 @@ async fn check_round_trip(url: BrokerUrl, name: &str) {
     assert_eq!(reading(&report, "", "holding"), Some(Plain::Nothing));
 
     host.tell(LinkInput::Stop { reason: "test" });
-    host.wait_for("latch", |event| matches!(event, LinkEvent::State(report) if report.stopped)).await;
+    host.wait_for(
+        "latch",
+        |event| matches!(event, LinkEvent::State(report) if report.stopped),
+    )
+    .await;
     host.tell(LinkInput::Reset);
-    host.wait_for("reset", |event| matches!(event, LinkEvent::State(report) if !report.stopped)).await;
+    host.wait_for(
+        "reset",
+        |event| matches!(event, LinkEvent::State(report) if !report.stopped),
+    )
+    .await;
     host.act("tool", &[("state", word("on"))]).await;
 
     tokio::task::spawn_blocking(move || arm.stop()).await.expect("an end");
-    host.wait_for("loss", |event| *event == LinkEvent::Lost(Loss::Offline)).await;
+    host.wait_for("loss", |event| *event == LinkEvent::Lost(Loss::Offline))
+        .await;
     host.bus.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_drives_the_arm_over_the_embedded_broker() {
-    let port = tokio::task::spawn_blocking(broker::start).await.expect("a thread").expect("a broker");
+    let port = tokio::task::spawn_blocking(broker::start)
+        .await
+        .expect("a thread")
+        .expect("a broker");
     check_round_trip(BrokerUrl::local(port), "arm-embedded").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_process_finds_what_was_kept() {
-    let port = tokio::task::spawn_blocking(broker::start).await.expect("a thread").expect("a broker");
+    let port = tokio::task::spawn_blocking(broker::start)
+        .await
+        .expect("a thread")
+        .expect("a broker");
     let url = BrokerUrl::local(port);
     let device = DeviceName::parse("arm-kept").expect("a name");
     let arm = start_arm(&url, &device);
@@ -170,33 +225,44 @@ async fn a_second_process_finds_what_was_kept() {
     drop(arm);
 }
 
-/// A mosquitto of our own on a free port, which dies with the test.
-struct Mosquitto {
+#[expect(clippy::print_stderr, reason = "a test that cannot run says so aloud")]
+fn skip(why: &str) {
+    eprintln!("SKIPPED: {why}");
+}
+
+/// Another program that dies with the test: a mosquitto of our own on a free port, or the example device.
+struct Program {
     port: u16,
     child: Child,
 }
 
-impl Mosquitto {
-    /// `None`, said aloud, where the machine has none.
-    fn start(port: Option<u16>) -> Option<Mosquitto> {
-        let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).map(|at| at.port());
-        let port = port.or_else(|| free().ok())?;
-        let found = Command::new("mosquitto").args(["-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let Ok(child) = found else {
-            eprintln!("SKIPPED: no mosquitto on PATH; install it to run this test against a real broker");
-            return None;
-        };
-        let mosquitto = Mosquitto { port, child };
-        let give_up = Instant::now() + Duration::from_secs(5);
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(Instant::now() < give_up, "mosquitto does not listen on port {port}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Some(mosquitto)
+/// A broker of our own; `None`, said aloud, where the machine has none.
+fn start_mosquitto(port: Option<u16>) -> Option<Program> {
+    let free = || {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|socket| socket.local_addr())
+            .map(|at| at.port())
+    };
+    let port = port.or_else(|| free().ok())?;
+    let found = Command::new("mosquitto")
+        .args(["-p", &port.to_string()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(child) = found else {
+        skip("no mosquitto on PATH; install it to run this test against a real broker");
+        return None;
+    };
+    let mosquitto = Program { port, child };
+    let give_up = Instant::now() + Duration::from_secs(5);
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        assert!(Instant::now() < give_up, "mosquitto does not listen on port {port}");
+        std::thread::sleep(Duration::from_millis(20));
     }
+    Some(mosquitto)
 }
 
-impl Drop for Mosquitto {
+impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -205,13 +271,17 @@ impl Drop for Mosquitto {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_drives_the_arm_over_mosquitto() {
-    let Some(mosquitto) = Mosquitto::start(None) else { return };
+    let Some(mosquitto) = start_mosquitto(None) else {
+        return;
+    };
     check_round_trip(BrokerUrl::local(mosquitto.port), "arm-mosquitto").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_comes_back_finds_both_sides_again() {
-    let Some(mosquitto) = Mosquitto::start(None) else { return };
+    let Some(mosquitto) = start_mosquitto(None) else {
+        return;
+    };
     let port = mosquitto.port;
     let url = BrokerUrl::local(port);
     let device = DeviceName::parse("arm-restart").expect("a name");
@@ -221,8 +291,9 @@ async fn a_broker_that_comes_back_finds_both_sides_again() {
     let mut mosquitto = Some(mosquitto);
     for _ in 0..3 {
         mosquitto.take();
-        host.wait_for("loss", |event| *event == LinkEvent::Lost(Loss::Disconnected)).await;
-        mosquitto = Mosquitto::start(Some(port));
+        host.wait_for("loss", |event| *event == LinkEvent::Lost(Loss::Disconnected))
+            .await;
+        mosquitto = start_mosquitto(Some(port));
         host.wait_for("lease", is_leased).await;
         host.act("tool", &[("state", word("on"))]).await;
     }
@@ -233,7 +304,82 @@ async fn a_broker_that_comes_back_finds_both_sides_again() {
 async fn a_broker_that_is_not_there_is_named() {
     // Port 1 is never a broker; connecting to it is refused at once.
     let (bus, mut events) = Bus::connect(&BrokerUrl::local(1), "test-nobody");
-    let event = tokio::time::timeout(Duration::from_secs(6), events.recv()).await.expect("in time");
-    assert!(matches!(event, Some(BusEvent::Disconnected(ref reason)) if !reason.is_empty()), "{event:?}");
-    assert!(bus.publish("a", Vec::new()).is_err_and(|error| error.to_string().contains("not connected")));
+    let event = tokio::time::timeout(Duration::from_secs(6), events.recv())
+        .await
+        .expect("in time");
+    assert!(
+        matches!(event, Some(BusEvent::Disconnected(ref reason)) if !reason.is_empty()),
+        "{event:?}"
+    );
+    assert!(
+        bus.publish("a", Vec::new())
+            .is_err_and(|error| error.to_string().contains("not connected"))
+    );
+}
+
+/// The example of the protocol page, taken from the page itself, running; `None`, said aloud, where Python or paho is missing.
+fn start_python(port: u16) -> Option<Program> {
+    let paho = Command::new("python3")
+        .args(["-c", "from paho.mqtt.client import CallbackAPIVersion"])
+        .stderr(Stdio::null())
+        .status();
+    if !paho.is_ok_and(|status| status.success()) {
+        skip("no python3 with paho-mqtt 2; install it to run the protocol page's example");
+        return None;
+    }
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../workspace/PROTOCOL.md");
+    let page = std::fs::read_to_string(page).expect("the protocol page");
+    let (_, code) = page.split_once("```python\n").expect("an example");
+    let (code, _) = code.split_once("```").expect("an end of the example");
+    let child = Command::new("python3")
+        .args(["-c", code, &port.to_string()])
+        .spawn()
+        .expect("python3 runs");
+    Some(Program { port, child })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_written_from_the_page_alone_works() {
+    let port = tokio::task::spawn_blocking(broker::start)
+        .await
+        .expect("a thread")
+        .expect("a broker");
+    let Some(python) = start_python(port) else { return };
+    let device = DeviceName::parse("pump").expect("a name");
+    let mut host = Host::new(&BrokerUrl::local(port), &device);
+    host.wait_for("lease", is_leased).await;
+    let report = host.act("fill", &[("volume", Plain::Number(50_000))]).await;
+    assert_eq!(reading(&report, "", "level"), Some(Plain::Number(50_000)));
+    for (id, tool, volume, reason) in [
+        (91, "empty", 1, Refusal::UnknownTool),
+        (92, "fill", 6_000_000, Refusal::Envelope),
+    ] {
+        let arguments = vec![("volume".to_owned(), Plain::Number(volume))];
+        host.tell(LinkInput::Command { id, tool, arguments });
+        host.wait_for("rejection", |event| *event == LinkEvent::Rejected { id, reason })
+            .await;
+    }
+    let arguments = vec![("volume".to_owned(), Plain::Number(1_000_000))];
+    host.tell(LinkInput::Command {
+        id: 93,
+        tool: "fill",
+        arguments,
+    });
+    host.wait_for("acknowledgement", |event| *event == LinkEvent::Acknowledged { id: 93 })
+        .await;
+    host.tell(LinkInput::Stop { reason: "test" });
+    let stopped = LinkEvent::Failed {
+        id: 93,
+        reason: "stopped".to_owned(),
+    };
+    host.wait_for("failure", |event| *event == stopped).await;
+    host.tell(LinkInput::Reset);
+    host.wait_for(
+        "reset",
+        |event| matches!(event, LinkEvent::State(report) if !report.stopped),
+    )
+    .await;
+    host.act("fill", &[("volume", Plain::Number(10_000))]).await;
+    drop(python);
+    host.wait_for("will", |event| *event == LinkEvent::Offline).await;
 }

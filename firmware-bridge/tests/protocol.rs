@@ -37,19 +37,46 @@ fn leased() -> Simulated {
 
 fn check(device: &mut Simulated, now: Millis, payload: &str, retained: bool, expected: &str) {
     let found = ask(device, now, Subject::Cmd, payload, retained);
-    assert!(found.contains(expected) && !found.is_empty(), "{payload}\nexpected {expected}\nfound    {found}");
+    assert!(
+        found.contains(expected) && !found.is_empty(),
+        "{payload}\nexpected {expected}\nfound    {found}"
+    );
 }
 
 #[test]
 fn every_reason_has_its_command() {
     let yes = r#""accepted":true"#;
     let no = |reason: &str| format!(r#""accepted":false,"reason":"{reason}""#);
-    check(&mut device(), 20, &command(1, 1, 9_000, "move", UP), false, &no("no_lease"));
+    check(
+        &mut device(),
+        20,
+        &command(1, 1, 9_000, "move", UP),
+        false,
+        &no("no_lease"),
+    );
     check(&mut leased(), 20, &command(1, 1, 9_000, "move", UP), false, yes);
-    check(&mut leased(), 20, &command(1, 1, 9_000, "move", UP), true, &no("retained"));
+    check(
+        &mut leased(),
+        20,
+        &command(1, 1, 9_000, "move", UP),
+        true,
+        &no("retained"),
+    );
     check(&mut leased(), 20, &command(1, 1, 19, "move", UP), false, &no("expired"));
-    check(&mut leased(), 20, &command(0, 1, 9_000, "move", UP), false, &no("stale_sequence"));
-    check(&mut leased(), 20, &command(1, 1, 9_000, "jump", "{}"), false, &no("unknown_tool"));
+    check(
+        &mut leased(),
+        20,
+        &command(0, 1, 9_000, "move", UP),
+        false,
+        &no("stale_sequence"),
+    );
+    check(
+        &mut leased(),
+        20,
+        &command(1, 1, 9_000, "jump", "{}"),
+        false,
+        &no("unknown_tool"),
+    );
     for args in [
         "{}",
         r#"{"direction":"up"}"#,
@@ -61,13 +88,31 @@ fn every_reason_has_its_command() {
         r#"{"direction":"up","distance":1e300}"#,
         r#"{"direction":"up","distance":null}"#,
     ] {
-        check(&mut leased(), 20, &command(1, 1, 9_000, "move", args), false, &no("bad_argument"));
+        check(
+            &mut leased(),
+            20,
+            &command(1, 1, 9_000, "move", args),
+            false,
+            &no("bad_argument"),
+        );
     }
     for to in ["[5,0,1]", "[0.8,0,-0.5]", "[0.8,0,0.5]", "[0.8,0,3.5]"] {
         let args = format!(r#"{{"to":{to}}}"#);
-        check(&mut leased(), 20, &command(1, 1, 9_000, "move_to", &args), false, &no("envelope"));
+        check(
+            &mut leased(),
+            20,
+            &command(1, 1, 9_000, "move_to", &args),
+            false,
+            &no("envelope"),
+        );
     }
-    check(&mut leased(), 20, &command(1, 1, 9_000, "speed", r#"{"value":0.6}"#), false, &no("envelope"));
+    check(
+        &mut leased(),
+        20,
+        &command(1, 1, 9_000, "speed", r#"{"value":0.6}"#),
+        false,
+        &no("envelope"),
+    );
     let mut device = leased();
     check(&mut device, 20, &command(1, 1, 9_000, "move", UP), false, yes);
     check(&mut device, 25, &command(2, 2, 9_000, "move", UP), false, &no("busy"));
@@ -82,10 +127,19 @@ fn a_resend_gets_the_same_answer_and_a_repeat_does_nothing() {
     for now in (40..1_000).step_by(20) {
         device.handle_tick(now);
     }
-    assert_eq!(device.status().map(|status| (status.busy, status.done)), Some((false, 1)));
+    assert_eq!(
+        device.status().map(|status| (status.busy, status.done)),
+        Some((false, 1))
+    );
     check(&mut device, 1_000, &first, false, r#""accepted":true"#);
     assert_eq!(device.status().map(|status| status.busy), Some(false));
-    check(&mut device, 1_010, &command(1, 2, 9_000, "move", UP), false, "stale_sequence");
+    check(
+        &mut device,
+        1_010,
+        &command(1, 2, 9_000, "move", UP),
+        false,
+        "stale_sequence",
+    );
     // A command that was refused stays refused, though it could be done by now.
     check(&mut device, 1_020, &command(2, 2, 1_000, "move", UP), false, "expired");
     check(&mut device, 1_030, &command(2, 2, 1_000, "move", UP), false, "expired");
@@ -95,11 +149,22 @@ fn a_resend_gets_the_same_answer_and_a_repeat_does_nothing() {
 #[test]
 fn without_its_host_a_device_goes_to_its_safe_state() {
     let mut device = leased();
-    check(&mut device, 20, &command(1, 1, 9_000, "move", UP), false, r#""accepted":true"#);
+    check(
+        &mut device,
+        20,
+        &command(1, 1, 9_000, "move", UP),
+        false,
+        r#""accepted":true"#,
+    );
     let answer = ask(&mut device, 30, Subject::Lease, r#"{"session":7,"ttl_ms":0}"#, false);
     assert_eq!(answer, r#"{"lease":7,"granted":false,"boot":5,"uptime_ms":30,"seq":1}"#);
     let status = device.status().expect("a device");
-    assert!(!status.busy && status.failed.is_some_and(|(seq, failure)| (seq, failure.as_str()) == (1, "lease_lost")));
+    assert!(
+        !status.busy
+            && status
+                .failed
+                .is_some_and(|(seq, failure)| (seq, failure.as_str()) == (1, "lease_lost"))
+    );
     // The sequence goes on where it was, for whoever holds the lease next.
     let granted = ask(&mut device, 40, Subject::Lease, r#"{"session":8,"ttl_ms":1500}"#, false);
     assert_eq!(granted, r#"{"lease":8,"granted":true,"boot":5,"uptime_ms":40,"seq":1}"#);
@@ -108,13 +173,22 @@ fn without_its_host_a_device_goes_to_its_safe_state() {
 
 #[test]
 fn anything_on_the_stop_topic_stops_but_a_reset_by_a_person() {
-    for payload in ["", "{", r#"{"reset":true}"#, r#"{"reset":true,"by":"cron"}"#, r#"{"id":1,"reason":"x"}"#] {
+    for payload in [
+        "",
+        "{",
+        r#"{"reset":true}"#,
+        r#"{"reset":true,"by":"cron"}"#,
+        r#"{"id":1,"reason":"x"}"#,
+    ] {
         let mut device = leased();
         device.handle_message(20, Subject::Stop, payload.as_bytes(), false);
         assert!(device.status().is_some_and(|status| status.stopped), "{payload}");
         check(&mut device, 30, &command(1, 1, 9_000, "move", UP), false, "latched");
         device.handle_message(40, Subject::Stop, br#"{"reset":true,"by":"person"}"#, true);
-        assert!(device.status().is_some_and(|status| status.stopped), "a retained reset is ignored");
+        assert!(
+            device.status().is_some_and(|status| status.stopped),
+            "a retained reset is ignored"
+        );
         device.handle_message(40, Subject::Stop, br#"{"reset":true,"by":"person"}"#, false);
         assert!(device.status().is_some_and(|status| !status.stopped), "{payload}");
     }
@@ -122,7 +196,15 @@ fn anything_on_the_stop_topic_stops_but_a_reset_by_a_person() {
 
 #[test]
 fn garbage_is_answered_with_an_event_and_no_acknowledgement() {
-    for payload in ["", "null", "[]", "{}", r#"{"session":-1}"#, "\u{0}", r#"{"session":7,"seq":1,"id":1,"expires_ms":1,"tool":1,"args":{}}"#] {
+    for payload in [
+        "",
+        "null",
+        "[]",
+        "{}",
+        r#"{"session":-1}"#,
+        "\u{0}",
+        r#"{"session":7,"seq":1,"id":1,"expires_ms":1,"tool":1,"args":{}}"#,
+    ] {
         let mut device = leased();
         assert_eq!(ask(&mut device, 20, Subject::Cmd, payload, false), "", "{payload}");
         assert_eq!(ask(&mut device, 20, Subject::Lease, payload, false), "", "{payload}");
@@ -136,7 +218,13 @@ fn the_state_is_what_the_page_shows() {
     let state = device.poll().expect("a state");
     assert!(state.retain);
     let text = String::from_utf8(state.payload).expect("text");
-    assert!(text.starts_with(r#"{"boot":5,"uptime_ms":0,"busy":false,"done":0,"failed":null,"stopped":false,"entities":{"#), "{text}");
-    assert!(text.contains(r#""red cube":{"in":null,"kind":"object","position":[0.8,0.3,0.02]}"#), "{text}");
+    assert!(
+        text.starts_with(r#"{"boot":5,"uptime_ms":0,"busy":false,"done":0,"failed":null,"stopped":false,"entities":{"#),
+        "{text}"
+    );
+    assert!(
+        text.contains(r#""red cube":{"in":null,"kind":"object","position":[0.8,0.3,0.02]}"#),
+        "{text}"
+    );
     assert!(text.contains(r#""position":[0.8,0,1.2]"#), "{text}");
 }

@@ -21,7 +21,9 @@ pub enum BrokerError {
     #[error("the embedded broker cannot start: {0}; name a broker of your own instead (mqtt://host:port)")]
     System(#[from] std::io::Error),
     /// It was started and does not answer.
-    #[error("the embedded broker does not accept connections on 127.0.0.1; name a broker of your own instead (mqtt://host:port)")]
+    #[error(
+        "the embedded broker does not accept connections on 127.0.0.1; name a broker of your own instead (mqtt://host:port)"
+    )]
     Silent,
 }
 

@@ -37,7 +37,11 @@ pub(crate) struct Will {
 
 #[derive(Debug)]
 enum Request {
-    Publish { topic: String, payload: Vec<u8>, retain: bool },
+    Publish {
+        topic: String,
+        payload: Vec<u8>,
+        retain: bool,
+    },
     Subscribe(String),
     Close,
 }
@@ -67,15 +71,20 @@ impl Connection {
         if !self.is_connected() {
             return Err(BusError::NotConnected);
         }
-        let request = Request::Publish { topic: topic.to_owned(), payload, retain };
+        let request = Request::Publish {
+            topic: topic.to_owned(),
+            payload,
+            retain,
+        };
         self.requests.try_send(request).map_err(|_| BusError::Full)
     }
 
     pub(crate) fn subscribe(&self, topic: &str) {
         let mut topics = self.shared.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        if !topics.iter().any(|known| known == topic) {
-            topics.push(topic.to_owned());
+        if topics.iter().any(|known| known == topic) {
+            return;
         }
+        topics.push(topic.to_owned());
         drop(topics);
         // Where this finds no room, or no connection, the next connection subscribes to everything anyway.
         let _ = self.requests.try_send(Request::Subscribe(topic.to_owned()));
@@ -101,17 +110,32 @@ pub(crate) fn open(url: &BrokerUrl, client_id: &str, will: Option<&Will>) -> (Co
     let (events, received) = mpsc::channel(QUEUE_LEN_MAX);
     let (ending, ended) = watch::channel(false);
     let shared = Arc::new(Shared::default());
-    let pump = Pump { options: options(url, client_id, will), shared: Arc::clone(&shared), queued, events };
+    let pump = Pump {
+        options: options(url, client_id, will),
+        shared: Arc::clone(&shared),
+        queued,
+        events,
+    };
     tokio::spawn(async move {
         pump.run().await;
         let _ = ending.send(true);
     });
-    (Connection { requests, shared, ended }, received)
+    (
+        Connection {
+            requests,
+            shared,
+            ended,
+        },
+        received,
+    )
 }
 
 fn options(url: &BrokerUrl, client_id: &str, will: Option<&Will>) -> MqttOptions {
     let mut options = MqttOptions::new(client_id, url.host(), url.port());
-    options.set_keep_alive(KEEP_ALIVE).set_clean_session(true).set_max_packet_size(PACKET_LEN_MAX, PACKET_LEN_MAX);
+    options
+        .set_keep_alive(KEEP_ALIVE)
+        .set_clean_session(true)
+        .set_max_packet_size(PACKET_LEN_MAX, PACKET_LEN_MAX);
     if let Some((user, password)) = url.credentials() {
         options.set_credentials(user, password);
     }
@@ -145,7 +169,11 @@ impl Pump {
             if self.events.send(BusEvent::Disconnected(reason)).await.is_err() {
                 return;
             }
-            pause_ms = if was_connected { BACKOFF_MS_MIN } else { (pause_ms * 2).min(BACKOFF_MS_MAX) };
+            pause_ms = if was_connected {
+                BACKOFF_MS_MIN
+            } else {
+                (pause_ms * 2).min(BACKOFF_MS_MAX)
+            };
             if self.pause(Duration::from_millis(pause_ms + jitter(pause_ms / 2))).await {
                 return;
             }
@@ -187,7 +215,12 @@ impl Pump {
 }
 
 /// Takes packets in until the connection breaks.
-async fn receive(eventloop: &mut EventLoop, client: &AsyncClient, shared: &Shared, events: &mpsc::Sender<BusEvent>) -> String {
+async fn receive(
+    eventloop: &mut EventLoop,
+    client: &AsyncClient,
+    shared: &Shared,
+    events: &mpsc::Sender<BusEvent>,
+) -> String {
     loop {
         let event = match eventloop.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
@@ -199,9 +232,11 @@ async fn receive(eventloop: &mut EventLoop, client: &AsyncClient, shared: &Share
                 }
                 BusEvent::Connected
             }
-            Ok(Event::Incoming(Packet::Publish(message))) => {
-                BusEvent::Message { topic: message.topic, payload: message.payload.to_vec(), retained: message.retain }
-            }
+            Ok(Event::Incoming(Packet::Publish(message))) => BusEvent::Message {
+                topic: message.topic,
+                payload: message.payload.to_vec(),
+                retained: message.retain,
+            },
             Ok(Event::Incoming(_) | Event::Outgoing(_)) => continue,
             Err(error) => return error.to_string(),
         };

@@ -65,7 +65,7 @@ impl Bus {
 }
 
 impl BusHandle {
-    /// Publishes on the normal connection, QoS 1, not retained.
+    /// Publishes on the normal connection, `QoS` 1, not retained.
     ///
     /// # Errors
     /// [`BusError`]; nothing is queued for later.
@@ -73,12 +73,14 @@ impl BusHandle {
         self.normal.publish(topic, payload, false)
     }
 
-    /// Publishes on the stop path's connection, QoS 1, not retained; on the normal one where the stop path is not connected.
+    /// Publishes on the stop path's connection, `QoS` 1, not retained; on the normal one where the stop path is not connected.
     ///
     /// # Errors
     /// [`BusError`]; nothing is queued for later.
     pub fn publish_stop(&self, topic: &str, payload: Vec<u8>) -> Result<(), BusError> {
-        self.stop.publish(topic, payload.clone(), false).or_else(|_| self.normal.publish(topic, payload, false))
+        self.stop
+            .publish(topic, payload.clone(), false)
+            .or_else(|_| self.normal.publish(topic, payload, false))
     }
 
     /// Subscribes now and after every reconnection.

@@ -26,8 +26,13 @@ impl BrokerUrl {
     /// # Errors
     /// Another scheme, a password in the address, an empty host, a port that is none.
     pub fn parse(text: &str) -> Result<BrokerUrl, UrlError> {
-        let error = |problem: &str| UrlError { found: text.to_owned(), problem: problem.to_owned() };
-        let Some((scheme, rest)) = text.split_once("://") else { return Err(error("no scheme")) };
+        let error = |problem: &str| UrlError {
+            found: text.to_owned(),
+            problem: problem.to_owned(),
+        };
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(error("no scheme"));
+        };
         match scheme {
             "mqtt" => {}
             "mqtts" => return Err(error("TLS is not built in yet")),
@@ -37,7 +42,10 @@ impl BrokerUrl {
             Some((user, _)) if user.contains(':') => {
                 // The address itself is not repeated: it holds a secret.
                 let problem = "a password stands in it; give it by file or environment instead".to_owned();
-                return Err(UrlError { found: format!("{scheme}://..."), problem });
+                return Err(UrlError {
+                    found: format!("{scheme}://..."),
+                    problem,
+                });
             }
             Some(("", _)) => return Err(error("empty user")),
             Some((user, place)) => (Some(user.to_owned()), place),
@@ -51,19 +59,32 @@ impl BrokerUrl {
         if host.is_empty() {
             return Err(error("no host"));
         }
-        Ok(BrokerUrl { host: host.to_owned(), port, user, password: None })
+        Ok(BrokerUrl {
+            host: host.to_owned(),
+            port,
+            user,
+            password: None,
+        })
     }
 
     /// A broker on this machine.
     #[must_use]
     pub fn local(port: u16) -> BrokerUrl {
-        BrokerUrl { host: "127.0.0.1".to_owned(), port, user: None, password: None }
+        BrokerUrl {
+            host: "127.0.0.1".to_owned(),
+            port,
+            user: None,
+            password: None,
+        }
     }
 
     /// Adds a password, which comes from a file or the environment.
     #[must_use]
     pub fn with_password(self, password: String) -> BrokerUrl {
-        BrokerUrl { password: Some(password), ..self }
+        BrokerUrl {
+            password: Some(password),
+            ..self
+        }
     }
 
     /// Host name or address.
@@ -103,7 +124,11 @@ impl std::fmt::Display for BrokerUrl {
     /// The address, without the password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let user = self.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
         write!(f, "mqtt://{user}{host}:{}", self.port)
     }
 }
@@ -151,7 +176,9 @@ mod tests {
     fn secrets_are_never_shown() {
         let refused = BrokerUrl::parse("mqtt://bob:secret@host").expect_err("a password in the address");
         assert!(!format!("{refused} {refused:?}").contains("secret"));
-        let url = BrokerUrl::parse("mqtt://bob@host").expect("an address").with_password("secret".to_owned());
+        let url = BrokerUrl::parse("mqtt://bob@host")
+            .expect("an address")
+            .with_password("secret".to_owned());
         assert!(!format!("{url} {url:?}").contains("secret"));
     }
 }

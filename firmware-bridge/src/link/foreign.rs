@@ -17,7 +17,13 @@ pub(super) struct Foreign {
 
 impl Foreign {
     pub(super) fn new(binding: Binding) -> Foreign {
-        Foreign { binding, connected: false, online: false, readings: Vec::new(), outputs: Outputs::default() }
+        Foreign {
+            binding,
+            connected: false,
+            online: false,
+            readings: Vec::new(),
+            outputs: Outputs::default(),
+        }
     }
 
     pub(super) fn handle(&mut self, input: LinkInput<'_>) {
@@ -28,18 +34,25 @@ impl Foreign {
             LinkInput::Command { id, tool, arguments } => {
                 let encoded = self.binding.encode(tool, &arguments);
                 let event = match encoded {
-                    _ if !self.connected => LinkEvent::Rejected { id, reason: Refusal::NoLease },
+                    _ if !self.connected => LinkEvent::Rejected {
+                        id,
+                        reason: Refusal::NoLease,
+                    },
                     Ok((topic, payload)) => {
                         self.outputs.publish(topic, payload, Channel::Normal);
                         LinkEvent::Acknowledged { id }
                     }
-                    Err(error) => LinkEvent::Rejected { id, reason: error.refusal() },
+                    Err(error) => LinkEvent::Rejected {
+                        id,
+                        reason: error.refusal(),
+                    },
                 };
                 self.outputs.event(event);
             }
             LinkInput::Stop { .. } => {
                 if let Some(stop) = &self.binding.stop {
-                    self.outputs.publish(stop.topic.clone(), stop.payload.clone().into_bytes(), Channel::Stop);
+                    self.outputs
+                        .publish(stop.topic.clone(), stop.payload.clone().into_bytes(), Channel::Stop);
                 }
             }
             LinkInput::Reset | LinkInput::Release | LinkInput::Tick => {}
@@ -52,7 +65,8 @@ impl Foreign {
             self.outputs.subscribe(topic.to_owned());
         }
         for ask in &self.binding.ask {
-            self.outputs.publish(ask.topic.clone(), ask.payload.clone().into_bytes(), Channel::Normal);
+            self.outputs
+                .publish(ask.topic.clone(), ask.payload.clone().into_bytes(), Channel::Normal);
         }
         self.outputs.event(LinkEvent::Leased { boot: 0 });
     }
@@ -77,10 +91,16 @@ impl Foreign {
                 for reading in readings {
                     self.merge(reading);
                 }
-                let report = Report { progress: Progress::Unknown, stopped: false, readings: self.readings.clone() };
+                let report = Report {
+                    progress: Progress::Unknown,
+                    stopped: false,
+                    readings: self.readings.clone(),
+                };
                 self.outputs.event(LinkEvent::State(report));
             }
-            Err(error) => self.outputs.event(LinkEvent::Nonsense { what: error.to_string() }),
+            Err(error) => self.outputs.event(LinkEvent::Nonsense {
+                what: error.to_string(),
+            }),
         }
     }
 

@@ -1,11 +1,13 @@
 //! The link to a device that speaks our protocol: lease, resend, expiry, loss.
 
 use super::{
-    Channel, LinkEvent, LinkInput, Loss, Outputs, RESEND_MS, Report, SENDS_MAX, SILENCE_MS_MIN, STOP_RESEND_MS, STOP_SENDS_MAX,
+    Channel, LinkEvent, LinkInput, Loss, Outputs, RESEND_MS, Report, SENDS_MAX, SILENCE_MS_MIN, STOP_RESEND_MS,
+    STOP_SENDS_MAX,
 };
 use crate::device::Refusal;
 use crate::message::{
-    AckMessage, CommandMessage, EventMessage, LeaseMessage, Malformed, ResetMessage, StateMessage, StopMessage, read, write,
+    AckMessage, CommandMessage, EventMessage, LeaseMessage, Malformed, ResetMessage, StateMessage, StopMessage, read,
+    write,
 };
 use crate::plain::Plain;
 use crate::topic::{DeviceName, Subject, Topic};
@@ -102,12 +104,18 @@ impl Native {
         match input {
             LinkInput::Connected => self.handle_connected(now),
             LinkInput::Disconnected => self.handle_disconnected(now),
-            LinkInput::Message { topic, payload, retained } => {
+            LinkInput::Message {
+                topic,
+                payload,
+                retained,
+            } => {
                 if let Ok(topic) = Topic::parse(topic)
                     && topic.device == self.device
                     && let Err(error) = self.handle_message(now, topic.subject, payload, retained)
                 {
-                    self.outputs.event(LinkEvent::Nonsense { what: error.to_string() });
+                    self.outputs.event(LinkEvent::Nonsense {
+                        what: error.to_string(),
+                    });
                 }
             }
             LinkInput::Command { id, tool, arguments } => self.handle_command(now, id, tool, arguments),
@@ -128,9 +136,17 @@ impl Native {
             Phase::Down { .. } | Phase::Released => None,
             Phase::Cooling { ask_at } => Some(ask_at),
             Phase::Asking { .. } => Some(self.heartbeat_at),
-            Phase::Held(held) => Some(self.heartbeat_at.min(held.heard + self.silence_ms()).min(held.uptime.1 + self.ttl_ms())),
+            Phase::Held(held) => Some(
+                self.heartbeat_at
+                    .min(held.heard + self.silence_ms())
+                    .min(held.uptime.1 + self.ttl_ms()),
+            ),
         };
-        let resend = self.sent.as_ref().and_then(|sent| sent.unacknowledged.as_ref()).map(|waiting| waiting.resend_at);
+        let resend = self
+            .sent
+            .as_ref()
+            .and_then(|sent| sent.unacknowledged.as_ref())
+            .map(|waiting| waiting.resend_at);
         let stop = self.stopping.as_ref().map(|stopping| stopping.resend_at);
         [phase, resend, stop].into_iter().flatten().min()
     }
@@ -196,7 +212,9 @@ impl Native {
 
     fn advance_command(&mut self, now: Millis) {
         let topic = self.topic(Subject::Cmd);
-        let Some(waiting) = self.sent.as_mut().and_then(|sent| sent.unacknowledged.as_mut()) else { return };
+        let Some(waiting) = self.sent.as_mut().and_then(|sent| sent.unacknowledged.as_mut()) else {
+            return;
+        };
         if now < waiting.resend_at {
             return;
         }
@@ -219,7 +237,8 @@ impl Native {
         self.outputs.publish(topic, stopping.payload.clone(), Channel::Stop);
         if stopping.sends == STOP_SENDS_MAX {
             self.stopping = None;
-            let text = "the stop was sent again and again, and the device does not report that it has stopped".to_owned();
+            let text =
+                "the stop was sent again and again, and the device does not report that it has stopped".to_owned();
             self.outputs.event(LinkEvent::Notice { text });
         }
     }
@@ -228,15 +247,21 @@ impl Native {
     fn lose(&mut self, now: Millis, loss: Loss) {
         self.sent = None;
         if let Phase::Held(_) = self.phase {
-            self.phase = Phase::Cooling { ask_at: now + self.ttl_ms() };
+            self.phase = Phase::Cooling {
+                ask_at: now + self.ttl_ms(),
+            };
             self.outputs.event(LinkEvent::Lost(loss));
         }
     }
 
     fn publish_lease(&mut self, ttl_ms: Millis) {
         let ttl_ms = u32::try_from(ttl_ms).unwrap_or(u32::MAX);
-        let payload = write(&LeaseMessage { session: self.session, ttl_ms });
-        self.outputs.publish(self.topic(Subject::Lease), payload, Channel::Normal);
+        let payload = write(&LeaseMessage {
+            session: self.session,
+            ttl_ms,
+        });
+        self.outputs
+            .publish(self.topic(Subject::Lease), payload, Channel::Normal);
     }
 
     fn handle_release(&mut self) {
@@ -252,16 +277,29 @@ impl Native {
     fn handle_stop(&mut self, now: Millis, reason: &str) {
         self.stops += 1;
         let id = (u64::from(self.session) << 16) | (self.stops & 0xffff);
-        let payload = write(&StopMessage { id, reason: reason.to_owned() });
-        self.stopping = Some(Stopping { payload, sends: 0, resend_at: now });
+        let payload = write(&StopMessage {
+            id,
+            reason: reason.to_owned(),
+        });
+        self.stopping = Some(Stopping {
+            payload,
+            sends: 0,
+            resend_at: now,
+        });
     }
 
     fn handle_command(&mut self, now: Millis, id: u64, tool: &str, arguments: Vec<(String, Plain)>) {
         let Phase::Held(held) = self.phase else {
-            return self.outputs.event(LinkEvent::Rejected { id, reason: Refusal::NoLease });
+            return self.outputs.event(LinkEvent::Rejected {
+                id,
+                reason: Refusal::NoLease,
+            });
         };
         if self.sent.as_ref().is_some_and(|sent| sent.unacknowledged.is_some()) {
-            return self.outputs.event(LinkEvent::Rejected { id, reason: Refusal::Busy });
+            return self.outputs.event(LinkEvent::Rejected {
+                id,
+                reason: Refusal::Busy,
+            });
         }
         self.seq += 1;
         let payload = write(&CommandMessage {
@@ -270,25 +308,51 @@ impl Native {
             id,
             expires_ms: held.uptime.0 + now.saturating_sub(held.uptime.1) + self.expiry_ms,
             tool: tool.to_owned(),
-            args: arguments.into_iter().map(|(name, value)| (name, value.to_json())).collect(),
+            args: arguments
+                .into_iter()
+                .map(|(name, value)| (name, value.to_json()))
+                .collect(),
         });
-        self.outputs.publish(self.topic(Subject::Cmd), payload.clone(), Channel::Normal);
-        let unacknowledged = Some(Unacknowledged { payload, sends: 1, resend_at: now + RESEND_MS });
-        self.sent = Some(Sent { id, seq: self.seq, ended: false, unacknowledged });
+        self.outputs
+            .publish(self.topic(Subject::Cmd), payload.clone(), Channel::Normal);
+        let unacknowledged = Some(Unacknowledged {
+            payload,
+            sends: 1,
+            resend_at: now + RESEND_MS,
+        });
+        self.sent = Some(Sent {
+            id,
+            seq: self.seq,
+            ended: false,
+            unacknowledged,
+        });
     }
 
-    fn handle_message(&mut self, now: Millis, subject: Subject, payload: &[u8], retained: bool) -> Result<(), Malformed> {
+    fn handle_message(
+        &mut self,
+        now: Millis,
+        subject: Subject,
+        payload: &[u8],
+        retained: bool,
+    ) -> Result<(), Malformed> {
         match subject {
             Subject::Ack if !retained => self.handle_ack(now, &read("ack", payload)?)?,
             Subject::State => self.handle_state(now, &read("state", payload)?, retained)?,
             Subject::Online => self.handle_online(now, payload)?,
             Subject::Event if !retained => {
                 let event: EventMessage = read("event", payload)?;
-                self.outputs.event(LinkEvent::Notice { text: Malformed::new(event.text).to_string() });
+                self.outputs.event(LinkEvent::Notice {
+                    text: Malformed::new(event.text).to_string(),
+                });
             }
-            Subject::Ack | Subject::Event => {}
-            // Topics that hosts write to; nobody subscribed to them here.
-            Subject::Lease | Subject::Cmd | Subject::Program | Subject::Stop | Subject::Manifest => {}
+            // What was kept is old, and the other topics are for others.
+            Subject::Ack
+            | Subject::Event
+            | Subject::Lease
+            | Subject::Cmd
+            | Subject::Program
+            | Subject::Stop
+            | Subject::Manifest => {}
         }
         Ok(())
     }
@@ -306,7 +370,8 @@ impl Native {
             return Ok(());
         }
         self.online = Some(online);
-        self.outputs.event(if online { LinkEvent::Online } else { LinkEvent::Offline });
+        self.outputs
+            .event(if online { LinkEvent::Online } else { LinkEvent::Offline });
         if !online {
             self.lose(now, Loss::Offline);
         }
@@ -315,13 +380,24 @@ impl Native {
 
     fn handle_ack(&mut self, now: Millis, ack: &AckMessage) -> Result<(), Malformed> {
         match *ack {
-            AckMessage::Lease { lease, granted, boot, uptime_ms, seq } if lease == self.session => {
+            AckMessage::Lease {
+                lease,
+                granted,
+                boot,
+                uptime_ms,
+                seq,
+            } if lease == self.session => {
                 self.handle_lease_ack(now, granted, boot, (uptime_ms, now), seq);
                 Ok(())
             }
-            AckMessage::Command { session, seq, id, accepted, ref reason, .. } if session == self.session => {
-                self.handle_command_ack(seq, id, accepted, reason.as_deref())
-            }
+            AckMessage::Command {
+                session,
+                seq,
+                id,
+                accepted,
+                ref reason,
+                ..
+            } if session == self.session => self.handle_command_ack(seq, id, accepted, reason.as_deref()),
             AckMessage::Lease { .. } | AckMessage::Command { .. } => Ok(()),
         }
     }
@@ -329,7 +405,11 @@ impl Native {
     fn handle_lease_ack(&mut self, now: Millis, granted: bool, boot: u32, uptime: (u64, Millis), seq: u32) {
         match &mut self.phase {
             Phase::Asking { .. } if granted => {
-                self.phase = Phase::Held(Held { boot, uptime, heard: now });
+                self.phase = Phase::Held(Held {
+                    boot,
+                    uptime,
+                    heard: now,
+                });
                 self.seq = self.seq.max(seq);
                 self.outputs.event(LinkEvent::Leased { boot });
             }
@@ -357,10 +437,15 @@ impl Native {
         }
         sent.ended = true;
         let known = reason.and_then(Refusal::parse);
-        self.outputs.event(LinkEvent::Rejected { id, reason: known.unwrap_or(Refusal::Plant) });
+        self.outputs.event(LinkEvent::Rejected {
+            id,
+            reason: known.unwrap_or(Refusal::Plant),
+        });
         match known {
             Some(_) => Ok(()),
-            None => Err(Malformed::new(format!("ack: reason: expected one of the protocol's words, found {reason:?}"))),
+            None => Err(Malformed::new(format!(
+                "ack: reason: expected one of the protocol's words, found {reason:?}"
+            ))),
         }
     }
 
@@ -385,13 +470,19 @@ impl Native {
         }
         let busy = state.busy || self.sent.as_ref().is_some_and(|sent| !sent.ended);
         let progress = if busy { Progress::Busy } else { Progress::Finished };
-        self.outputs.event(LinkEvent::State(Report { progress, stopped: state.stopped, readings }));
+        self.outputs.event(LinkEvent::State(Report {
+            progress,
+            stopped: state.stopped,
+            readings,
+        }));
         Ok(())
     }
 
     /// Whether this state says how the last command ended. That also acknowledges it: only a command that was begun ends.
     fn note_end(&mut self, state: &StateMessage) {
-        let Some(sent) = self.sent.as_mut().filter(|sent| !sent.ended) else { return };
+        let Some(sent) = self.sent.as_mut().filter(|sent| !sent.ended) else {
+            return;
+        };
         let id = sent.id;
         if let Some(failed) = state.failed.as_ref().filter(|failed| failed.seq == sent.seq) {
             sent.ended = true;

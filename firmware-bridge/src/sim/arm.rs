@@ -99,24 +99,41 @@ impl Arm {
         let mut chance = Xorshift::new(seed);
         let mut scatter = |point: Point| match seed {
             0 => point,
-            _ => [point[0] + chance.around(SCATTER), point[1] + chance.around(SCATTER), point[2]],
+            _ => [
+                point[0] + chance.around(SCATTER),
+                point[1] + chance.around(SCATTER),
+                point[2],
+            ],
         };
-        let mut object = |name, x, y| Object { name, position: scatter([x * CM, y * CM, HALF]) };
+        let mut object = |name, x, y| Object {
+            name,
+            position: scatter([x * CM, y * CM, HALF]),
+        };
         let objects = vec![
             object("red cube", 80, 30),
             object("blue cube", 90, -30),
             object("green ball", 110, 10),
             object("yellow block", 70, -10),
         ];
-        let mut place = |name, x, y, z| Place { name, position: scatter([x * CM, y * CM, z * CM]) };
-        let places = vec![place("bin A", 50, 60, 10), place("bin B", 50, -60, 10), place("shelf", 120, 60, 60)];
+        let mut place = |name, x, y, z| Place {
+            name,
+            position: scatter([x * CM, y * CM, z * CM]),
+        };
+        let places = vec![
+            place("bin A", 50, 60, 10),
+            place("bin B", 50, -60, 10),
+            place("shelf", 120, 60, 60),
+        ];
         let mut envelope = Envelope {
             bounds: Some([(-2 * M, 2 * M), (-2 * M, 2 * M), (0, 3 * M)]),
             step_max: Some(STEP_MAX),
             speed_max: Some(SPEED_MAX),
             ..Envelope::default()
         };
-        let person = Shape::Sphere { center: [0, 0, 40 * CM], radius: 30 * CM };
+        let person = Shape::Sphere {
+            center: [0, 0, 40 * CM],
+            radius: 30 * CM,
+        };
         // One zone always fits.
         let _ = envelope.keep_out.push(person);
         Arm {
@@ -151,9 +168,8 @@ impl Arm {
     /// Puts the arm at a point, and what it holds with it.
     fn put(&mut self, position: Point) {
         if let Some(held) = self.holding {
-            for axis in 0..3 {
-                self.objects[held].position[axis] += position[axis] - self.position[axis];
-            }
+            let held = &mut self.objects[held].position;
+            *held = std::array::from_fn(|axis| held[axis] + position[axis] - self.position[axis]);
         }
         self.position = position;
     }
@@ -241,12 +257,18 @@ impl Plant for Arm {
 
     fn intent(&self, tool: Symbol, arguments: Arguments<'_>) -> Result<Intent, Refusal> {
         match tool {
-            MOVE_TO | MOVE => Ok(Intent { to: Some(self.target(tool, arguments)?), speed: None }),
+            MOVE_TO | MOVE => Ok(Intent {
+                to: Some(self.target(tool, arguments)?),
+                speed: None,
+            }),
             GRIPPER => either(arguments, STATE, "open", "closed").map(|_| Intent::default()),
             TOOL => either(arguments, STATE, "on", "off").map(|_| Intent::default()),
             SPEED => {
                 arguments.only(&[VALUE])?;
-                Ok(Intent { to: None, speed: Some(arguments.number(VALUE, CM, 100 * M)?) })
+                Ok(Intent {
+                    to: None,
+                    speed: Some(arguments.number(VALUE, CM, 100 * M)?),
+                })
             }
             _ => Err(Refusal::UnknownTool),
         }
@@ -258,11 +280,17 @@ impl Plant for Arm {
                 let Ok(to) = self.target(tool, arguments) else { return };
                 self.moves += 1;
                 let travel = Travel::new(now, self.position, to, self.speed);
-                self.action = Action::Move { travel, stalls: strikes(self.faults.stall, self.moves) };
+                self.action = Action::Move {
+                    travel,
+                    stalls: strikes(self.faults.stall, self.moves),
+                };
             }
             GRIPPER => {
                 let closed = either(arguments, STATE, "closed", "open") == Ok(true);
-                self.action = Action::Grip { closed, until: now + GRIP_MS };
+                self.action = Action::Grip {
+                    closed,
+                    until: now + GRIP_MS,
+                };
             }
             TOOL => self.tool = either(arguments, STATE, "on", "off") == Ok(true),
             SPEED => self.speed = arguments.number(VALUE, CM, SPEED_MAX).unwrap_or(self.speed),
@@ -301,16 +329,28 @@ impl Plant for Arm {
         let moving = matches!(self.action, Action::Move { .. });
         sink("", "position", Told::Point(self.position));
         sink("", "gripper", Told::Text(if self.closed { "closed" } else { "open" }));
-        sink("", "holding", self.holding.map_or(Told::Nothing, |held| Told::Text(self.objects[held].name)));
+        sink(
+            "",
+            "holding",
+            self.holding
+                .map_or(Told::Nothing, |held| Told::Text(self.objects[held].name)),
+        );
         sink("", "tool", Told::Text(if self.tool { "on" } else { "off" }));
         sink("", "speed", Told::Number(self.speed));
         sink("", "moving", Told::Bool(moving));
         for (index, object) in self.objects.iter().enumerate() {
             let held = self.holding == Some(index);
-            let place = self.places.iter().find(|place| !held && place.contains(object.position));
+            let place = self
+                .places
+                .iter()
+                .find(|place| !held && place.contains(object.position));
             sink(object.name, "kind", Told::Text("object"));
             sink(object.name, "position", Told::Point(object.position));
-            sink(object.name, "in", place.map_or(Told::Nothing, |place| Told::Text(place.name)));
+            sink(
+                object.name,
+                "in",
+                place.map_or(Told::Nothing, |place| Told::Text(place.name)),
+            );
         }
         for place in &self.places {
             sink(place.name, "kind", Told::Text("place"));
@@ -325,8 +365,12 @@ mod tests {
     use llmos_follower::Value;
 
     fn act(arm: &mut Arm, now: &mut Millis, tool: &str, arguments: &[(&str, Value)]) -> PlantStatus {
-        let arguments: Vec<(Symbol, Value)> = arguments.iter().map(|(name, value)| (Symbol::of(name), *value)).collect();
-        arm.intent(Symbol::of(tool), Arguments(&arguments)).expect("a good command");
+        let arguments: Vec<(Symbol, Value)> = arguments
+            .iter()
+            .map(|(name, value)| (Symbol::of(name), *value))
+            .collect();
+        arm.intent(Symbol::of(tool), Arguments(&arguments))
+            .expect("a good command");
         arm.start(*now, Symbol::of(tool), Arguments(&arguments));
         for _ in 0..1_000 {
             *now += 10;
@@ -353,13 +397,38 @@ mod tests {
     fn pick_and_place(arm: &mut Arm) {
         let mut now = 0;
         let word = |text: &str| Value::Symbol(Symbol::of(text));
-        act(arm, &mut now, "move_to", &[("to", Value::Point([800_000, 300_000, 200_000]))]);
-        act(arm, &mut now, "move_to", &[("to", Value::Point([800_000, 300_000, 20_000]))]);
+        act(
+            arm,
+            &mut now,
+            "move_to",
+            &[("to", Value::Point([800_000, 300_000, 200_000]))],
+        );
+        act(
+            arm,
+            &mut now,
+            "move_to",
+            &[("to", Value::Point([800_000, 300_000, 20_000]))],
+        );
         act(arm, &mut now, "gripper", &[("state", word("closed"))]);
         assert_eq!(text(arm, "", "holding").as_deref(), Some("red cube"));
-        act(arm, &mut now, "move", &[("direction", word("up")), ("distance", Value::Number(300_000))]);
-        act(arm, &mut now, "move_to", &[("to", Value::Point([500_000, 600_000, 320_000]))]);
-        act(arm, &mut now, "move_to", &[("to", Value::Point([500_000, 600_000, 100_000]))]);
+        act(
+            arm,
+            &mut now,
+            "move",
+            &[("direction", word("up")), ("distance", Value::Number(300_000))],
+        );
+        act(
+            arm,
+            &mut now,
+            "move_to",
+            &[("to", Value::Point([500_000, 600_000, 320_000]))],
+        );
+        act(
+            arm,
+            &mut now,
+            "move_to",
+            &[("to", Value::Point([500_000, 600_000, 100_000]))],
+        );
         act(arm, &mut now, "gripper", &[("state", word("open"))]);
     }
 
@@ -384,19 +453,31 @@ mod tests {
     fn motion_takes_time_and_a_stalled_axis_gives_up() {
         let mut arm = Arm::new(0, Faults::default());
         let mut now = 0;
-        let up = [("direction", Value::Symbol(Symbol::of("up"))), ("distance", Value::Number(500_000))];
+        let up = [
+            ("direction", Value::Symbol(Symbol::of("up"))),
+            ("distance", Value::Number(500_000)),
+        ];
         assert_eq!(act(&mut arm, &mut now, "move", &up), PlantStatus::Done);
         assert!((1_000..=1_010).contains(&now), "0.5 m at 0.5 m/s, found {now} ms");
         let mut arm = Arm::new(0, Faults::parse("stall").expect("a fault"));
-        assert_eq!(act(&mut arm, &mut now, "move", &up), PlantStatus::Failed(Failure::Stalled));
+        assert_eq!(
+            act(&mut arm, &mut now, "move", &up),
+            PlantStatus::Failed(Failure::Stalled)
+        );
         assert!(arm.position[2] < 1_500_000);
     }
 
     #[test]
     fn seeds_scatter_the_scene_and_zero_is_the_documented_one() {
-        assert_eq!(Arm::new(0, Faults::default()).objects[0].position, [800_000, 300_000, 20_000]);
+        assert_eq!(
+            Arm::new(0, Faults::default()).objects[0].position,
+            [800_000, 300_000, 20_000]
+        );
         let (a, b) = (Arm::new(7, Faults::default()), Arm::new(7, Faults::default()));
         assert_eq!(a.objects[0].position, b.objects[0].position);
-        assert_ne!(a.objects[0].position, Arm::new(8, Faults::default()).objects[0].position);
+        assert_ne!(
+            a.objects[0].position,
+            Arm::new(8, Faults::default()).objects[0].position
+        );
     }
 }

@@ -34,8 +34,16 @@ const TO: Symbol = Symbol::of("to");
 enum Action {
     Rest,
     /// Turns first, then drives; either may be nothing.
-    Go { turn: Travel, drive: Travel, drive_ms: Millis, odometer: i64, stalls: bool },
-    Stalled { until: Millis },
+    Go {
+        turn: Travel,
+        drive: Travel,
+        drive_ms: Millis,
+        odometer: i64,
+        stalls: bool,
+    },
+    Stalled {
+        until: Millis,
+    },
 }
 
 /// The robot and its flat.
@@ -76,7 +84,11 @@ impl Base {
             ..Envelope::default()
         };
         // One zone always fits.
-        let _ = envelope.keep_out.push(Shape::Cylinder { base: [3 * M, -3 * M, 0], radius: M / 2, height: M });
+        let _ = envelope.keep_out.push(Shape::Cylinder {
+            base: [3 * M, -3 * M, 0],
+            radius: M / 2,
+            height: M,
+        });
         Base {
             envelope,
             position: [0; 3],
@@ -130,7 +142,16 @@ impl Base {
     }
 
     fn go(&mut self, now: Millis) -> PlantStatus {
-        let Action::Go { turn, drive, drive_ms, odometer, stalls } = self.action else { return PlantStatus::Done };
+        let Action::Go {
+            turn,
+            drive,
+            drive_ms,
+            odometer,
+            stalls,
+        } = self.action
+        else {
+            return PlantStatus::Done;
+        };
         self.heading = turn.at(now)[0];
         if stalls && (drive.done(now) >= 500 || (drive_ms == 0 && turn.done(now) >= 500)) {
             self.action = Action::Stalled { until: now + STALL_MS };
@@ -162,14 +183,21 @@ fn sign(word: Symbol, plus: &str, minus: &str) -> Result<i64, Refusal> {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a flat and a day's turns in micro-units fit a double's 53 bits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a flat and a day's turns in micro-units fit a double's 53 bits"
+)]
 fn units(value: i64) -> f64 {
     value as f64 / MICRO as f64
 }
 
 fn ahead(from: Point, heading: i64, distance: i64) -> Point {
     let (sin, cos) = units(heading).to_radians().sin_cos();
-    [from[0] + micro(cos * units(distance)), from[1] + micro(sin * units(distance)), from[2]]
+    [
+        from[0] + micro(cos * units(distance)),
+        from[1] + micro(sin * units(distance)),
+        from[2],
+    ]
 }
 
 /// The heading that looks from one point to another, by the shorter turn from `heading`.
@@ -196,17 +224,28 @@ impl Plant for Base {
         if self.battery == 0 && tool != DOCK {
             return Err(Refusal::Plant);
         }
-        Ok(Intent { to: Some(to), speed: None })
+        Ok(Intent {
+            to: Some(to),
+            speed: None,
+        })
     }
 
     fn start(&mut self, now: Millis, tool: Symbol, arguments: Arguments<'_>) {
-        let Ok((heading, to)) = self.end(tool, arguments) else { return };
+        let Ok((heading, to)) = self.end(tool, arguments) else {
+            return;
+        };
         self.moves += 1;
         self.docked &= to == self.position;
         let turn = Travel::new(now, [self.heading, 0, 0], [heading, 0, 0], TURN);
         let drive = Travel::new(now + turn.duration_ms(), self.position, to, SPEED);
         let stalls = strikes(self.faults.stall, self.moves);
-        self.action = Action::Go { turn, drive, drive_ms: drive.duration_ms(), odometer: self.odometer, stalls };
+        self.action = Action::Go {
+            turn,
+            drive,
+            drive_ms: drive.duration_ms(),
+            odometer: self.odometer,
+            stalls,
+        };
     }
 
     fn step(&mut self, now: Millis) -> PlantStatus {
@@ -246,8 +285,12 @@ mod tests {
     use llmos_follower::Value;
 
     fn act(base: &mut Base, now: &mut Millis, tool: &str, arguments: &[(&str, Value)]) {
-        let arguments: Vec<(Symbol, Value)> = arguments.iter().map(|(name, value)| (Symbol::of(name), *value)).collect();
-        base.intent(Symbol::of(tool), Arguments(&arguments)).expect("a good command");
+        let arguments: Vec<(Symbol, Value)> = arguments
+            .iter()
+            .map(|(name, value)| (Symbol::of(name), *value))
+            .collect();
+        base.intent(Symbol::of(tool), Arguments(&arguments))
+            .expect("a good command");
         base.start(*now, Symbol::of(tool), Arguments(&arguments));
         for _ in 0..10_000 {
             *now += 10;
@@ -263,11 +306,24 @@ mod tests {
         let mut base = Base::new(0, Faults::default());
         let mut now = 0;
         let word = |text: &str| Value::Symbol(Symbol::of(text));
-        act(&mut base, &mut now, "turn", &[("direction", word("left")), ("angle", Value::Number(90 * MICRO))]);
-        act(&mut base, &mut now, "drive", &[("direction", word("forward")), ("distance", Value::Number(M))]);
+        act(
+            &mut base,
+            &mut now,
+            "turn",
+            &[("direction", word("left")), ("angle", Value::Number(90 * MICRO))],
+        );
+        act(
+            &mut base,
+            &mut now,
+            "drive",
+            &[("direction", word("forward")), ("distance", Value::Number(M))],
+        );
         assert_eq!((base.position, base.heading, base.odometer), ([0, M, 0], 90 * MICRO, M));
         assert!(!base.docked && base.battery < MICRO);
-        assert!(now >= 3_000, "90 degrees and a metre take three seconds, found {now} ms");
+        assert!(
+            now >= 3_000,
+            "90 degrees and a metre take three seconds, found {now} ms"
+        );
         act(&mut base, &mut now, "go_to", &[("to", Value::Point([3 * M, 2 * M, 0]))]);
         assert_eq!(base.position, [3 * M, 2 * M, 0]);
         act(&mut base, &mut now, "dock", &[]);

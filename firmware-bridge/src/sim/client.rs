@@ -59,8 +59,13 @@ pub fn run(options: SimOptions) -> Result<SimHandle, SimError> {
     let (ending, ended) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let name = format!("sim-{}", options.device);
-    let thread = std::thread::Builder::new().name(name).spawn(move || runtime.block_on(live(options, ended)))?;
-    Ok(SimHandle { ending: Some(ending), thread: Some(thread) })
+    let thread = std::thread::Builder::new()
+        .name(name)
+        .spawn(move || runtime.block_on(live(options, ended)))?;
+    Ok(SimHandle {
+        ending: Some(ending),
+        thread: Some(thread),
+    })
 }
 
 /// The device's end of the network.
@@ -78,10 +83,20 @@ impl Wire {
 }
 
 async fn live(options: SimOptions, mut ended: oneshot::Receiver<()>) {
-    let SimOptions { kind, device, broker, seed, haste, faults } = options;
+    let SimOptions {
+        kind,
+        device,
+        broker,
+        seed,
+        haste,
+        faults,
+    } = options;
     // Any number that the last boot did not have.
     let boot = u32::try_from(RandomState::new().hash_one(device.as_str()) >> 33).unwrap_or(1);
-    let will = Will { topic: Topic::new(&device, Subject::Online).to_string(), payload: b"0".to_vec() };
+    let will = Will {
+        topic: Topic::new(&device, Subject::Online).to_string(),
+        payload: b"0".to_vec(),
+    };
     let (connection, mut events) = open(&broker, &format!("llmos-sim-{device}-{boot:x}"), Some(&will));
     for subject in [Subject::Lease, Subject::Cmd, Subject::Stop] {
         connection.subscribe(&Topic::new(&device, subject).to_string());
@@ -112,7 +127,11 @@ fn handle_event(wire: &Wire, simulated: &mut Simulated, now: Millis, event: BusE
     match event {
         BusEvent::Connected => wire.publish(Subject::Online, b"1".to_vec(), true),
         BusEvent::Disconnected(reason) => tracing::debug!(%reason, "the simulated device is not connected"),
-        BusEvent::Message { topic, payload, retained } => {
+        BusEvent::Message {
+            topic,
+            payload,
+            retained,
+        } => {
             if let Ok(topic) = Topic::parse(&topic) {
                 simulated.handle_message(now, topic.subject, &payload, retained);
             }

@@ -48,7 +48,9 @@ pub struct Faults {
 
 /// A word that names no fault.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("fault {0:?}: expected one of slip, stall, silent, nonsense, double_ack, restart, each alone or as name@occasion, for example slip@2")]
+#[error(
+    "fault {0:?}: expected one of slip, stall, silent, nonsense, double_ack, restart, each alone or as name@occasion, for example slip@2"
+)]
 pub struct UnknownFault(String);
 
 impl Faults {
@@ -94,10 +96,16 @@ mod tests {
     #[test]
     fn specs_are_read_or_explained() {
         let faults = Faults::parse("slip@2, stall").expect("two faults");
-        assert_eq!((faults.slip, faults.stall), (Some(Occasion::Only(2)), Some(Occasion::Always)));
+        assert_eq!(
+            (faults.slip, faults.stall),
+            (Some(Occasion::Only(2)), Some(Occasion::Always))
+        );
         assert_eq!(Faults::parse(""), Ok(Faults::default()));
         for bad in ["slop", "slip@", "slip@0", "slip@x", "@2"] {
-            assert!(Faults::parse(bad).is_err_and(|error| error.to_string().contains(bad)), "{bad}");
+            assert!(
+                Faults::parse(bad).is_err_and(|error| error.to_string().contains(bad)),
+                "{bad}"
+            );
         }
     }
 }

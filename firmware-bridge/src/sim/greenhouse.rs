@@ -89,7 +89,11 @@ impl Greenhouse {
         let lamp = if self.light { 0.01 } else { 0.0 };
         self.temperature += ((AMBIENT - self.temperature) * open / DRIFT_S + warm + lamp) * seconds;
         self.humidity += ((0.4 + 0.4 * self.soil) - self.humidity) * open / DRIFT_S * seconds;
-        let wet = if matches!(self.action, Action::Water { .. }) { 0.01 } else { -0.000_05 };
+        let wet = if matches!(self.action, Action::Water { .. }) {
+            0.01
+        } else {
+            -0.000_05
+        };
         self.soil = (self.soil + wet * seconds).clamp(0.0, 1.0);
     }
 
@@ -111,7 +115,10 @@ impl Greenhouse {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "the house's quantities are small; a double holds them exactly enough")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the house's quantities are small; a double holds them exactly enough"
+)]
 fn units(value: i64) -> f64 {
     value as f64 / MICRO as f64
 }
@@ -132,9 +139,18 @@ impl Plant for Greenhouse {
     fn intent(&self, tool: Symbol, arguments: Arguments<'_>) -> Result<Intent, Refusal> {
         match tool {
             LIGHT => either(arguments, STATE, "on", "off").map(drop)?,
-            VENT => arguments.only(&[OPENING]).and_then(|()| arguments.number(OPENING, 0, MICRO)).map(drop)?,
-            HEATER => arguments.only(&[TARGET]).and_then(|()| arguments.number(TARGET, 0, TARGET_MAX)).map(drop)?,
-            WATER => arguments.only(&[DURATION]).and_then(|()| arguments.number(DURATION, 0, WATER_MAX)).map(drop)?,
+            VENT => arguments
+                .only(&[OPENING])
+                .and_then(|()| arguments.number(OPENING, 0, MICRO))
+                .map(drop)?,
+            HEATER => arguments
+                .only(&[TARGET])
+                .and_then(|()| arguments.number(TARGET, 0, TARGET_MAX))
+                .map(drop)?,
+            WATER => arguments
+                .only(&[DURATION])
+                .and_then(|()| arguments.number(DURATION, 0, WATER_MAX))
+                .map(drop)?,
             _ => return Err(Refusal::UnknownTool),
         }
         Ok(Intent::default())
@@ -146,10 +162,17 @@ impl Plant for Greenhouse {
             LIGHT => self.light = arguments.symbol(STATE) == Ok(Symbol::of("on")),
             VENT => {
                 self.motions += 1;
-                self.action = Action::Vent { to: units(number(OPENING)), stalls: strikes(self.faults.stall, self.motions) };
+                self.action = Action::Vent {
+                    to: units(number(OPENING)),
+                    stalls: strikes(self.faults.stall, self.motions),
+                };
             }
             HEATER => self.target = Some(units(number(TARGET))),
-            WATER => self.action = Action::Water { until: now + millis(number(DURATION)) },
+            WATER => {
+                self.action = Action::Water {
+                    until: now + millis(number(DURATION)),
+                }
+            }
             _ => {}
         }
     }
@@ -188,13 +211,21 @@ impl Plant for Greenhouse {
         let word = |on: bool| Told::Text(if on { "on" } else { "off" });
         sink("", "light", word(self.light));
         sink("", "vent", Told::Number(micro(self.vent)));
-        sink("", "target", self.target.map_or(Told::Nothing, |target| Told::Number(micro(target))));
+        sink(
+            "",
+            "target",
+            self.target.map_or(Told::Nothing, |target| Told::Number(micro(target))),
+        );
         sink("", "heater", word(self.heats()));
         sink("", "temperature", Told::Number(micro(self.temperature)));
         sink("", "humidity", Told::Number(micro(self.humidity)));
         sink("", "soil", Told::Number(micro(self.soil)));
         sink("", "pump", word(matches!(self.action, Action::Water { .. })));
-        sink("", "watered", Told::Number(i64::try_from(self.watered_ms).unwrap_or(i64::MAX / 1_000) * 1_000));
+        sink(
+            "",
+            "watered",
+            Told::Number(i64::try_from(self.watered_ms).unwrap_or(i64::MAX / 1_000) * 1_000),
+        );
     }
 }
 
@@ -205,7 +236,9 @@ mod tests {
 
     fn act(house: &mut Greenhouse, now: &mut Millis, tool: &str, name: &str, value: Value) -> PlantStatus {
         let arguments = [(Symbol::of(name), value)];
-        house.intent(Symbol::of(tool), Arguments(&arguments)).expect("a good command");
+        house
+            .intent(Symbol::of(tool), Arguments(&arguments))
+            .expect("a good command");
         house.start(*now, Symbol::of(tool), Arguments(&arguments));
         for _ in 0..100_000 {
             *now += 100;

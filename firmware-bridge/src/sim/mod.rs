@@ -50,7 +50,10 @@ impl SimKind {
     /// The kind of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<SimKind> {
-        kinds().iter().find(|(_, known, _)| *known == name).map(|(kind, ..)| *kind)
+        kinds()
+            .iter()
+            .find(|(_, known, _)| *known == name)
+            .map(|(kind, ..)| *kind)
     }
 
     /// A plant of this kind.
@@ -61,7 +64,11 @@ impl SimKind {
             SimKind::Base => Box::new(base::Base::new(seed, faults)),
             SimKind::Greenhouse => Box::new(greenhouse::Greenhouse::new(seed, faults)),
         };
-        Hastened { inner, haste: Millis::from(haste.max(1)), epoch: 0 }
+        Hastened {
+            inner,
+            haste: Millis::from(haste.max(1)),
+            epoch: 0,
+        }
     }
 }
 
@@ -69,9 +76,17 @@ impl SimKind {
 #[must_use]
 pub fn kinds() -> &'static [(SimKind, &'static str, &'static str)] {
     &[
-        (SimKind::Arm, "arm", "a desk arm with a gripper, objects, bins and a shelf"),
+        (
+            SimKind::Arm,
+            "arm",
+            "a desk arm with a gripper, objects, bins and a shelf",
+        ),
         (SimKind::Base, "base", "a mobile robot in a flat with a charger"),
-        (SimKind::Greenhouse, "greenhouse", "a greenhouse with light, vent, heater and water"),
+        (
+            SimKind::Greenhouse,
+            "greenhouse",
+            "a greenhouse with light, vent, heater and water",
+        ),
     ]
 }
 
@@ -85,7 +100,10 @@ pub struct Hastened {
 
 impl std::fmt::Debug for Hastened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hastened").field("haste", &self.haste).field("position", &self.inner.position()).finish_non_exhaustive()
+        f.debug_struct("Hastened")
+            .field("haste", &self.haste)
+            .field("position", &self.inner.position())
+            .finish_non_exhaustive()
     }
 }
 
@@ -136,7 +154,10 @@ impl Plant for Hastened {
 }
 
 /// A simulated quantity as whole micro-units.
-#[expect(clippy::cast_possible_truncation, reason = "rooms and temperatures; a cast saturates anyway")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rooms and temperatures; a cast saturates anyway"
+)]
 #[expect(clippy::cast_precision_loss, reason = "a million is exact")]
 fn micro(value: f64) -> i64 {
     (value * MICRO as f64).round() as i64

@@ -15,7 +15,12 @@ pub(super) struct Travel {
 
 impl Travel {
     pub(super) fn new(now: Millis, from: Point, to: Point, speed: i64) -> Travel {
-        Travel { from, to, since: now, speed: speed.max(1) }
+        Travel {
+            from,
+            to,
+            since: now,
+            speed: speed.max(1),
+        }
     }
 
     /// How long the whole way takes, in milliseconds.

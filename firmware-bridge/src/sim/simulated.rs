@@ -66,7 +66,14 @@ impl Simulated {
     pub fn handle_message(&mut self, now: Millis, subject: Subject, payload: &[u8], retained: bool) {
         match subject {
             Subject::Lease => match read::<LeaseMessage>("lease", payload) {
-                Ok(LeaseMessage { session, ttl_ms }) => self.pass(now, Input::Lease { session, ttl_ms, retained }),
+                Ok(LeaseMessage { session, ttl_ms }) => self.pass(
+                    now,
+                    Input::Lease {
+                        session,
+                        ttl_ms,
+                        retained,
+                    },
+                ),
                 Err(error) => self.complain(now, error.to_string()),
             },
             Subject::Cmd => match read::<CommandMessage>("cmd", payload) {
@@ -74,9 +81,12 @@ impl Simulated {
                 Err(error) => self.complain(now, error.to_string()),
             },
             // A kept reset may be of any age; a kept stop still stops.
-            Subject::Stop if ResetMessage::is_in(payload) => self.pass(now, if retained { Input::Tick } else { Input::Reset }),
+            Subject::Stop if ResetMessage::is_in(payload) => {
+                self.pass(now, if retained { Input::Tick } else { Input::Reset });
+            }
             Subject::Stop => self.pass(now, Input::Stop),
-            Subject::Ack | Subject::State | Subject::Event | Subject::Program | Subject::Online | Subject::Manifest => {}
+            Subject::Ack | Subject::State | Subject::Event | Subject::Program | Subject::Online | Subject::Manifest => {
+            }
         }
     }
 
@@ -166,12 +176,30 @@ impl Simulated {
         let uptime_ms = device.status().uptime_ms;
         match output {
             Output::Lease { session, granted, seq } => {
-                let ack = AckMessage::Lease { lease: session, granted, boot: self.boot, uptime_ms, seq };
+                let ack = AckMessage::Lease {
+                    lease: session,
+                    granted,
+                    boot: self.boot,
+                    uptime_ms,
+                    seq,
+                };
                 self.publish(Subject::Ack, write(&ack), false);
             }
-            Output::Ack { session, seq, id, answer } => {
+            Output::Ack {
+                session,
+                seq,
+                id,
+                answer,
+            } => {
                 let reason = answer.err().map(|refusal| refusal.as_str().to_owned());
-                let ack = write(&AckMessage::Command { session, seq, id, accepted: answer.is_ok(), reason, uptime_ms });
+                let ack = write(&AckMessage::Command {
+                    session,
+                    seq,
+                    id,
+                    accepted: answer.is_ok(),
+                    reason,
+                    uptime_ms,
+                });
                 if self.strikes(self.faults.double_ack) {
                     self.publish(Subject::Ack, ack.clone(), false);
                 }
@@ -183,7 +211,11 @@ impl Simulated {
             }
             Output::Report => {
                 self.reports += 1;
-                let payload = if self.lasts(self.faults.nonsense) { self.nonsense(device) } else { write(&state_of(device)) };
+                let payload = if self.lasts(self.faults.nonsense) {
+                    self.nonsense(device)
+                } else {
+                    write(&state_of(device))
+                };
                 self.publish(Subject::State, payload, true);
             }
         }
@@ -207,7 +239,11 @@ impl Simulated {
 
     fn publish(&mut self, subject: Subject, payload: Vec<u8>, retain: bool) {
         if !self.lasts(self.faults.silent) {
-            self.outputs.push_back(Published { subject, payload, retain });
+            self.outputs.push_back(Published {
+                subject,
+                payload,
+                retain,
+            });
         }
     }
 }
@@ -228,23 +264,29 @@ fn state_of(device: &Device<Hastened>) -> StateMessage {
     let status = device.status();
     let mut fields = Map::new();
     let mut entities = Map::new();
-    device.plant().readings(&mut |owner: &str, field: &str, told: Told<'_>| {
-        let value = match told {
-            Told::Bool(truth) => Plain::Bool(truth),
-            Told::Number(micro) => Plain::Number(micro),
-            Told::Point(point) => Plain::Point(point),
-            Told::Text(text) => Plain::Text(text.to_owned()),
-            Told::Nothing => Plain::Nothing,
-        };
-        if owner.is_empty() {
-            fields.insert(field.to_owned(), value.to_json());
-        } else if let serde_json::Value::Object(entity) =
-            entities.entry(owner).or_insert_with(|| serde_json::Value::Object(Map::new()))
-        {
-            entity.insert(field.to_owned(), value.to_json());
-        }
+    device
+        .plant()
+        .readings(&mut |owner: &str, field: &str, told: Told<'_>| {
+            let value = match told {
+                Told::Bool(truth) => Plain::Bool(truth),
+                Told::Number(micro) => Plain::Number(micro),
+                Told::Point(point) => Plain::Point(point),
+                Told::Text(text) => Plain::Text(text.to_owned()),
+                Told::Nothing => Plain::Nothing,
+            };
+            if owner.is_empty() {
+                fields.insert(field.to_owned(), value.to_json());
+            } else if let serde_json::Value::Object(entity) = entities
+                .entry(owner)
+                .or_insert_with(|| serde_json::Value::Object(Map::new()))
+            {
+                entity.insert(field.to_owned(), value.to_json());
+            }
+        });
+    let failed = status.failed.map(|(seq, failure)| FailedMessage {
+        seq,
+        reason: failure.as_str().to_owned(),
     });
-    let failed = status.failed.map(|(seq, failure)| FailedMessage { seq, reason: failure.as_str().to_owned() });
     StateMessage {
         boot: status.boot,
         uptime_ms: status.uptime_ms,
