@@ -20,6 +20,7 @@ mod session;
 #[cfg(test)]
 #[path = "../tests/support/mod.rs"]
 mod support;
+mod thread;
 mod tokenizer;
 mod weights;
 

@@ -2,7 +2,7 @@
 //!
 //! It loads, checks requests, and puts the parts together; it must not know what the calls are for.
 //!
-//! Threads: see [`crate::ENVIRONMENT`].
+//! Threads: a small model computes on one, see `thread` and [`crate::ENVIRONMENT`].
 
 use std::fs::File;
 use std::io::SeekFrom;
@@ -17,6 +17,7 @@ use crate::gguf::{self, Gguf, Source, Value};
 use crate::prompt::Prompt;
 use crate::sample::Chooser;
 use crate::session::Sessions;
+use crate::thread::unsplit;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{Chance, Origin, WeightError, Weights};
 use crate::{PlanReply, PlanRequest, Planner, control};
@@ -104,20 +105,8 @@ impl LocalModel {
                 context_max,
             });
         }
-        let width = dimensions.width;
-        let hidden = self.network.forward(tokens, &mut self.network.cache())?;
-        let rows = (LOGITS_MAX / vocabulary).max(1);
-        let mut scores = Vec::with_capacity(tokens.len() - 1);
-        for (states, next) in hidden.chunks(rows * width).zip(tokens[1..].chunks(rows)) {
-            let logits = self.network.logits(states.to_vec())?;
-            scores.extend(
-                logits
-                    .chunks_exact(vocabulary)
-                    .zip(next)
-                    .map(|(row, token)| log_share(row, *token)),
-            );
-        }
-        Ok(scores)
+        let network = &self.network;
+        on_threads(self.info.file_bytes, || scores(network, tokens))
     }
 
     /// The tokens of a text, as [`LocalModel::score`] takes them.
@@ -197,7 +186,7 @@ impl LocalModel {
             None => Pointers::load(&mut weights, dimensions.width).map_err(unusable)?,
         };
         let info = describe(&gguf, &network, pointers.is_ok(), path, file_bytes, digest);
-        let mut model = Self {
+        let model = Self {
             info,
             tokenizer,
             network,
@@ -209,18 +198,49 @@ impl LocalModel {
     }
 
     /// Sends a few tokens through, since the tensor library rearranges a matrix at its first product.
-    fn warm_up(&mut self) -> Result<(), ModelError> {
+    fn warm_up(&self) -> Result<(), ModelError> {
         let tokens = [0; 2];
-        let hidden = self.network.forward(&tokens, &mut self.network.cache())?;
-        if let Ok(pointers) = &self.pointers {
-            pointers.forward(hidden)?;
-        }
-        Ok(())
+        let (network, pointers) = (&self.network, &self.pointers);
+        on_threads(self.info.file_bytes, || {
+            let hidden = network.forward(&tokens, &mut network.cache())?;
+            pointers
+                .as_ref()
+                .map_or(Ok(()), |pointers| pointers.forward(hidden).map(drop))
+        })
     }
 }
 
 /// Logits in memory at once while scoring.
 const LOGITS_MAX: usize = 1 << 21;
+
+/// The log-probability of each token after the first.
+fn scores(network: &Network, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
+    let (width, vocabulary) = (network.dimensions().width, network.dimensions().vocabulary);
+    let hidden = network.forward(tokens, &mut network.cache())?;
+    let rows = (LOGITS_MAX / vocabulary).max(1);
+    let mut scores = Vec::with_capacity(tokens.len().saturating_sub(1));
+    for (states, next) in hidden.chunks(rows * width).zip(tokens[1..].chunks(rows)) {
+        let logits = network.logits(states.to_vec())?;
+        scores.extend(
+            logits
+                .chunks_exact(vocabulary)
+                .zip(next)
+                .map(|(row, token)| log_share(row, *token)),
+        );
+    }
+    Ok(scores)
+}
+
+/// Larger files have products that are worth splitting over threads.
+const UNSPLIT_BYTES_MAX: u64 = 64 << 20;
+
+fn on_threads<T: Send>(file_bytes: u64, work: impl FnOnce() -> Result<T, ModelError> + Send) -> Result<T, ModelError> {
+    if file_bytes <= UNSPLIT_BYTES_MAX {
+        unsplit(work)
+    } else {
+        work()
+    }
+}
 
 /// The log of a token's share of the softmax over a row, summed in f64.
 fn log_share(logits: &[f32], token: u32) -> f32 {
@@ -303,16 +323,13 @@ impl Planner for LocalModel {
                 context_max,
             });
         }
-        let (mut sequence, cached) = self
-            .sessions
-            .resume(&self.network, pointers, &prompt.tokens, prompt.tools_end);
-        let reply = Chooser {
-            network: &self.network,
-            pointers,
-        }
-        .plan(request, &prompt, &mut sequence, cached)?;
-        self.sessions.keep(sequence);
-        Ok(reply)
+        let (network, sessions) = (&self.network, &mut self.sessions);
+        on_threads(self.info.file_bytes, || {
+            let (mut sequence, cached) = sessions.resume(network, pointers, &prompt.tokens, prompt.tools_end);
+            let reply = Chooser { network, pointers }.plan(request, &prompt, &mut sequence, cached)?;
+            sessions.keep(sequence);
+            Ok(reply)
+        })
     }
 }
 

@@ -188,38 +188,3 @@ fn an_example_goes_before_the_goal_and_must_fit_the_tools() {
         assert!(matches!(ask(&wrong), Err(ModelError::BadExample { .. })), "{wrong:?}");
     }
 }
-
-const SCORES_TO: &str = "LLMOS_TEST_SCORES_TO";
-
-#[test]
-#[ignore = "the body of one_thread_gives_the_same_bits_as_two, in a process of its own"]
-fn scores_into_a_file() {
-    let tokens: Vec<u32> = (0..200).map(|index| (index * 37 + 11) % 320).collect();
-    let scores = model().score(&tokens).expect("scores");
-    let path = std::env::var(SCORES_TO).expect("the path of a file");
-    std::fs::write(
-        path,
-        scores.iter().flat_map(|score| score.to_le_bytes()).collect::<Vec<_>>(),
-    )
-    .expect("written");
-}
-
-#[test]
-fn one_thread_gives_the_same_bits_as_two() {
-    let scores = |threads: &str| {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        let status = std::process::Command::new(std::env::current_exe().expect("this test"))
-            .args(["--exact", "scores_into_a_file", "--ignored"])
-            .envs([
-                ("CANDLE_NUM_THREADS", threads),
-                (SCORES_TO, file.path().to_str().expect("a path")),
-            ])
-            .stdout(std::process::Stdio::null())
-            .status();
-        assert!(status.expect("a process").success());
-        std::fs::read(file.path()).expect("scores")
-    };
-    let one = scores("1");
-    assert_eq!(one.len(), 199 * 4);
-    assert_eq!(one, scores("2"));
-}

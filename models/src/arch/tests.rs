@@ -150,3 +150,33 @@ fn missing_and_misshapen_parts_are_named() {
         }
     }
 }
+
+const STATES_TO: &str = "LLMOS_TEST_STATES_TO";
+
+#[test]
+#[ignore = "the body of one_thread_gives_the_same_bits_as_two, in a process of its own"]
+fn states_into_a_file() {
+    let network = network();
+    let states = network.forward(&tokens(100), &mut network.cache()).expect("states");
+    let path = std::env::var(STATES_TO).expect("the path of a file");
+    let bytes: Vec<u8> = states.iter().flat_map(|number| number.to_le_bytes()).collect();
+    std::fs::write(path, bytes).expect("written");
+}
+
+#[test]
+fn one_thread_gives_the_same_bits_as_two() {
+    let states = |threads: &str| {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let status = std::process::Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "arch::tests::states_into_a_file", "--ignored"])
+            .env("CANDLE_NUM_THREADS", threads)
+            .env(STATES_TO, file.path())
+            .stdout(std::process::Stdio::null())
+            .status();
+        assert!(status.expect("a process").success());
+        std::fs::read(file.path()).expect("states")
+    };
+    let one = states("1");
+    assert_eq!(one.len(), 100 * 256 * 4);
+    assert_eq!(one, states("2"));
+}
