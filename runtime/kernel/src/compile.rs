@@ -60,8 +60,15 @@ impl Compiler {
         match &tool.body {
             Body::Primitive => self.step(device, tool, index, &values)?,
             Body::Macro(steps) => {
+                let first = self.program.steps.len();
                 for step in steps {
                     self.macro_step(device, tool, step, index, &values)?;
+                }
+                if let Some(before) = &tool.conditions.before {
+                    let require = self.formula(before, device, &tool.parameters, Names::Inline(&values))?;
+                    if let Some(step) = self.program.steps.get_mut(first) {
+                        step.require = require;
+                    }
                 }
                 if let Some(after) = &tool.conditions.after {
                     compiled.ensure = self.formula(after, device, &tool.parameters, Names::Inline(&values))?;
@@ -249,6 +256,10 @@ impl Emitter<'_> {
             Expression::Boolean(truth) => constant(Value::Bool(*truth), Type::Boolean),
             Expression::Nothing => constant(Value::Symbol(Symbol::NONE), Type::Entity),
             Expression::Name(name) => self.name(name, hint),
+            Expression::Now(field) => {
+                let kind = self.report(field)?;
+                Ok(Code { ops: vec![Op::Reading { owner: Symbol::NONE, field: Symbol::of(field) }], kind })
+            }
             Expression::Before(field) => {
                 let kind = self.report(field)?;
                 Ok(Code { ops: vec![Op::Before { owner: Symbol::NONE, field: Symbol::of(field) }], kind })

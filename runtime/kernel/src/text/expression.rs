@@ -6,10 +6,11 @@
 //! sum        := product (("+" | "-") product)*
 //! product    := term ("*" term)*
 //! term       := quantity | point | "(" condition ")" | name | name "." field | "before." name | "before." name "." field
-//!             | "nothing" | "true" | "false"
+//!             | "now." name | "nothing" | "true" | "false"
 //! ```
 //!
-//! A name is a parameter, a reported field, or an option or entity name, in that order. The list of operators is closed. This file
+//! A name is a parameter, a reported field, or an option or entity name, in that order; `now.x` is the reported field even where a
+//! parameter is called x too. The list of operators is closed. This file
 //! parses and prints; types and code are `compile`'s.
 
 use crate::goal::{self, Dimension};
@@ -35,6 +36,8 @@ pub enum Expression {
     Nothing,
     /// A parameter, a reported field, or an option.
     Name(String),
+    /// What the device reports now.
+    Now(String),
     /// What is reported of an entity: a parameter's or, by name, a known one's.
     Field(String, String),
     /// What the device reported when the step began.
@@ -308,6 +311,7 @@ impl Parser {
             ["false"] => Ok(Expression::Boolean(false)),
             ["before"] => Err(self.mistake("write before.FIELD: what the device reported when the step began")),
             [name] => Ok(Expression::Name((*name).to_owned())),
+            ["now", field] => Ok(Expression::Now((*field).to_owned())),
             ["before", field] => Ok(Expression::Before((*field).to_owned())),
             ["before", name, field] => Ok(Expression::BeforeField((*name).to_owned(), (*field).to_owned())),
             [name, field] => Ok(Expression::Field((*name).to_owned(), (*field).to_owned())),

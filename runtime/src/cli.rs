@@ -1,0 +1,197 @@
+//! The command line as types. It says what can be typed; what it means is in `verbs`.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// An LLM operating system for the edge: say what a robot or device should do; it is planned here, checked, carried out, proved and kept.
+#[derive(Parser, Debug)]
+#[command(name = "llmos", version, max_term_width = 110, after_help = "Examples:\n  llmos run \"pick up the red cube and put it in bin A\"\n  llmos run --broker mqtt://localhost:1883 \"move the arm 30 cm to the left\"\n  llmos plan --json \"open the gripper\"\n  llmos device check\n\nExit codes: 0 done, 1 failed or stopped, 2 usage, 3 refused by the gate, 4 needs an answer, 5 environment, 6 no tool.")]
+pub struct Cli {
+    /// Where and how.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Args, Debug, Clone)]
+pub struct Common {
+    /// Print one JSON document on stdout; logs go to stderr.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The workspace folder; otherwise llmos.toml is looked for upwards from here, then the user's data folder is used.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub workspace: Option<PathBuf>,
+    /// The broker: mqtt://[user@]host[:port], or "embedded" (with simulated devices). A password comes from LLMOS_MQTT_PASSWORD.
+    #[arg(long, global = true, value_name = "URL")]
+    pub broker: Option<String>,
+    /// A model file in GGUF instead of the one in the box.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub model: Option<PathBuf>,
+    /// The scene of simulated devices on the embedded broker; 0 is the documented one.
+    #[arg(long, global = true, default_value_t = 0)]
+    pub seed: u64,
+    /// A fault of the simulated devices: slip, slip@2, stall, silent, nonsense, double_ack, restart.
+    #[arg(long, global = true, value_name = "FAULT", default_value = "")]
+    pub fault: String,
+    /// How many times faster than life simulated devices move.
+    #[arg(long, global = true, default_value_t = 4)]
+    pub haste: u32,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Make a workspace: devices, policy, hooks and their description.
+    Init {
+        /// The folder; it must not exist, or be empty.
+        dir: PathBuf,
+    },
+    /// Carry out a goal; without one, goals are read line by line.
+    #[command(after_help = "Examples:\n  llmos run \"move the arm 30 cm to the left\"\n  llmos run --dry-run \"go to (1, 1, 1.5)\"\n  llmos run            (interactive)")]
+    Run(RunArgs),
+    /// Plan a goal without touching a device.
+    #[command(after_help = "Examples:\n  llmos plan \"open the gripper\"\n  llmos plan --json --tools tools.json \"dim the lamp to 30 percent\"\n  llmos plan --json --tools tools.json --goals goals.txt")]
+    Plan(PlanArgs),
+    /// Stop a device, or all of them, now; it stays stopped until it is reset.
+    Stop {
+        /// The device; all if left out.
+        device: Option<String>,
+    },
+    /// Allow a stopped device to move again. Check first that it is safe.
+    Reset {
+        /// The device.
+        device: String,
+    },
+    /// Follow a trace by name, without a model.
+    Replay {
+        /// The trace's id, as "llmos trace ls" prints it.
+        trace: String,
+        /// Plan and check only.
+        #[arg(long)]
+        dry_run: bool,
+        /// Ask before the first command.
+        #[arg(long)]
+        confirm: bool,
+    },
+    /// Look at what was learned.
+    #[command(subcommand)]
+    Trace(TraceVerb),
+    /// Look at devices, or simulate one.
+    #[command(subcommand)]
+    Device(DeviceVerb),
+    /// Look at the model.
+    #[command(subcommand)]
+    Model(ModelVerb),
+    /// Check the record of a run.
+    #[command(subcommand)]
+    Journal(JournalVerb),
+    /// Check that everything this machine needs is there.
+    Doctor,
+}
+
+/// `llmos run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// What should be done, in English. Several words need no quotes.
+    pub goal: Vec<String>,
+    /// Plan and check only.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Ask before the first command.
+    #[arg(long)]
+    pub confirm: bool,
+    /// Insist on a mode.
+    #[arg(long, value_parser = ["learner", "follower"])]
+    pub mode: Option<String>,
+}
+
+/// `llmos plan`.
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// What should be done.
+    pub goal: Vec<String>,
+    /// Tools as an OpenAI "tools" array instead of the workspace's devices.
+    #[arg(long, value_name = "FILE")]
+    pub tools: Option<PathBuf>,
+    /// One goal a line; prints one JSON line for each. "-" is stdin.
+    #[arg(long, value_name = "FILE")]
+    pub goals: Option<PathBuf>,
+}
+
+/// `llmos trace`.
+#[derive(Subcommand, Debug)]
+pub enum TraceVerb {
+    /// List them with their statistics.
+    Ls,
+    /// Print one.
+    Show {
+        /// Its id.
+        id: String,
+    },
+    /// Check all, or one.
+    Check {
+        /// Its id.
+        id: Option<String>,
+    },
+    /// Remove one. What it learned is forgotten; the ledger keeps its uses.
+    Rm {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// `llmos device`.
+#[derive(Subcommand, Debug)]
+pub enum DeviceVerb {
+    /// List devices and their tools.
+    Ls,
+    /// Check every manifest and say what each device can't guarantee.
+    Check,
+    /// Run a simulated device until Ctrl-C; it needs --broker.
+    Sim {
+        /// arm, base or greenhouse.
+        kind: String,
+        /// Its name in topics; otherwise its kind.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Print what devices report, as it changes, until Ctrl-C.
+    Watch {
+        /// Only this device.
+        device: Option<String>,
+        /// End after so many seconds.
+        #[arg(long)]
+        seconds: Option<u64>,
+    },
+}
+
+/// `llmos model`.
+#[derive(Subcommand, Debug)]
+pub enum ModelVerb {
+    /// List what is here.
+    Ls,
+    /// Describe the model.
+    Show,
+    /// Print the log-probability of each next token.
+    Score {
+        /// The model file.
+        #[arg(long, value_name = "FILE")]
+        gguf: PathBuf,
+        /// Token ids, separated by commas.
+        #[arg(long, value_delimiter = ',', required = true)]
+        tokens: Vec<u32>,
+    },
+}
+
+/// `llmos journal`.
+#[derive(Subcommand, Debug)]
+pub enum JournalVerb {
+    /// Execute a recorded run again from its inputs and compare every output.
+    Verify {
+        /// The journal.
+        file: PathBuf,
+    },
+}

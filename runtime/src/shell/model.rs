@@ -1,0 +1,124 @@
+//! The model's own thread: it loads while the rest starts, then answers one query at a time. Queries and answers are translated between
+//! the kernel's types and the planner's; nothing is chosen here.
+
+use llmos_kernel::message::{Answer, AnswerCall, Pointed, Query, Tokens};
+use llmos_kernel::tool::Type;
+use llmos_models::{Argument, Call, LocalModel, ModelError, Outcome, ParameterKind, ParameterSpec, PlanRequest, Planner, Span, SpanKind, ToolSpec};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use tokio::sync::mpsc as answers;
+
+/// A model that loads and plans on a thread of its own.
+#[derive(Debug)]
+pub struct Model {
+    queries: mpsc::Sender<(u64, Query)>,
+    /// Answers, as they come.
+    pub answers: answers::UnboundedReceiver<(u64, Answer)>,
+}
+
+impl Model {
+    /// Starts loading.
+    pub fn start(path: Option<PathBuf>) -> Model {
+        let (queries, inbox) = mpsc::channel::<(u64, Query)>();
+        let (outbox, answers) = answers::unbounded_channel();
+        thread::spawn(move || {
+            let mut model = open(path.as_deref());
+            while let Ok((request, query)) = inbox.recv() {
+                let answer = match &mut model {
+                    Ok(model) => plan(model, &query),
+                    Err(error) => Answer::Unavailable { why: error.to_string() },
+                };
+                if outbox.send((request, answer)).is_err() {
+                    return;
+                }
+            }
+        });
+        Model { queries, answers }
+    }
+
+    /// Asks for a plan.
+    pub fn ask(&self, request: u64, query: Query) {
+        // The thread ends only with this sender, or by a panic, which the missing answer shows.
+        let _ = self.queries.send((request, query));
+    }
+}
+
+/// Opens a model file, or the model in the box.
+pub fn open(path: Option<&Path>) -> Result<LocalModel, ModelError> {
+    path.map_or_else(LocalModel::embedded, LocalModel::open)
+}
+
+fn plan(model: &mut LocalModel, query: &Query) -> Answer {
+    let tools: Vec<ToolSpec> = query
+        .tools
+        .iter()
+        .map(|tool| ToolSpec {
+            name: tool.name.clone(),
+            does: tool.does.clone(),
+            parameters: tool
+                .parameters
+                .iter()
+                .map(|(name, kind, required)| ParameterSpec { name: name.clone(), kind: parameter_kind(kind), required: *required })
+                .collect(),
+        })
+        .collect();
+    let spans: Vec<Span> = query.spans.iter().filter_map(|s| Some(Span { start: s.start, end: s.end, kind: span_kind(&s.kind)? })).collect();
+    let request = PlanRequest { tools: &tools, goal: &query.goal, spans: &spans, example: None, calls_max: query.calls_max };
+    match model.plan(&request) {
+        Err(error) => Answer::Unavailable { why: error.to_string() },
+        Ok(reply) => {
+            let tokens = tokens(reply.tokens);
+            let calls = reply.calls.iter().map(answer_call).collect();
+            match reply.outcome {
+                Outcome::Planned => Answer::Calls { calls, tokens },
+                Outcome::NoTool => Answer::NoTool { tokens },
+                Outcome::Ask { tool, parameter } => Answer::Missing { calls, tool, parameter, tokens },
+                Outcome::TooLong => Answer::Unavailable { why: "the plan did not end; please ask for less at once".to_owned() },
+            }
+        }
+    }
+}
+
+fn parameter_kind(kind: &Type) -> ParameterKind {
+    match kind {
+        Type::Quantity(dimension) => ParameterKind::Quantity(dimension.name().to_owned()),
+        Type::Number => ParameterKind::Number,
+        Type::Integer => ParameterKind::Integer,
+        Type::Boolean => ParameterKind::Boolean,
+        Type::Enumeration(options) => ParameterKind::Enumeration(options.clone()),
+        Type::Entity => ParameterKind::Entity,
+        Type::Place | Type::Point => ParameterKind::Place,
+        Type::Text => ParameterKind::Text,
+    }
+}
+
+fn span_kind(kind: &Type) -> Option<SpanKind> {
+    Some(match kind {
+        Type::Quantity(dimension) => SpanKind::Quantity(dimension.name().to_owned()),
+        Type::Number => SpanKind::Number,
+        Type::Integer => SpanKind::Integer,
+        Type::Entity => SpanKind::Entity,
+        Type::Place | Type::Point => SpanKind::Place,
+        Type::Boolean | Type::Enumeration(_) | Type::Text => return None,
+    })
+}
+
+fn answer_call(call: &Call) -> AnswerCall {
+    let pointed = |argument: &Argument| match *argument {
+        Argument::Span { start, end } => Pointed::Span { start, end },
+        Argument::Option(option) => Pointed::Choice(option),
+        Argument::Absent => Pointed::Absent,
+    };
+    AnswerCall { tool: call.tool, arguments: call.arguments.iter().map(pointed).collect() }
+}
+
+fn tokens(tokens: llmos_models::Tokens) -> Tokens {
+    let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Tokens {
+        prompt: narrow(tokens.prompt),
+        cached: narrow(tokens.cached),
+        generated: narrow(tokens.generated),
+        forced: narrow(tokens.forced),
+    }
+}
