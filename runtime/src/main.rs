@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         }
     };
     with_environment();
-    let filter = tracing_subscriber::EnvFilter::try_from_env("LLMOS_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LLMOS_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error,rumqttd=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let printer = output::Printer { json: cli.common.json };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

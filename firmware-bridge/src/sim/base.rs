@@ -267,6 +267,7 @@ impl Plant for Base {
 
     fn readings(&self, sink: &mut Sink<'_>) {
         sink("", "position", Told::Point(self.position));
+        sink("", "ahead", Told::Point(ahead([0; 3], self.heading, M)));
         sink("", "heading", Told::Number(self.heading));
         sink("", "odometer", Told::Number(self.odometer));
         sink("", "battery", Told::Number(self.battery));

@@ -316,7 +316,11 @@ impl Emitter<'_> {
     fn field(&mut self, name: &str, field: &str, before: bool) -> Result<Code, String> {
         let kind = self.device.entity_reports.iter().find(|(known, _)| known == field).map(|(_, kind)| kind.clone());
         let kind = kind.ok_or_else(|| format!("\"{field}\" is not among what is reported of entities (see \"entities:\")"))?;
-        let mut code = self.parameter(name).ok_or_else(|| format!("\"{name}\" is not a parameter"))?;
+        let Some(mut code) = self.parameter(name) else {
+            // No parameter: an entity of that name, which the device reports or does not; the follower says which.
+            let (owner, field) = (Symbol::of(name), Symbol::of(field));
+            return Ok(Code { ops: vec![if before { Op::Before { owner, field } } else { Op::Reading { owner, field } }], kind });
+        };
         if code.kind != Type::Entity {
             return Err(format!("\"{name}.{field}\" needs an entity, and {name} is {}", code.kind.word()));
         }
