@@ -2,6 +2,7 @@
 //! else. It must not decide anything.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this file is where the program speaks")]
 
+use llmos_kernel::follow::show;
 use llmos_kernel::message::{Event, Report, Status};
 use llmos_kernel::mode::Mode;
 use serde_json::{Value, json};
@@ -73,6 +74,10 @@ impl Printer {
             Event::Acknowledged { ms, .. } => self.line(&format!("        acknowledged after {ms} ms")),
             Event::StepObserved { text, observed, .. } => self.line(&format!("        {text}: {}", observed_text(*observed))),
             Event::CallObserved { call, observed } => self.line(&format!("      {}. {}", call + 1, observed_text(*observed))),
+            Event::Reading { device, readings } => {
+                let list: Vec<String> = readings.iter().map(|named| format!("{} {}", named.field, show(&named.value))).collect();
+                self.line(&format!("        {device} reports: {}", list.join(", ")));
+            }
             Event::Warning { text } => self.note(&format!("warning: {text}")),
         }
     }
@@ -123,8 +128,10 @@ pub fn report_json(report: &Report) -> Value {
                 step.arguments.iter().map(|a| (a.parameter.clone(), json!(a.value.to_string()))).collect();
             let provenance: serde_json::Map<String, Value> =
                 step.arguments.iter().map(|a| (a.parameter.clone(), json!(a.source.to_string()))).collect();
+            let readings: serde_json::Map<String, Value> =
+                step.readings.iter().map(|named| (named.field.clone(), json!(show(&named.value)))).collect();
             json!({ "tool": step.tool, "arguments": arguments, "provenance": provenance, "gate": step.gate, "ack_ms": step.ack_ms,
-                    "observed": step.observed, "commands": step.commands })
+                    "observed": step.observed, "commands": step.commands, "readings": readings })
         })
         .collect();
     json!({ "goal": report.goal, "mode": report.mode, "reason": report.reason, "status": report.status, "steps": steps,

@@ -11,6 +11,7 @@ use crate::message::{Answer, Event, Output, Query, QueryTool, Status, Tokens};
 use crate::mode::{FOLLOW_MIN, Mode};
 use crate::plan::Plan;
 use crate::policy::Effect;
+use crate::prepare;
 use crate::search;
 use crate::text::trace::Trace;
 use crate::tool::Tool;
@@ -207,6 +208,8 @@ impl Kernel {
             Err(question) => self.finish_asking(now, &question),
             Ok(plan) if plan.calls.is_empty() => self.finish(now, Status::NoTool, "the model finds no tool here that does this"),
             Ok(plan) => {
+                let plan = self.prepared(plan);
+                let Some(run) = &self.run else { return };
                 let json = run.toolset.as_ref().map(|toolset| toolset.json(&plan));
                 if let Some(run) = self.run.as_mut() {
                     run.plan = plan;
@@ -217,6 +220,15 @@ impl Kernel {
                 }
             }
         }
+    }
+
+    /// Puts in front what calls need first, unless that holds already.
+    fn prepared(&self, plan: Plan) -> Plan {
+        prepare::prepared(plan, &self.world.devices, |call| {
+            let alone = Plan { calls: vec![call.clone()] };
+            let program = compile(&alone, &self.world.devices, &self.world.readings);
+            program.is_ok_and(|program| foresee::may_begin(&program, &self.world.readings))
+        })
     }
 
     fn offered_tools(&self) -> Vec<Offered<'_>> {

@@ -3,7 +3,7 @@
 
 use crate::kernel::{Kernel, Phase, Run};
 use crate::matching;
-use crate::message::{Event, Fact, News, Output, Report, Status, StepReport, Verdict};
+use crate::message::{Event, Fact, Named, News, Output, Report, Status, StepReport, Verdict};
 use crate::mode::Mode;
 use crate::plan::{Argument, Given, Source};
 use crate::policy::{self, Ask};
@@ -24,6 +24,10 @@ impl Kernel {
             match followed {
                 Followed::Command(offer) => self.judge(now, offer),
                 Followed::StepDone { step, call, observed } => {
+                    self.begin_call(usize::from(call));
+                    if observed == Observed::Read {
+                        self.tell_reading(usize::from(call));
+                    }
                     let text = self.step_text(usize::from(step));
                     self.tell(Event::StepObserved { call: usize::from(call), text, observed });
                 }
@@ -33,6 +37,19 @@ impl Kernel {
                 Followed::Stopped { .. } => self.finish(now, Status::Stopped, "stopped while it was carried out"),
             }
         }
+    }
+
+    /// A step that only reads has its result in the device's last report.
+    fn tell_reading(&mut self, call: usize) {
+        let Some(run) = self.run.as_mut() else { return };
+        let Some(device) = run.plan.calls.get(call).map(|planned| planned.device.clone()) else { return };
+        let view = self.world.views.get(&device);
+        let own = view.into_iter().flat_map(|view| &view.state.readings).filter(|reading| reading.owner.is_empty());
+        let readings: Vec<Named> = own.cloned().collect();
+        if let Some(step) = run.steps.get_mut(call) {
+            step.readings.clone_from(&readings);
+        }
+        self.tell(Event::Reading { device, readings });
     }
 
     fn feed(&mut self, now: Millis, input: Input) {
@@ -57,6 +74,7 @@ impl Kernel {
                 ack_ms: None,
                 observed: None,
                 commands: 0,
+                readings: Vec::new(),
             });
         }
         if run.begun != Some(call) {
@@ -400,7 +418,8 @@ fn handoff_text(why: Handoff) -> &'static str {
 }
 
 /// A value for a person.
-fn show(fact: &Fact) -> String {
+#[must_use]
+pub fn show(fact: &Fact) -> String {
     match fact {
         Fact::Bool(truth) => truth.to_string(),
         Fact::Number(micro) => crate::goal::print_number(*micro),

@@ -57,6 +57,15 @@ fn move_to(readings: &mut Readings, device: Symbol, end: Point) {
     let _ = readings.replace(device, moved);
 }
 
+/// Whether the precondition of the first step holds.
+#[must_use]
+pub fn may_begin(program: &Program, readings: &Readings) -> bool {
+    let Some(step) = program.steps.first() else { return false };
+    let seen = Seen { device: step.device, now: readings, before: readings };
+    let values = arguments(program, step, readings);
+    step.require.is_empty() || evaluate(program, step.require, &values, &[], &seen) == Ok(Value::Bool(true))
+}
+
 /// Whether every call of the program that counts already holds. A call whose tool only `prepares` a later one does not count.
 #[must_use]
 pub fn already_holds(program: &Program, devices: &[Device], readings: &Readings) -> bool {

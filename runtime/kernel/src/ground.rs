@@ -157,7 +157,7 @@ impl Grounding<'_> {
                     [_] => continue,
                     several => return Err(which(&words, several)),
                 },
-                (kind, Meaning::Pronoun(pronoun)) => match self.pronoun(kind, *pronoun, &words)? {
+                (kind, Meaning::Pronoun(pronoun)) => match self.pronoun(kind, *pronoun, span)? {
                     Some(value) => {
                         self.used.push((start, end));
                         return Ok((value, Source::State { words }));
@@ -171,18 +171,28 @@ impl Grounding<'_> {
         Err(format!("\"{words}\" is no {}, which {} needs; please say it in other words", parameter.kind.word(), parameter.name))
     }
 
-    fn pronoun(&self, kind: &Type, pronoun: Pronoun, words: &str) -> Result<Option<Given>, String> {
-        let unknown = || format!("what does \"{words}\" mean here? please name it");
+    /// "it" is the last thing that the plan named, or the last one that the goal named before it; "there" the last place.
+    fn pronoun(&self, kind: &Type, pronoun: Pronoun, span: &Span) -> Result<Option<Given>, String> {
+        let unknown = || format!("what does \"{}\" mean here? please name it", self.words(span.start, span.end));
+        let thing = || self.thing.clone().or_else(|| self.mentioned_before(span.start)).ok_or_else(unknown);
         let place = matches!(kind, Type::Place | Type::Point);
         Ok(match pronoun {
-            Pronoun::Back if place => Some(Given::Start(self.thing.clone().ok_or_else(unknown)?)),
+            Pronoun::Back if place => Some(Given::Start(thing()?)),
             Pronoun::There if place => Some(self.place.clone().ok_or_else(unknown)?),
-            Pronoun::It | Pronoun::Them | Pronoun::That | Pronoun::This if place => {
-                Some(Given::Named(self.thing.clone().ok_or_else(unknown)?))
-            }
-            Pronoun::It | Pronoun::Them | Pronoun::That | Pronoun::This if *kind == Type::Entity => {
-                Some(Given::Entity(self.thing.clone().ok_or_else(unknown)?))
-            }
+            Pronoun::It | Pronoun::Them | Pronoun::That | Pronoun::This if place => Some(Given::Named(thing()?)),
+            Pronoun::It | Pronoun::Them | Pronoun::That | Pronoun::This if *kind == Type::Entity => Some(Given::Entity(thing()?)),
+            _ => None,
+        })
+    }
+
+    /// The last single thing that the goal names before a byte.
+    fn mentioned_before(&self, byte: usize) -> Option<String> {
+        let before = self.goal.spans.iter().filter(|span| !span.superseded && span.end <= byte);
+        before.rev().find_map(|span| match &span.meaning {
+            Meaning::Named { candidates, .. } => match candidates.as_slice() {
+                [name] => Some(name.clone()),
+                _ => None,
+            },
             _ => None,
         })
     }

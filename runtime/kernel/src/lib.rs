@@ -7,7 +7,7 @@
 
 pub mod compile;
 mod decide;
-mod follow;
+pub mod follow;
 pub mod foresee;
 pub mod goal;
 pub mod ground;
@@ -19,6 +19,7 @@ pub mod mode;
 pub mod names;
 pub mod plan;
 pub mod policy;
+pub mod prepare;
 pub mod search;
 pub mod text;
 pub mod tool;

@@ -270,6 +270,8 @@ pub enum Event {
     StepObserved { call: usize, text: String, observed: Observed },
     /// A call was seen to succeed.
     CallObserved { call: usize, observed: Observed },
+    /// What a device reports about itself, asked for by a step that only reads.
+    Reading { device: String, readings: Vec<Named> },
     /// Something worth a warning.
     Warning { text: String },
 }
@@ -357,4 +359,6 @@ pub struct StepReport {
     pub observed: Option<Observed>,
     /// Commands that were published for it.
     pub commands: u32,
+    /// What the device reported about itself, for a call that only reads.
+    pub readings: Vec<Named>,
 }
