@@ -233,7 +233,7 @@ class Composer:
                     choices.append((combo, tools))
         if not choices:
             return None
-        combo, tools = rng.choice(choices)
+        combo, tools = rng.choices(choices, [sum(len(s.tree.options) for s in c.says) for c, _ in choices])[0]   # many wordings, many samples
         variables, kinds = {}, {}
         for step, arguments in combo.steps:
             for name, var in arguments.items():
