@@ -162,6 +162,14 @@ fn argument_codes(call: &PlannedCall, device: &Device, tool: &Tool, readings: &R
 
 fn argument_code(value: &Given, device: &Device, parameter: &Parameter, readings: &Readings) -> Result<Code, String> {
     let as_place = matches!(parameter.kind, Type::Place | Type::Point);
+    let seen = |name: &str| readings.iter().any(|reading| reading.device == Symbol::of(&device.name) && reading.owner == Symbol::of(name));
+    let placed = |name: &str| device.places.iter().any(|(place, _)| place == name);
+    if let Given::Entity(name) | Given::Named(name) = value
+        && !seen(name)
+        && !placed(name)
+    {
+        return Err(format!("{} does not see \"{name}\"", device.name));
+    }
     let ops = match value {
         Given::Named(name) if as_place => match device.places.iter().find(|(place, _)| place == name) {
             Some((_, point)) => vec![Op::Const(Value::Point(*point))],

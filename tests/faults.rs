@@ -1,0 +1,54 @@
+//! Real failure: a device that slips, stalls, falls silent or talks nonsense ends in `failed`, seen by read-back, and is never followed.
+
+use crate::support::Llmos;
+
+fn check(fault: &str, goal: &str, reason: &str) {
+    let llmos = Llmos::new();
+    let (report, code) = llmos.json(&["run", "--fault", fault, goal]);
+    assert_eq!((report["status"].as_str(), code), (Some("failed"), 1), "{fault}: {report}");
+    assert!(report["reason"].as_str().is_some_and(|text| text.contains(reason)), "{fault}: {report}");
+    let (again, _) = llmos.json(&["run", "--dry-run", goal]);
+    assert_eq!(again["mode"], "LEARNER", "a failed run is never followed: {again}");
+}
+
+#[test]
+fn a_slipping_grip_is_seen_by_read_back() {
+    check("slip", "pick up the red cube and put it in bin A", "state does not show the effect");
+}
+
+#[test]
+fn a_stalled_axis_fails_the_step() {
+    check("stall", "move the arm 30 cm to the left", "stalled");
+}
+
+#[test]
+fn a_silent_device_is_lost() {
+    check("silent", "move the arm 30 cm to the left", "lost");
+}
+
+#[test]
+fn nonsense_is_no_state() {
+    check("nonsense", "move the arm 30 cm to the left", "lost");
+}
+
+#[test]
+fn a_device_that_acknowledges_twice_does_no_harm() {
+    let llmos = Llmos::new();
+    let (report, code) = llmos.json(&["run", "--fault", "double_ack", "move the arm 30 cm to the left"]);
+    assert_eq!((report["status"].as_str(), code), (Some("done"), 0), "{report}");
+}
+
+#[test]
+fn a_kill_in_the_middle_leaves_a_readable_workspace() {
+    let llmos = Llmos::new();
+    for wait_ms in [200, 700, 1_100] {
+        let mut child = llmos.command(&["run", "pick up the red cube and put it in bin A"]).stdout(std::process::Stdio::null()).spawn().expect("the program starts");
+        std::thread::sleep(std::time::Duration::from_millis(wait_ms));
+        child.kill().expect("it is killed");
+        child.wait().expect("it ends");
+    }
+    let (check, code) = llmos.json(&["trace", "check"]);
+    assert_eq!((check["errors"].as_u64(), code), (Some(0), 0), "{check}");
+    let (report, _) = llmos.json(&["run", "move the arm 30 cm to the left"]);
+    assert_eq!(report["status"], "done", "{report}");
+}
