@@ -5,7 +5,10 @@ use crate::support::Llmos;
 fn check(llmos: &Llmos, arguments: &[&str], code: i32, message: &str) {
     let (complaint, found) = llmos.complaint(arguments);
     assert_eq!(found, code, "{arguments:?}: {complaint}");
-    assert!(complaint.contains(message), "{arguments:?}: expected \"{message}\" in: {complaint}");
+    assert!(
+        complaint.contains(message),
+        "{arguments:?}: expected \"{message}\" in: {complaint}"
+    );
     assert!(!complaint.contains("panicked"), "{arguments:?}: {complaint}");
 }
 
@@ -19,7 +22,12 @@ fn wrong_command_lines_are_usage() {
     check(&llmos, &["run", &long], 2, "1 to 4096 bytes");
     check(&llmos, &["run", "--broker", "http://x", "home"], 2, "mqtt://");
     check(&llmos, &["run", "--broker", "mqtt://u:p@x", "home"], 2, "password");
-    check(&llmos, &["device", "sim", "dragon", "--broker", "mqtt://127.0.0.1:1"], 2, "arm, base, greenhouse");
+    check(
+        &llmos,
+        &["device", "sim", "dragon", "--broker", "mqtt://127.0.0.1:1"],
+        2,
+        "arm, base, greenhouse",
+    );
     check(&llmos, &["run", "--fault", "gremlin", "home"], 2, "gremlin");
     check(&llmos, &["stop"], 2, "--broker");
 }
@@ -29,20 +37,44 @@ fn wrong_command_lines_are_usage() {
 fn a_goal_that_is_not_utf8_is_usage() {
     use std::os::unix::ffi::OsStrExt;
     let llmos = Llmos::new();
-    let output = llmos.command(&["run"]).arg(std::ffi::OsStr::from_bytes(b"move \xff")).output().expect("the program starts");
-    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = llmos
+        .command(&["run"])
+        .arg(std::ffi::OsStr::from_bytes(b"move \xff"))
+        .output()
+        .expect("the program starts");
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
 fn what_is_missing_is_environment() {
     let llmos = Llmos::new();
-    check(&llmos, &["run", "--broker", "mqtt://127.0.0.1:1", "home"], 5, "can't be reached");
+    check(
+        &llmos,
+        &["run", "--broker", "mqtt://127.0.0.1:1", "home"],
+        5,
+        "can't be reached",
+    );
     check(&llmos, &["run", "--workspace", "nowhere", "home"], 5, "llmos init");
     check(&llmos, &["trace", "show", "nothing"], 5, "trace ls");
     let model = llmos.home().join("cut.gguf");
     std::fs::write(&model, b"GGUF\x03\0\0\0").expect("a file");
-    check(&llmos, &["model", "show", "--model", model.to_str().expect("a path")], 5, "");
-    let (report, code) = llmos.json(&["run", "--model", model.to_str().expect("a path"), "open the gripper then close it"]);
+    check(
+        &llmos,
+        &["model", "show", "--model", model.to_str().expect("a path")],
+        5,
+        "",
+    );
+    let (report, code) = llmos.json(&[
+        "run",
+        "--model",
+        model.to_str().expect("a path"),
+        "open the gripper then close it",
+    ]);
     assert_eq!((report["status"].as_str(), code), (Some("environment"), 5), "{report}");
 }
 
@@ -61,8 +93,14 @@ fn a_manifest_shows_all_its_mistakes_with_their_places() {
     let output = llmos.run(&["device", "check", "--workspace", path]);
     let lines = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(1), "{lines}");
-    assert!(lines.contains("devices/arm.md:10:") && lines.contains("mass"), "{lines}");
-    assert!(lines.contains("\"home\" can never be reached") && lines.contains("person"), "{lines}");
+    assert!(
+        lines.contains("devices/arm.md:10:") && lines.contains("mass"),
+        "{lines}"
+    );
+    assert!(
+        lines.contains("\"home\" can never be reached") && lines.contains("person"),
+        "{lines}"
+    );
     let (report, code) = llmos.json(&["run", "--workspace", path, "pick up the red cube"]);
     assert_ne!(code, 0, "a device with a broken manifest does not act: {report}");
 }
@@ -73,7 +111,10 @@ fn help_has_examples_for_every_verb_that_needs_them() {
     for arguments in [&["--help"][..], &["run", "--help"], &["plan", "--help"]] {
         let output = llmos.run(arguments);
         assert_eq!(output.status.code(), Some(0));
-        assert!(String::from_utf8_lossy(&output.stdout).contains("Examples:"), "{arguments:?}");
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("Examples:"),
+            "{arguments:?}"
+        );
     }
 }
 
@@ -81,10 +122,23 @@ fn help_has_examples_for_every_verb_that_needs_them() {
 fn one_process_owns_a_workspace() {
     let llmos = Llmos::new();
     let path = llmos.home().join("ws");
-    assert_eq!(llmos.run(&["init", path.to_str().expect("a path")]).status.code(), Some(0));
-    let lock = std::fs::File::options().create(true).truncate(false).write(true).open(path.join(".lock")).expect("a lock file");
+    assert_eq!(
+        llmos.run(&["init", path.to_str().expect("a path")]).status.code(),
+        Some(0)
+    );
+    let lock = std::fs::File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path.join(".lock"))
+        .expect("a lock file");
     lock.try_lock().expect("the lock is free");
-    check(&llmos, &["run", "--workspace", path.to_str().expect("a path"), "home"], 5, "another llmos owns");
+    check(
+        &llmos,
+        &["run", "--workspace", path.to_str().expect("a path"), "home"],
+        5,
+        "another llmos owns",
+    );
 }
 
 #[test]
@@ -101,13 +155,25 @@ fn a_hook_can_only_say_no() {
     ] {
         std::fs::write(path.join("hooks.toml"), hooks).expect("a file");
         let (report, code) = llmos.json(&["run", "--workspace", workspace, "move the arm 30 cm to the left"]);
-        assert_eq!((report["status"].as_str(), code), (Some("refused"), 3), "{hooks}: {report}");
+        assert_eq!(
+            (report["status"].as_str(), code),
+            (Some("refused"), 3),
+            "{hooks}: {report}"
+        );
         assert_eq!(report["steps"][0]["commands"], 0, "{hooks}: {report}");
     }
-    std::fs::write(path.join("hooks.toml"), "[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"true\"]\n").expect("a file");
+    std::fs::write(
+        path.join("hooks.toml"),
+        "[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"true\"]\n",
+    )
+    .expect("a file");
     let (report, _) = llmos.json(&["run", "--workspace", workspace, "move the arm 30 cm to the left"]);
     assert_eq!(report["status"], "done", "{report}");
     std::fs::write(path.join("policy.toml"), "").expect("a file");
     let (report, code) = llmos.json(&["run", "--workspace", workspace, "move the arm 30 cm to the left"]);
-    assert_eq!((report["status"].as_str(), code), (Some("refused"), 3), "what no rule allows is denied: {report}");
+    assert_eq!(
+        (report["status"].as_str(), code),
+        (Some("refused"), 3),
+        "what no rule allows is denied: {report}"
+    );
 }

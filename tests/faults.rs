@@ -5,15 +5,26 @@ use crate::support::Llmos;
 fn check(fault: &str, goal: &str, reason: &str) {
     let llmos = Llmos::new();
     let (report, code) = llmos.json(&["run", "--fault", fault, goal]);
-    assert_eq!((report["status"].as_str(), code), (Some("failed"), 1), "{fault}: {report}");
-    assert!(report["reason"].as_str().is_some_and(|text| text.contains(reason)), "{fault}: {report}");
+    assert_eq!(
+        (report["status"].as_str(), code),
+        (Some("failed"), 1),
+        "{fault}: {report}"
+    );
+    assert!(
+        report["reason"].as_str().is_some_and(|text| text.contains(reason)),
+        "{fault}: {report}"
+    );
     let (again, _) = llmos.json(&["run", "--dry-run", goal]);
     assert_eq!(again["mode"], "LEARNER", "a failed run is never followed: {again}");
 }
 
 #[test]
 fn a_slipping_grip_is_seen_by_read_back() {
-    check("slip", "pick up the red cube and put it in bin A", "state does not show the effect");
+    check(
+        "slip",
+        "pick up the red cube and put it in bin A",
+        "state does not show the effect",
+    );
 }
 
 #[test]
@@ -42,7 +53,11 @@ fn a_device_that_acknowledges_twice_does_no_harm() {
 fn a_kill_in_the_middle_leaves_a_readable_workspace() {
     let llmos = Llmos::new();
     for wait_ms in [200, 700, 1_100] {
-        let mut child = llmos.command(&["run", "pick up the red cube and put it in bin A"]).stdout(std::process::Stdio::null()).spawn().expect("the program starts");
+        let mut child = llmos
+            .command(&["run", "pick up the red cube and put it in bin A"])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("the program starts");
         std::thread::sleep(std::time::Duration::from_millis(wait_ms));
         child.kill().expect("it is killed");
         child.wait().expect("it ends");

@@ -14,10 +14,32 @@ fn a_run_is_executed_again_byte_for_byte() {
 
     let text = std::fs::read_to_string(&journal).expect("the journal");
     for (broken, what) in [
-        (text.replace("\"tool\":\"move\"", "\"tool\":\"spin\""), "a changed output"),
-        (text.replacen("300000", "310000", 1), "a changed input or output"),
-        (text.lines().filter(|line| !line.contains("\"goal\"")).collect::<Vec<_>>().join("\n"), "a missing input"),
-        (text.lines().filter(|line| !line.contains("\"command\":{")).collect::<Vec<_>>().join("\n"), "a missing output"),
+        (
+            text.replace("\"tool\":\"move\"", "\"tool\":\"spin\""),
+            "a changed output",
+        ),
+        (
+            text.replacen(
+                "\"tool\":\"move\",\"arguments\":[[\"direction\",{\"text\":\"left\"}]",
+                "\"tool\":\"move\",\"arguments\":[[\"direction\",{\"text\":\"right\"}]",
+                1,
+            ),
+            "a changed argument",
+        ),
+        (
+            text.lines()
+                .filter(|line| !line.contains("\"goal\""))
+                .collect::<Vec<_>>()
+                .join("\n"),
+            "a missing input",
+        ),
+        (
+            text.lines()
+                .filter(|line| !line.contains("\"command\":{"))
+                .collect::<Vec<_>>()
+                .join("\n"),
+            "a missing output",
+        ),
     ] {
         assert_ne!(broken, text, "{what}");
         let twin = llmos.home().join("twin.jsonl");

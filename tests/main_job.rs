@@ -8,21 +8,42 @@ const GOAL: &str = "pick up the red cube and put it in bin A";
 fn the_first_run_learns_and_the_second_follows() {
     let llmos = Llmos::new();
     let (first, code) = llmos.json(&["run", GOAL]);
-    assert_eq!((code, first["status"].as_str(), first["mode"].as_str()), (0, Some("done"), Some("LEARNER")), "{first}");
+    assert_eq!(
+        (code, first["status"].as_str(), first["mode"].as_str()),
+        (0, Some("done"), Some("LEARNER")),
+        "{first}"
+    );
     assert!(first["model_calls"].as_u64() > Some(0), "{first}");
-    let tools: Vec<&str> = first["steps"].as_array().expect("steps").iter().filter_map(|step| step["tool"].as_str()).collect();
+    let tools: Vec<&str> = first["steps"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .filter_map(|step| step["tool"].as_str())
+        .collect();
     assert_eq!(tools, ["arm.pick", "arm.place"]);
     let (second, code) = llmos.json(&["run", GOAL]);
-    assert_eq!((code, second["status"].as_str(), second["mode"].as_str()), (0, Some("done"), Some("FOLLOWER")), "{second}");
+    assert_eq!(
+        (code, second["status"].as_str(), second["mode"].as_str()),
+        (0, Some("done"), Some("FOLLOWER")),
+        "{second}"
+    );
     assert_eq!(second["model_calls"], 0);
     assert_eq!(second["digest"], first["digest"]);
     let id = first["trace"].as_str().expect("a trace");
     let text = std::fs::read_to_string(llmos.workspace().join(format!("traces/{id}.md"))).expect("the trace is a file");
     assert!(text.contains("{object}") && text.contains("{at}"), "{text}");
     let (replay, code) = llmos.json(&["replay", id]);
-    assert_eq!((code, &replay["digest"], &replay["model_calls"]), (0, &first["digest"], &serde_json::json!(0)), "{replay}");
+    assert_eq!(
+        (code, &replay["digest"], &replay["model_calls"]),
+        (0, &first["digest"], &serde_json::json!(0)),
+        "{replay}"
+    );
     let (other, _) = llmos.json(&["run", "Please pick up the blue cube and put it in bin B"]);
-    assert_eq!((other["status"].as_str(), other["model_calls"].as_u64()), (Some("done"), Some(0)), "{other}");
+    assert_eq!(
+        (other["status"].as_str(), other["model_calls"].as_u64()),
+        (Some("done"), Some(0)),
+        "{other}"
+    );
     assert_ne!(other["digest"], first["digest"]);
 }
 
@@ -32,7 +53,11 @@ fn other_slots_follow_the_same_trace() {
     let (first, _) = llmos.json(&["run", "move the arm 30 cm to the left"]);
     let (second, _) = llmos.json(&["run", "move the arm 12 cm to the right"]);
     assert_eq!(first["status"], "done", "{first}");
-    assert_eq!((second["status"].as_str(), second["mode"].as_str()), (Some("done"), Some("FOLLOWER")), "{second}");
+    assert_eq!(
+        (second["status"].as_str(), second["mode"].as_str()),
+        (Some("done"), Some("FOLLOWER")),
+        "{second}"
+    );
     assert_eq!(second["trace"], first["trace"]);
     assert_eq!(second["steps"][0]["arguments"]["distance"], "0.12 m");
     assert_eq!(second["steps"][0]["arguments"]["direction"], "right");
@@ -49,8 +74,17 @@ fn what_must_not_move_does_not_move() {
         ("Fahre den Arm bitte nach links", "needs_answer", 4),
     ] {
         let (report, found) = llmos.json(&["run", goal]);
-        assert_eq!((report["status"].as_str(), found), (Some(status), code), "{goal}: {report}");
-        let commands: u64 = report["steps"].as_array().into_iter().flatten().filter_map(|step| step["commands"].as_u64()).sum();
+        assert_eq!(
+            (report["status"].as_str(), found),
+            (Some(status), code),
+            "{goal}: {report}"
+        );
+        let commands: u64 = report["steps"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|step| step["commands"].as_u64())
+            .sum();
         assert_eq!(commands, 0, "{goal}: {report}");
     }
 }
@@ -61,14 +95,23 @@ fn what_already_holds_takes_no_step() {
     let (report, code) = llmos.json(&["run", "open the gripper"]);
     assert_eq!((code, report["status"].as_str()), (0, Some("done")), "{report}");
     assert_eq!(report["steps"], serde_json::json!([]));
-    assert!(report["reason"].as_str().is_some_and(|reason| reason.contains("already")), "{report}");
+    assert!(
+        report["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("already")),
+        "{report}"
+    );
 }
 
 #[test]
 fn a_second_very_different_device_works_with_the_same_code() {
     let llmos = Llmos::new();
     let (report, code) = llmos.json(&["run", "turn on the light of the greenhouse"]);
-    assert_eq!((code, report["steps"][0]["tool"].as_str()), (0, Some("greenhouse.light")), "{report}");
+    assert_eq!(
+        (code, report["steps"][0]["tool"].as_str()),
+        (0, Some("greenhouse.light")),
+        "{report}"
+    );
     assert_eq!(report["steps"][0]["observed"], "met");
 }
 
@@ -79,13 +122,32 @@ fn given_tools_are_planned_in_their_own_terms() {
     let text = r#"[{"type":"function","function":{"name":"move","description":"Move the arm by a distance in a direction","parameters":{"type":"object",
         "properties":{"direction":{"type":"string","enum":["left","right","up","down"]},"distance":{"type":"number","x-unit":"m"}},"required":["direction","distance"]}}}]"#;
     std::fs::write(&tools, text).expect("a file");
-    let (plan, code) = llmos.json(&["plan", "--tools", tools.to_str().expect("a path"), "move the arm 30 cm to the left"]);
+    let (plan, code) = llmos.json(&[
+        "plan",
+        "--tools",
+        tools.to_str().expect("a path"),
+        "move the arm 30 cm to the left",
+    ]);
     assert_eq!(code, 0, "{plan}");
-    assert_eq!(plan["calls"], serde_json::json!([{ "name": "move", "arguments": { "direction": "left", "distance": 0.3 } }]), "{plan}");
+    assert_eq!(
+        plan["calls"],
+        serde_json::json!([{ "name": "move", "arguments": { "direction": "left", "distance": 0.3 } }]),
+        "{plan}"
+    );
     let goals = llmos.home().join("goals.txt");
     std::fs::write(&goals, "move up half a meter\ndo not move\n").expect("a file");
-    let output = llmos.run(&["plan", "--json", "--tools", tools.to_str().expect("a path"), "--goals", goals.to_str().expect("a path")]);
-    let lines: Vec<serde_json::Value> = String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let output = llmos.run(&[
+        "plan",
+        "--json",
+        "--tools",
+        tools.to_str().expect("a path"),
+        "--goals",
+        goals.to_str().expect("a path"),
+    ]);
+    let lines: Vec<serde_json::Value> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[0]["calls"][0]["arguments"]["distance"], 0.5, "{}", lines[0]);
     assert_eq!(lines[1]["calls"], serde_json::json!([]));

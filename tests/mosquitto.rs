@@ -23,14 +23,28 @@ impl Drop for Running {
 
 /// A mosquitto on a free port of loopback, or `None`, said aloud.
 fn mosquitto() -> Option<(Running, u16)> {
-    let program = ["mosquitto", "/usr/sbin/mosquitto"].into_iter().find(|program| Command::new(program).arg("-h").output().is_ok());
+    let program = ["mosquitto", "/usr/sbin/mosquitto"]
+        .into_iter()
+        .find(|program| Command::new(program).arg("-h").output().is_ok());
     let Some(program) = program else {
         // Past the test's capture, so that nobody takes silence for success.
-        let _ = writeln!(std::io::stderr(), "SKIPPED: mosquitto is not installed, so nothing was tested against it");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: mosquitto is not installed, so nothing was tested against it"
+        );
         return None;
     };
-    let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").port();
-    let child = Command::new(program).args(["-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mosquitto starts");
+    let port = TcpListener::bind("127.0.0.1:0")
+        .expect("a free port")
+        .local_addr()
+        .expect("its address")
+        .port();
+    let child = Command::new(program)
+        .args(["-p", &port.to_string()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("mosquitto starts");
     let running = Running(child);
     let end = Instant::now() + Duration::from_secs(10);
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -44,7 +58,9 @@ fn mosquitto() -> Option<(Running, u16)> {
 fn subscriber(port: u16) -> Arc<Mutex<Vec<String>>> {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (client, mut connection) = Client::new(MqttOptions::new("observer", "127.0.0.1", port), 16);
-    client.subscribe("llmos/v1/+/cmd", QoS::AtLeastOnce).expect("a subscription");
+    client
+        .subscribe("llmos/v1/+/cmd", QoS::AtLeastOnce)
+        .expect("a subscription");
     let (mine, ready) = (Arc::clone(&seen), Arc::new(Mutex::new(false)));
     let subscribed = Arc::clone(&ready);
     thread::spawn(move || {
@@ -52,7 +68,10 @@ fn subscriber(port: u16) -> Arc<Mutex<Vec<String>>> {
         let _client = client;
         for event in connection.iter().map_while(Result::ok) {
             match event {
-                Event::Incoming(Packet::Publish(message)) => mine.lock().expect("a lock").push(String::from_utf8_lossy(&message.payload).into_owned()),
+                Event::Incoming(Packet::Publish(message)) => mine
+                    .lock()
+                    .expect("a lock")
+                    .push(String::from_utf8_lossy(&message.payload).into_owned()),
                 Event::Incoming(Packet::SubAck(_)) => *subscribed.lock().expect("a lock") = true,
                 _ => {}
             }
@@ -68,7 +87,13 @@ fn subscriber(port: u16) -> Arc<Mutex<Vec<String>>> {
 
 fn simulate(llmos: &Llmos, kind: &str, broker: &str) -> Running {
     let mut command = llmos.command(&["device", "sim", kind, "--broker", broker, "--haste", "8"]);
-    Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the simulated device starts"))
+    Running(
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the simulated device starts"),
+    )
 }
 
 #[test]
@@ -88,7 +113,11 @@ fn the_main_job_runs_on_a_real_broker() {
 
     let (refused, code) = run("go to (5, 0, 1)");
     assert_eq!((refused["status"].as_str(), code), (Some("refused"), 3), "{refused}");
-    assert_eq!(*commands.lock().expect("a lock"), Vec::<String>::new(), "a refused goal publishes nothing");
+    assert_eq!(
+        *commands.lock().expect("a lock"),
+        Vec::<String>::new(),
+        "a refused goal publishes nothing"
+    );
 
     let (first, code) = run("pick up the red cube and put it in bin A");
     assert_eq!((first["status"].as_str(), code), (Some("done"), 0), "{first}");
@@ -101,10 +130,23 @@ fn the_main_job_runs_on_a_real_broker() {
     assert_eq!(stop.status.code(), Some(0), "{}", String::from_utf8_lossy(&stop.stderr));
     let before = commands.lock().expect("a lock").len();
     let (stopped, code) = run("move the arm 30 cm to the left");
-    assert_eq!((stopped["status"].as_str(), code), (Some("environment"), 5), "{stopped}");
-    assert_eq!(commands.lock().expect("a lock").len(), before, "a stopped arm gets no command");
+    assert_eq!(
+        (stopped["status"].as_str(), code),
+        (Some("environment"), 5),
+        "{stopped}"
+    );
+    assert_eq!(
+        commands.lock().expect("a lock").len(),
+        before,
+        "a stopped arm gets no command"
+    );
     let reset = llmos.run(&["reset", "arm", "--workspace", path, "--broker", &broker]);
-    assert_eq!(reset.status.code(), Some(0), "{}", String::from_utf8_lossy(&reset.stderr));
+    assert_eq!(
+        reset.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&reset.stderr)
+    );
     let (moved, _) = run("move the arm 30 cm to the left");
     assert_eq!(moved["status"], "done", "{moved}");
 }
@@ -115,13 +157,29 @@ fn a_broker_that_vanishes_in_the_middle_fails_the_run() {
     let llmos = Llmos::new();
     let broker = format!("mqtt://127.0.0.1:{port}");
     let mut arm = llmos.command(&["device", "sim", "arm", "--broker", &broker, "--haste", "1"]);
-    let _arm = Running(arm.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the simulated device starts"));
-    let child = llmos.command(&["run", "--json", "--broker", &broker, "move the arm 150 cm up"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let _arm = Running(
+        arm.stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the simulated device starts"),
+    );
+    let child = llmos
+        .command(&["run", "--json", "--broker", &broker, "move the arm 150 cm up"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let child = child.expect("the program starts");
     thread::sleep(Duration::from_millis(6_500));
     drop(mosquitto);
     let output = child.wait_with_output().expect("the program ends");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
-    assert_eq!((report["status"].as_str(), output.status.code()), (Some("failed"), Some(1)), "{report}");
-    assert!(report["reason"].as_str().is_some_and(|reason| reason.contains("lost")), "{report}");
+    assert_eq!(
+        (report["status"].as_str(), output.status.code()),
+        (Some("failed"), Some(1)),
+        "{report}"
+    );
+    assert!(
+        report["reason"].as_str().is_some_and(|reason| reason.contains("lost")),
+        "{report}"
+    );
 }

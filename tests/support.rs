@@ -12,7 +12,9 @@ pub struct Llmos {
 impl Llmos {
     /// A fresh user: no workspace, no data.
     pub fn new() -> Llmos {
-        Llmos { dir: tempfile::tempdir().expect("a temporary folder") }
+        Llmos {
+            dir: tempfile::tempdir().expect("a temporary folder"),
+        }
     }
 
     /// The folder that stands for the user's home.
@@ -28,8 +30,13 @@ impl Llmos {
     /// The program with these arguments, not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_llmos"));
-        command.args(arguments).current_dir(self.dir.path()).env("XDG_DATA_HOME", self.dir.path().join("data"));
-        command.env_remove("LLMOS_MQTT_PASSWORD").stdin(std::process::Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .env("XDG_DATA_HOME", self.dir.path().join("data"));
+        command
+            .env_remove("LLMOS_MQTT_PASSWORD")
+            .stdin(std::process::Stdio::null());
         command
     }
 
@@ -44,14 +51,18 @@ impl Llmos {
         let output = self.run(&arguments);
         let stdout = String::from_utf8_lossy(&output.stdout);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        let document = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}\nstdout: {stdout}\nstderr: {stderr}"));
+        let document = serde_json::from_str(&stdout)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}\nstdout: {stdout}\nstderr: {stderr}"));
         (document, output.status.code().unwrap_or(-1))
     }
 
     /// What the program said on stderr, and its exit code.
     pub fn complaint(&self, arguments: &[&str]) -> (String, i32) {
         let output = self.run(arguments);
-        (String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code().unwrap_or(-1))
+        (
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+            output.status.code().unwrap_or(-1),
+        )
     }
 
     /// The newest journal.

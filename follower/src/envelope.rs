@@ -15,6 +15,7 @@ pub const COORDINATE_MAX: i64 = 500_000_000;
 
 /// A stretch of space, in micrometres.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Shape {
     /// Everything closer to `center` than `radius`.
     Sphere { center: Point, radius: i64 },
@@ -54,6 +55,7 @@ pub struct Motion {
 
 /// Why a motion is not allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Breach {
     /// A coordinate is beyond [`COORDINATE_MAX`].
     Coordinate,
@@ -102,7 +104,11 @@ impl Envelope {
     /// # Errors
     /// The first [`Breach`].
     pub fn check_path(&self, from: Point, to: Point) -> Result<(), Breach> {
-        if from.iter().chain(&to).any(|axis| axis.unsigned_abs() > COORDINATE_MAX.unsigned_abs()) {
+        if from
+            .iter()
+            .chain(&to)
+            .any(|axis| axis.unsigned_abs() > COORDINATE_MAX.unsigned_abs())
+        {
             return Err(Breach::Coordinate);
         }
         if let Some(bounds) = &self.bounds {
@@ -181,7 +187,16 @@ fn clip(from: Point, to: Point, axes: &[usize], min: Point, max: Point) -> Optio
             continue;
         }
         let (near, far) = if run > 0 { (low, high) } else { (-high, -low) };
-        let (near, far) = (At { num: near, den: run.abs() }, At { num: far, den: run.abs() });
+        let (near, far) = (
+            At {
+                num: near,
+                den: run.abs(),
+            },
+            At {
+                num: far,
+                den: run.abs(),
+            },
+        );
         if near.is_after(enter) {
             enter = near;
         }
@@ -189,12 +204,18 @@ fn clip(from: Point, to: Point, axes: &[usize], min: Point, max: Point) -> Optio
             leave = far;
         }
     }
-    if enter.is_after(leave) { None } else { Some((enter, leave)) }
+    if enter.is_after(leave) {
+        None
+    } else {
+        Some((enter, leave))
+    }
 }
 
 fn cylinder_is_touched(base: Point, radius: i64, height: i64, from: Point, to: Point) -> bool {
     let top = [base[0], base[1], base[2].saturating_add(height)];
-    let Some((enter, leave)) = clip(from, to, &[2], base, top) else { return false };
+    let Some((enter, leave)) = clip(from, to, &[2], base, top) else {
+        return false;
+    };
     let a: [i128; 2] = core::array::from_fn(|axis| i128::from(from[axis]) - i128::from(base[axis]));
     let d: [i128; 2] = core::array::from_fn(|axis| i128::from(to[axis]) - i128::from(from[axis]));
     let limit = i128::from(radius) * i128::from(radius);
@@ -210,7 +231,10 @@ fn cylinder_is_touched(base: Point, radius: i64, height: i64, from: Point, to: P
     if length == 0 || along <= 0 {
         return false;
     }
-    let nearest = At { num: along, den: length };
+    let nearest = At {
+        num: along,
+        den: length,
+    };
     let between = nearest.is_after(enter) && leave.is_after(nearest);
     let cross = a[0] * d[1] - a[1] * d[0];
     between && cross * cross <= limit * length
@@ -234,28 +258,50 @@ mod tests {
     }
 
     fn check(shape: Shape, from: Point, to: Point, expected: Result<(), Breach>) {
-        assert_eq!(envelope(shape).check_path(from, to), expected, "{shape:?} from {from:?} to {to:?}");
+        assert_eq!(
+            envelope(shape).check_path(from, to),
+            expected,
+            "{shape:?} from {from:?} to {to:?}"
+        );
     }
 
     #[test]
     fn a_path_through_a_zone_is_seen_though_both_ends_are_free() {
-        let sphere = Shape::Sphere { center: [0, 0, M], radius: M / 2 };
+        let sphere = Shape::Sphere {
+            center: [0, 0, M],
+            radius: M / 2,
+        };
         check(sphere, [-M, 0, M], [M, 0, M], Err(Breach::KeepOut { zone: 0 }));
         check(sphere, [-M, M / 2, M], [M, M / 2, M], Err(Breach::KeepOut { zone: 0 }));
         check(sphere, [-M, M / 2 + 1, M], [M, M / 2 + 1, M], Ok(()));
-        let cuboid = Shape::Box { min: [-M / 4, -M / 4, 0], max: [M / 4, M / 4, M] };
+        let cuboid = Shape::Box {
+            min: [-M / 4, -M / 4, 0],
+            max: [M / 4, M / 4, M],
+        };
         check(cuboid, [-M, -M, M / 2], [M, M, M / 2], Err(Breach::KeepOut { zone: 0 }));
         check(cuboid, [-M, -M, M + 1], [M, M, M + 1], Ok(()));
-        let cylinder = Shape::Cylinder { base: [0, 0, 0], radius: M / 4, height: M };
+        let cylinder = Shape::Cylinder {
+            base: [0, 0, 0],
+            radius: M / 4,
+            height: M,
+        };
         check(cylinder, [-M, 0, 2 * M], [M, 0, 0], Err(Breach::KeepOut { zone: 0 }));
         check(cylinder, [-M, 0, 2 * M], [M, 0, M + 1], Ok(()));
         check(cylinder, [M / 8, 0, 2 * M], [M / 8, 0, M + 1], Ok(()));
-        check(cylinder, [M / 8, 0, 2 * M], [M / 8, 0, M / 2], Err(Breach::KeepOut { zone: 0 }));
+        check(
+            cylinder,
+            [M / 8, 0, 2 * M],
+            [M / 8, 0, M / 2],
+            Err(Breach::KeepOut { zone: 0 }),
+        );
     }
 
     #[test]
     fn ends_outside_the_bounds_are_refused_by_axis() {
-        let far = Shape::Sphere { center: [0, 0, 100 * M], radius: 1 };
+        let far = Shape::Sphere {
+            center: [0, 0, 100 * M],
+            radius: 1,
+        };
         check(far, [0, 0, M], [5 * M, 0, M], Err(Breach::Bounds { axis: 0 }));
         check(far, [0, 0, M], [0, 0, -M / 2], Err(Breach::Bounds { axis: 2 }));
         check(far, [0, 0, M], [i64::MIN, 0, M], Err(Breach::Coordinate));
@@ -272,11 +318,30 @@ mod tests {
         };
         let still = Motion::default();
         assert_eq!(envelope.check(&still), Ok(()));
-        assert_eq!(envelope.check(&Motion { state_age_ms: 101, ..still }), Err(Breach::StateTooOld));
-        assert_eq!(envelope.check(&Motion { speed: Some(-M - 1), ..still }), Err(Breach::TooFast));
-        let motion = Motion { from: Some([0; 3]), to: Some([0, M, 0]), ..still };
+        assert_eq!(
+            envelope.check(&Motion {
+                state_age_ms: 101,
+                ..still
+            }),
+            Err(Breach::StateTooOld)
+        );
+        assert_eq!(
+            envelope.check(&Motion {
+                speed: Some(-M - 1),
+                ..still
+            }),
+            Err(Breach::TooFast)
+        );
+        let motion = Motion {
+            from: Some([0; 3]),
+            to: Some([0, M, 0]),
+            ..still
+        };
         assert_eq!(envelope.check(&motion), Err(Breach::StepTooLong));
-        assert_eq!(envelope.check(&Motion { from: None, ..motion }), Err(Breach::PositionUnknown));
+        assert_eq!(
+            envelope.check(&Motion { from: None, ..motion }),
+            Err(Breach::PositionUnknown)
+        );
     }
 
     fn coordinate() -> impl Strategy<Value = i64> {
@@ -294,8 +359,11 @@ mod tests {
                 min: core::array::from_fn(|axis| a[axis].min(b[axis])),
                 max: core::array::from_fn(|axis| a[axis].max(b[axis])),
             }),
-            (point(), 1..COORDINATE_MAX, 1..COORDINATE_MAX)
-                .prop_map(|(base, radius, height)| Shape::Cylinder { base, radius, height }),
+            (point(), 1..COORDINATE_MAX, 1..COORDINATE_MAX).prop_map(|(base, radius, height)| Shape::Cylinder {
+                base,
+                radius,
+                height
+            }),
         ]
     }
 

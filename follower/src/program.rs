@@ -47,6 +47,7 @@ impl Range {
 
 /// One operation of postfix code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Op {
     /// Pushes a constant.
     Const(Value),
@@ -179,8 +180,14 @@ impl Program {
     pub fn check(&self) -> Result<(), Reject> {
         let inside = |range: &Range| usize::from(range.start) + usize::from(range.len) <= self.code.len();
         let arguments = |list: &[(Symbol, Range)]| list.iter().all(|(_, range)| inside(range));
-        let calls = self.calls.iter().all(|call| arguments(&call.arguments) && inside(&call.ensure));
-        let steps = self.steps.iter().all(|step| self.step_is_inside(step, &inside, &arguments));
+        let calls = self
+            .calls
+            .iter()
+            .all(|call| arguments(&call.arguments) && inside(&call.ensure));
+        let steps = self
+            .steps
+            .iter()
+            .all(|step| self.step_is_inside(step, &inside, &arguments));
         let code = self.code.iter().all(|op| match op {
             Op::Map { start, len } => usize::from(*start) + usize::from(*len) <= self.cases.len(),
             Op::Slot(slot) => *slot < self.slots,
@@ -190,7 +197,11 @@ impl Program {
         let slots = usize::from(self.slots) <= SLOTS_MAX;
         // Calls run in order: a step never belongs to an earlier call than the step before it.
         let ordered = self.steps.windows(2).all(|pair| pair[0].call <= pair[1].call);
-        if calls && steps && code && slots && ordered { Ok(()) } else { Err(Reject::OutOfRange) }
+        if calls && steps && code && slots && ordered {
+            Ok(())
+        } else {
+            Err(Reject::OutOfRange)
+        }
     }
 
     fn step_is_inside(
@@ -232,7 +243,10 @@ pub fn evaluate(
     facts: &impl Facts,
 ) -> Result<Value, Reject> {
     let start = usize::from(range.start);
-    let code = program.code.get(start..start + usize::from(range.len)).ok_or(Reject::OutOfRange)?;
+    let code = program
+        .code
+        .get(start..start + usize::from(range.len))
+        .ok_or(Reject::OutOfRange)?;
     let mut stack = Stack(Vec::new());
     for op in code {
         let value = match *op {
@@ -246,7 +260,10 @@ pub fn evaluate(
             Op::Map { start, len } => {
                 let key = stack.symbol()?;
                 let start = usize::from(start);
-                let cases = program.cases.get(start..start + usize::from(len)).ok_or(Reject::OutOfRange)?;
+                let cases = program
+                    .cases
+                    .get(start..start + usize::from(len))
+                    .ok_or(Reject::OutOfRange)?;
                 cases.iter().find(|(case, _)| *case == key).ok_or(Reject::NoCase)?.1
             }
             Op::Not => Value::Bool(!stack.truth()?),
@@ -294,7 +311,9 @@ fn binary(op: Op, a: Value, b: Value) -> Result<Value, Reject> {
         (Op::Add, At(a), At(b)) => At(each(|axis| a[axis].checked_add(b[axis]))?),
         (Op::Sub, At(a), At(b)) => At(each(|axis| a[axis].checked_sub(b[axis]))?),
         (Op::Mul, Number(a), Number(b)) => Number(product(a, b).ok_or(Reject::Overflow)?),
-        (Op::Mul, At(point), Number(by)) | (Op::Mul, Number(by), At(point)) => At(each(|axis| product(point[axis], by))?),
+        (Op::Mul, At(point), Number(by)) | (Op::Mul, Number(by), At(point)) => {
+            At(each(|axis| product(point[axis], by))?)
+        }
         (Op::Near(tolerance), Number(a), Number(b)) => Bool(a.abs_diff(b) <= tolerance.unsigned_abs()),
         (Op::Near(tolerance), At(a), At(b)) => Bool(within(a, b, tolerance)),
         (Op::NearTurn(tolerance), Number(a), Number(b)) => Bool(turn_between(a, b) <= tolerance.unsigned_abs()),

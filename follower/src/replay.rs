@@ -81,6 +81,7 @@ pub enum Observed {
 
 /// What the follower asks for or reports.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Output {
     /// Send this to the device, if the gate allows it; answer with [`Input::Sent`] or [`Input::Refused`].
     Command(Offer),
@@ -190,7 +191,12 @@ impl Follower {
             (_, Input::Lost) => self.fail(world, Handoff::Lost),
             (Phase::Offered, Input::Sent) => self.phase = Phase::Sent { since: now },
             (Phase::Offered, Input::Refused) => self.hand_off(world, Handoff::Refused),
-            (Phase::Sent { .. }, Input::Acknowledged) => self.phase = Phase::Acting { since: now, finished: None },
+            (Phase::Sent { .. }, Input::Acknowledged) => {
+                self.phase = Phase::Acting {
+                    since: now,
+                    finished: None,
+                }
+            }
             (Phase::Sent { .. } | Phase::Acting { .. }, Input::Failed) => self.fail(world, Handoff::DeviceFailed),
             (Phase::Sent { since }, Input::Tick) if now.saturating_sub(since) > ACK_MS_MAX => {
                 self.fail(world, Handoff::NoAck);
@@ -225,7 +231,9 @@ impl Follower {
     }
 
     fn begin(&mut self, world: World<'_>) {
-        let Some(step) = world.program.steps.get(self.step) else { return self.finish(world) };
+        let Some(step) = world.program.steps.get(self.step) else {
+            return self.finish(world);
+        };
         if self.legs.next == 0
             && let Err(why) = self.prepare(world, step)
         {
@@ -255,7 +263,11 @@ impl Follower {
         if !step.require.is_empty() && !self.holds(world, step, step.require).map_err(handoff_of)? {
             return Err(Handoff::Precondition);
         }
-        self.legs = Legs { next: 0, count: 1, path: None };
+        self.legs = Legs {
+            next: 0,
+            count: 1,
+            path: None,
+        };
         if step.target.is_empty() {
             return Ok(());
         }
@@ -308,7 +320,9 @@ impl Follower {
     }
 
     fn observe(&mut self, world: World<'_>, now: Millis, since: Millis, finished: Option<Millis>, progress: Progress) {
-        let Some(step) = world.program.steps.get(self.step) else { return };
+        let Some(step) = world.program.steps.get(self.step) else {
+            return;
+        };
         let through = progress != Progress::Busy;
         if self.legs.next + 1 < self.legs.count {
             let near = self.leg_is_reached(world, step);
@@ -325,7 +339,10 @@ impl Follower {
             return self.succeed(world, Observed::Met);
         }
         if progress == Progress::Finished && finished.is_none() {
-            self.phase = Phase::Acting { since, finished: Some(now) };
+            self.phase = Phase::Acting {
+                since,
+                finished: Some(now),
+            };
         }
         self.check_time(world, now, since, finished);
     }
@@ -338,7 +355,9 @@ impl Follower {
     }
 
     fn check_time(&mut self, world: World<'_>, now: Millis, since: Millis, finished: Option<Millis>) {
-        let Some(step) = world.program.steps.get(self.step) else { return };
+        let Some(step) = world.program.steps.get(self.step) else {
+            return;
+        };
         if finished.is_some_and(|at| now.saturating_sub(at) > SETTLE_MS) {
             self.fail(world, Handoff::Postcondition);
         } else if now.saturating_sub(since) > Millis::from(step.timeout_ms) {
@@ -347,14 +366,24 @@ impl Follower {
     }
 
     fn succeed(&mut self, world: World<'_>, observed: Observed) {
-        let Some(step) = world.program.steps.get(self.step) else { return };
+        let Some(step) = world.program.steps.get(self.step) else {
+            return;
+        };
         let call = step.call;
         // A call is as well observed as its weakest acting step.
         if let Some(slot) = self.observed.get_mut(usize::from(call)) {
             *slot = Some(slot.map_or(observed, |before| weaker(before, observed)));
         }
-        self.queue(Output::StepDone { step: index(self.step), call, observed });
-        let last = world.program.steps.get(self.step + 1).is_none_or(|next| next.call != call);
+        self.queue(Output::StepDone {
+            step: index(self.step),
+            call,
+            observed,
+        });
+        let last = world
+            .program
+            .steps
+            .get(self.step + 1)
+            .is_none_or(|next| next.call != call);
         self.step += 1;
         self.attempts = 0;
         self.legs = Legs::default();
@@ -366,13 +395,19 @@ impl Follower {
 
     /// Checks what the whole call promised and adds it to the digest.
     fn close_call(&mut self, world: World<'_>, index: u8) {
-        let Some(call) = world.program.calls.get(usize::from(index)) else { return };
+        let Some(call) = world.program.calls.get(usize::from(index)) else {
+            return;
+        };
         let mut observed = self.observed[usize::from(index)].unwrap_or(Observed::Unverified);
         self.digest.write(&call.device.0.to_le_bytes());
         self.digest.write(&call.tool.0.to_le_bytes());
         let mut values: Vec<Value, ARGUMENTS_MAX> = Vec::new();
         for (parameter, range) in &call.arguments {
-            let seen = Seen { device: call.device, now: world.readings, before: world.readings };
+            let seen = Seen {
+                device: call.device,
+                now: world.readings,
+                before: world.readings,
+            };
             let Ok(value) = evaluate(world.program, *range, &[], &self.slots, &seen) else {
                 self.step -= 1;
                 return self.hand_off(world, Handoff::Program);
@@ -384,7 +419,11 @@ impl Follower {
             let _ = values.push(value);
         }
         if !call.ensure.is_empty() && observed != Observed::Skipped {
-            let seen = Seen { device: call.device, now: world.readings, before: world.readings };
+            let seen = Seen {
+                device: call.device,
+                now: world.readings,
+                before: world.readings,
+            };
             if evaluate(world.program, call.ensure, &values, &self.slots, &seen) != Ok(Value::Bool(true)) {
                 self.step -= 1;
                 return self.hand_off(world, Handoff::Postcondition);
@@ -396,7 +435,9 @@ impl Follower {
     }
 
     fn fail(&mut self, world: World<'_>, why: Handoff) {
-        let Some(step) = world.program.steps.get(self.step) else { return };
+        let Some(step) = world.program.steps.get(self.step) else {
+            return;
+        };
         match step.on_error {
             OnError::Retry(times) if self.attempts < times && why != Handoff::Lost => {
                 self.attempts += 1;
@@ -411,19 +452,29 @@ impl Follower {
 
     fn hand_off(&mut self, world: World<'_>, why: Handoff) {
         self.phase = Phase::Over;
-        self.queue(Output::Handoff { step: index(self.step), call: self.call(world), why });
+        self.queue(Output::Handoff {
+            step: index(self.step),
+            call: self.call(world),
+            why,
+        });
     }
 
     fn stop(&mut self, world: World<'_>) {
         self.phase = Phase::Over;
-        self.queue(Output::Stopped { step: index(self.step), call: self.call(world) });
+        self.queue(Output::Stopped {
+            step: index(self.step),
+            call: self.call(world),
+        });
     }
 
     fn finish(&mut self, world: World<'_>) {
         self.phase = Phase::Over;
         let calls = &self.observed[..world.program.calls.len().min(CALLS_MAX)];
         let observed = calls.iter().flatten().copied().fold(Observed::Met, weaker);
-        self.queue(Output::Finished { observed, digest: self.digest.finish() });
+        self.queue(Output::Finished {
+            observed,
+            digest: self.digest.finish(),
+        });
     }
 
     fn call(&self, world: World<'_>) -> u8 {
@@ -432,7 +483,11 @@ impl Follower {
 
     fn compute(&self, world: World<'_>, step: &Step, range: Range) -> Result<Value, Reject> {
         let values: Vec<Value, ARGUMENTS_MAX> = self.arguments.iter().map(|(_, value)| *value).collect();
-        let seen = Seen { device: step.device, now: world.readings, before: &self.before };
+        let seen = Seen {
+            device: step.device,
+            now: world.readings,
+            before: &self.before,
+        };
         evaluate(world.program, range, &values, &self.slots, &seen)
     }
 
@@ -445,7 +500,10 @@ impl Follower {
 
     fn queue(&mut self, output: Output) {
         let full = self.outputs.push_back(output).is_err();
-        debug_assert!(!full, "a step queues at most three outputs, and begins only when all are drained");
+        debug_assert!(
+            !full,
+            "a step queues at most three outputs, and begins only when all are drained"
+        );
     }
 }
 
@@ -478,4 +536,3 @@ fn set(arguments: &mut Arguments, index: u8, with: impl Fn(Value) -> Result<Valu
     *value = with(*value)?;
     Ok(())
 }
-

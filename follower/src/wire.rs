@@ -21,7 +21,10 @@ pub fn encode<'a>(program: &Program, buffer: &'a mut [u8]) -> Result<&'a mut [u8
     *first = CURRENT;
     let used = postcard::to_slice(program, rest).map_err(|_| Reject::Truncated)?.len() + 1;
     let sum = CRC.checksum(&buffer[..used]).to_le_bytes();
-    buffer.get_mut(used..used + 4).ok_or(Reject::Truncated)?.copy_from_slice(&sum);
+    buffer
+        .get_mut(used..used + 4)
+        .ok_or(Reject::Truncated)?
+        .copy_from_slice(&sum);
     Ok(&mut buffer[..used + 4])
 }
 

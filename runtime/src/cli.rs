@@ -5,7 +5,12 @@ use std::path::PathBuf;
 
 /// An LLM operating system for the edge: say what a robot or device should do; it is planned here, checked, carried out, proved and kept.
 #[derive(Parser, Debug)]
-#[command(name = "llmos", version, max_term_width = 110, after_help = "Examples:\n  llmos run \"pick up the red cube and put it in bin A\"\n  llmos run --broker mqtt://localhost:1883 \"move the arm 30 cm to the left\"\n  llmos plan --json \"open the gripper\"\n  llmos device check\n\nExit codes: 0 done, 1 failed or stopped, 2 usage, 3 refused by the gate, 4 needs an answer, 5 environment, 6 no tool.")]
+#[command(
+    name = "llmos",
+    version,
+    max_term_width = 110,
+    after_help = "Examples:\n  llmos run \"pick up the red cube and put it in bin A\"\n  llmos run --broker mqtt://localhost:1883 \"move the arm 30 cm to the left\"\n  llmos plan --json \"open the gripper\"\n  llmos device check\n\nExit codes: 0 done, 1 failed or stopped, 2 usage, 3 refused by the gate, 4 needs an answer, 5 environment, 6 no tool."
+)]
 pub struct Cli {
     /// Where and how.
     #[command(flatten)]
@@ -50,10 +55,14 @@ pub enum Verb {
         dir: PathBuf,
     },
     /// Carry out a goal; without one, goals are read line by line.
-    #[command(after_help = "Examples:\n  llmos run \"move the arm 30 cm to the left\"\n  llmos run --dry-run \"go to (1, 1, 1.5)\"\n  llmos run            (interactive)")]
+    #[command(
+        after_help = "Examples:\n  llmos run \"move the arm 30 cm to the left\"\n  llmos run --dry-run \"go to (1, 1, 1.5)\"\n  llmos run            (interactive)"
+    )]
     Run(RunArgs),
     /// Plan a goal without touching a device.
-    #[command(after_help = "Examples:\n  llmos plan \"open the gripper\"\n  llmos plan --json --tools tools.json \"dim the lamp to 30 percent\"\n  llmos plan --json --tools tools.json --goals goals.txt")]
+    #[command(
+        after_help = "Examples:\n  llmos plan \"open the gripper\"\n  llmos plan --json --tools tools.json \"dim the lamp to 30 percent\"\n  llmos plan --json --tools tools.json --goals goals.txt"
+    )]
     Plan(PlanArgs),
     /// Stop a device, or all of them, now; it stays stopped until it is reset.
     Stop {

@@ -50,19 +50,40 @@ impl Config {
     pub fn new(common: &Common, workspace: PathBuf) -> Result<Config, Trouble> {
         let path = workspace.join("llmos.toml");
         let file: File = match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| Trouble::environment(format!("{}: {error}", path.display())))?,
+            Ok(text) => {
+                toml::from_str(&text).map_err(|error| Trouble::environment(format!("{}: {error}", path.display())))?
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => File::default(),
-            Err(error) => return Err(Trouble::environment(format!("{} can't be read: {error}", path.display()))),
+            Err(error) => {
+                return Err(Trouble::environment(format!(
+                    "{} can't be read: {error}",
+                    path.display()
+                )));
+            }
         };
         let broker = match common.broker.clone().or(file.broker).as_deref() {
             None | Some("embedded") => Broker::Embedded,
             Some(text) => {
                 let url = BrokerUrl::parse(text).map_err(|error| Trouble::usage(error.to_string()))?;
                 let url = std::env::var(PASSWORD).map_or(url.clone(), |password| url.with_password(password));
-                Broker::At { url, text: text.to_owned() }
+                Broker::At {
+                    url,
+                    text: text.to_owned(),
+                }
             }
         };
-        let model = common.model.clone().or_else(|| file.model.map(|model| workspace.join(model)));
-        Ok(Config { json: common.json, workspace, broker, model, seed: common.seed, fault: common.fault.clone(), haste: common.haste })
+        let model = common
+            .model
+            .clone()
+            .or_else(|| file.model.map(|model| workspace.join(model)));
+        Ok(Config {
+            json: common.json,
+            workspace,
+            broker,
+            model,
+            seed: common.seed,
+            fault: common.fault.clone(),
+            haste: common.haste,
+        })
     }
 }

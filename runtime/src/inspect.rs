@@ -45,23 +45,41 @@ pub fn devices(config: &Config, printer: Printer) -> Result<u8, Trouble> {
 }
 
 fn signature(tool: &Tool) -> String {
-    let parameters: Vec<String> = tool.parameters.iter().map(|p| format!("{}{}: {}", p.name, if p.required { "" } else { "?" }, p.kind.word())).collect();
+    let parameters: Vec<String> = tool
+        .parameters
+        .iter()
+        .map(|p| format!("{}{}: {}", p.name, if p.required { "" } else { "?" }, p.kind.word()))
+        .collect();
     format!("{}({})  {}", tool.name, parameters.join(", "), tool.does)
 }
 
 /// `device check`.
 pub fn check_devices(config: &Config, printer: Printer) -> Result<u8, Trouble> {
     let (kernel, workspace, unreadable) = read(config)?;
-    let mut lines: Vec<String> = unreadable.into_iter().filter(|line| line.starts_with("devices/")).collect();
+    let mut lines: Vec<String> = unreadable
+        .into_iter()
+        .filter(|line| line.starts_with("devices/"))
+        .collect();
     let mut errors = lines.len();
-    for (path, found) in kernel.findings().iter().filter(|(path, _)| path.starts_with("devices/") || path == "policy.toml") {
+    for (path, found) in kernel
+        .findings()
+        .iter()
+        .filter(|(path, _)| path.starts_with("devices/") || path == "policy.toml")
+    {
         errors += found.iter().filter(|diagnostic| diagnostic.is_error()).count();
         lines.extend(found.iter().map(|diagnostic| show(path, diagnostic)));
     }
     let weak: Vec<String> = kernel.devices().iter().flat_map(unguaranteed).collect();
     lines.extend(weak.iter().cloned());
-    lines.push(format!("{} devices, {errors} errors in {}", kernel.devices().len(), workspace.root().display()));
-    printer.answer(&json!({ "errors": errors, "findings": lines, "not_guaranteed": weak }), &lines);
+    lines.push(format!(
+        "{} devices, {errors} errors in {}",
+        kernel.devices().len(),
+        workspace.root().display()
+    ));
+    printer.answer(
+        &json!({ "errors": errors, "findings": lines, "not_guaranteed": weak }),
+        &lines,
+    );
     Ok(u8::from(errors > 0))
 }
 
@@ -71,8 +89,15 @@ fn unguaranteed(device: &Device) -> Vec<String> {
     if let Connect::Foreign(_) = device.connect {
         lines.push(format!("{}: speaks its own protocol: no lease, no expiry, no acknowledgement and no envelope of its own; only the gate here checks it", device.name));
     }
-    let blind = device.tools.iter().filter(|tool| tool.acts && tool.conditions.after.is_none() && matches!(tool.body, llmos_kernel::tool::Body::Primitive));
-    lines.extend(blind.map(|tool| format!("{}.{}: its effect can't be read back; runs with it end unverified", device.name, tool.name)));
+    let blind = device.tools.iter().filter(|tool| {
+        tool.acts && tool.conditions.after.is_none() && matches!(tool.body, llmos_kernel::tool::Body::Primitive)
+    });
+    lines.extend(blind.map(|tool| {
+        format!(
+            "{}.{}: its effect can't be read back; runs with it end unverified",
+            device.name, tool.name
+        )
+    }));
     lines
 }
 
@@ -85,39 +110,82 @@ pub fn traces(config: &Config, verb: TraceVerb, printer: Printer) -> Result<u8, 
                 .traces()
                 .iter()
                 .map(|trace| {
-                    let uses: Vec<_> = kernel.world().uses.iter().filter(|entry| entry.trace == trace.id).collect();
-                    let good = uses.iter().filter(|entry| entry.status == llmos_kernel::message::Status::Done).count();
+                    let uses: Vec<_> = kernel
+                        .world()
+                        .uses
+                        .iter()
+                        .filter(|entry| entry.trace == trace.id)
+                        .collect();
+                    let good = uses
+                        .iter()
+                        .filter(|entry| entry.status == llmos_kernel::message::Status::Done)
+                        .count();
                     (trace, uses.len(), good)
                 })
                 .collect();
-            let lines: Vec<String> = rows.iter().map(|(trace, uses, good)| format!("{}  {}  {good} of {uses} succeeded  \"{}\"", trace.id, status_word(trace.status), trace.patterns.join("\", \""))).collect();
+            let lines: Vec<String> = rows
+                .iter()
+                .map(|(trace, uses, good)| {
+                    format!(
+                        "{}  {}  {good} of {uses} succeeded  \"{}\"",
+                        trace.id,
+                        status_word(trace.status),
+                        trace.patterns.join("\", \"")
+                    )
+                })
+                .collect();
             let documents: Vec<_> = rows.iter().map(|(trace, uses, good)| json!({ "id": trace.id, "goal": trace.goal, "patterns": trace.patterns, "status": trace.status, "mode": trace.mode, "uses": uses, "successes": good })).collect();
             printer.answer(&json!({ "traces": documents }), &lines);
             Ok(0)
         }
         TraceVerb::Show { id } => {
-            let text = workspace.read(&format!("traces/{id}.md")).ok_or_else(|| no_trace(&id))?.map_err(Trouble::environment)?;
+            let text = workspace
+                .read(&format!("traces/{id}.md"))
+                .ok_or_else(|| no_trace(&id))?
+                .map_err(Trouble::environment)?;
             printer.answer(&json!({ "id": id, "text": text }), &[text.trim_end().to_owned()]);
             Ok(0)
         }
         TraceVerb::Check { id } => {
-            let wanted = |path: &str| path.starts_with("traces/") && id.as_ref().is_none_or(|id| path == format!("traces/{id}.md"));
-            let all: Vec<(&String, &Diagnostic)> = kernel.findings().iter().filter(|(path, _)| wanted(path)).flat_map(|(path, found)| found.iter().map(move |diagnostic| (path, diagnostic))).collect();
-            let mut lines: Vec<String> = unreadable.into_iter().filter(|line| line.starts_with("traces/")).collect();
+            let wanted = |path: &str| {
+                path.starts_with("traces/") && id.as_ref().is_none_or(|id| path == format!("traces/{id}.md"))
+            };
+            let all: Vec<(&String, &Diagnostic)> = kernel
+                .findings()
+                .iter()
+                .filter(|(path, _)| wanted(path))
+                .flat_map(|(path, found)| found.iter().map(move |diagnostic| (path, diagnostic)))
+                .collect();
+            let mut lines: Vec<String> = unreadable
+                .into_iter()
+                .filter(|line| line.starts_with("traces/"))
+                .collect();
             let errors = lines.len() + all.iter().filter(|(_, diagnostic)| diagnostic.is_error()).count();
             lines.extend(all.iter().map(|(path, diagnostic)| show(path, diagnostic)));
-            if let Some(id) = id.as_ref().filter(|id| workspace.read(&format!("traces/{id}.md")).is_none()) {
+            if let Some(id) = id
+                .as_ref()
+                .filter(|id| workspace.read(&format!("traces/{id}.md")).is_none())
+            {
                 return Err(no_trace(id));
             }
-            lines.push(format!("{} traces can be followed, {errors} errors", kernel.traces().len()));
+            lines.push(format!(
+                "{} traces can be followed, {errors} errors",
+                kernel.traces().len()
+            ));
             printer.answer(&json!({ "errors": errors, "findings": lines }), &lines);
             Ok(u8::from(errors > 0))
         }
         TraceVerb::Rm { id } => {
-            workspace.read(&format!("traces/{id}.md")).ok_or_else(|| no_trace(&id))?.map_err(Trouble::environment)?;
+            workspace
+                .read(&format!("traces/{id}.md"))
+                .ok_or_else(|| no_trace(&id))?
+                .map_err(Trouble::environment)?;
             let owned = Workspace::open(&config.workspace, true)?;
             owned.remove(&format!("traces/{id}.md")).map_err(Trouble::environment)?;
-            printer.answer(&json!({ "removed": id }), &[format!("removed {id}; its goal will be planned anew")]);
+            printer.answer(
+                &json!({ "removed": id }),
+                &[format!("removed {id}; its goal will be planned anew")],
+            );
             Ok(0)
         }
     }
@@ -133,7 +201,12 @@ pub fn model(config: &Config, verb: ModelVerb, printer: Printer) -> Result<u8, T
     match verb {
         ModelVerb::Ls => {
             let mut lines = vec!["llmos-tiny  in the box".to_owned()];
-            lines.extend(config.model.iter().map(|path| format!("{}  configured", path.display())));
+            lines.extend(
+                config
+                    .model
+                    .iter()
+                    .map(|path| format!("{}  configured", path.display())),
+            );
             printer.answer(&json!({ "models": lines }), &lines);
         }
         ModelVerb::Show => {
@@ -141,9 +214,16 @@ pub fn model(config: &Config, verb: ModelVerb, printer: Printer) -> Result<u8, T
             let info = loaded.info();
             let lines = vec![
                 format!("name          {}", info.name),
-                format!("architecture  {}{}", info.architecture, if info.plans { ", made to plan" } else { ", can't plan" }),
+                format!(
+                    "architecture  {}{}",
+                    info.architecture,
+                    if info.plans { ", made to plan" } else { ", can't plan" }
+                ),
                 format!("parameters    {}, {}", info.parameters, info.quantisation),
-                format!("context       {} tokens, vocabulary {}", info.context_max, info.vocabulary),
+                format!(
+                    "context       {} tokens, vocabulary {}",
+                    info.context_max, info.vocabulary
+                ),
                 format!("file          {} bytes, sha256 {}", info.file_bytes, info.digest),
             ];
             printer.answer(&json!(info), &lines);
@@ -151,7 +231,12 @@ pub fn model(config: &Config, verb: ModelVerb, printer: Printer) -> Result<u8, T
         ModelVerb::Score { gguf, tokens } => {
             let mut loaded = model::open(Some(&gguf)).map_err(fails)?;
             let scores = loaded.score(&tokens).map_err(fails)?;
-            let lines: Vec<String> = tokens.iter().skip(1).zip(&scores).map(|(token, score)| format!("{token}  {score:.6}")).collect();
+            let lines: Vec<String> = tokens
+                .iter()
+                .skip(1)
+                .zip(&scores)
+                .map(|(token, score)| format!("{token}  {score:.6}"))
+                .collect();
             printer.answer(&json!({ "tokens": tokens, "logprobs": scores }), &lines);
         }
     }
@@ -161,13 +246,20 @@ pub fn model(config: &Config, verb: ModelVerb, printer: Printer) -> Result<u8, T
 /// `journal verify`.
 pub fn journal(verb: JournalVerb, printer: Printer) -> Result<u8, Trouble> {
     let JournalVerb::Verify { file } = verb;
-    let opened = std::fs::File::open(&file).map_err(|error| Trouble::environment(format!("{} can't be read: {error}", file.display())))?;
+    let opened = std::fs::File::open(&file)
+        .map_err(|error| Trouble::environment(format!("{} can't be read: {error}", file.display())))?;
     let lines: Result<Vec<String>, _> = std::io::BufReader::new(opened).lines().collect();
     let lines = lines.map_err(|error| Trouble::failed(format!("{}: {error}", file.display())))?;
     match journal::verify(lines) {
         Ok(verified) => {
-            let line = format!("verified: {} inputs executed again gave the same {} outputs, byte for byte", verified.inputs, verified.outputs);
-            printer.answer(&json!({ "status": "done", "inputs": verified.inputs, "outputs": verified.outputs }), &[line]);
+            let line = format!(
+                "verified: {} inputs executed again gave the same {} outputs, byte for byte",
+                verified.inputs, verified.outputs
+            );
+            printer.answer(
+                &json!({ "status": "done", "inputs": verified.inputs, "outputs": verified.outputs }),
+                &[line],
+            );
             Ok(0)
         }
         Err(mismatch) => Err(Trouble::failed(format!("{}: {mismatch}", file.display()))),
@@ -181,13 +273,32 @@ pub async fn doctor(config: &Config, printer: Printer) -> Result<u8, Trouble> {
         Ok((kernel, workspace, unreadable)) => {
             checks.push(("workspace", Ok(workspace.root().display().to_string())));
             let broken = kernel.world().broken();
-            let names: Vec<&str> = broken.iter().map(|(path, _)| path.as_str()).chain(unreadable.iter().map(String::as_str)).collect();
+            let names: Vec<&str> = broken
+                .iter()
+                .map(|(path, _)| path.as_str())
+                .chain(unreadable.iter().map(String::as_str))
+                .collect();
             let devices = format!("{} devices, {} traces", kernel.devices().len(), kernel.traces().len());
-            checks.push(("documents", if names.is_empty() { Ok(devices) } else { Err(format!("errors in {}; see llmos device check and llmos trace check", names.join(", "))) }));
+            checks.push((
+                "documents",
+                if names.is_empty() {
+                    Ok(devices)
+                } else {
+                    Err(format!(
+                        "errors in {}; see llmos device check and llmos trace check",
+                        names.join(", ")
+                    ))
+                },
+            ));
         }
         Err(trouble) => checks.push(("workspace", Err(trouble.message))),
     }
-    checks.push(("model", model::open(config.model.as_deref()).map(|model| format!("{}, {} parameters", model.info().name, model.info().parameters)).map_err(|error| error.to_string())));
+    checks.push((
+        "model",
+        model::open(config.model.as_deref())
+            .map(|model| format!("{}, {} parameters", model.info().name, model.info().parameters))
+            .map_err(|error| error.to_string()),
+    ));
     let online = async { Host::online(config, Workspace::open(&config.workspace, false)?, printer).await }.await;
     let broker = match &config.broker {
         Broker::Embedded => "embedded, on loopback".to_owned(),
@@ -200,10 +311,13 @@ pub async fn doctor(config: &Config, printer: Printer) -> Result<u8, Trouble> {
         }
         Err(trouble) => checks.push(("broker", Err(trouble.message))),
     }
-    let lines: Vec<String> = checks.iter().map(|(name, result)| match result {
-        Ok(text) => format!("ok    {name}: {text}"),
-        Err(text) => format!("fail  {name}: {text}"),
-    }).collect();
+    let lines: Vec<String> = checks
+        .iter()
+        .map(|(name, result)| match result {
+            Ok(text) => format!("ok    {name}: {text}"),
+            Err(text) => format!("fail  {name}: {text}"),
+        })
+        .collect();
     let failed = checks.iter().filter(|(_, result)| result.is_err()).count();
     let documents: Vec<_> = checks.iter().map(|(name, result)| json!({ "check": name, "ok": result.is_ok(), "text": result.as_ref().unwrap_or_else(|text| text) })).collect();
     printer.answer(&json!({ "failed": failed, "checks": documents }), &lines);

@@ -22,8 +22,12 @@ fn main() -> ExitCode {
         }
     };
     with_environment();
-    let filter = tracing_subscriber::EnvFilter::try_from_env("LLMOS_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error,rumqttd=off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LLMOS_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error,rumqttd=off"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let printer = output::Printer { json: cli.common.json };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -45,7 +49,10 @@ fn main() -> ExitCode {
 #[cfg(unix)]
 fn with_environment() {
     use std::os::unix::process::CommandExt;
-    let missing: Vec<_> = llmos_models::ENVIRONMENT.iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
+    let missing: Vec<_> = llmos_models::ENVIRONMENT
+        .iter()
+        .filter(|(name, _)| std::env::var_os(name).is_none())
+        .collect();
     let Ok(program) = std::env::current_exe() else { return };
     if missing.is_empty() {
         return;

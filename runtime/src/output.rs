@@ -1,6 +1,10 @@
 //! The only place that prints. A terminal sees lines as things happen; with `--json` stdout gets one document at the end and nothing
 //! else. It must not decide anything.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this file is where the program speaks")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this file is where the program speaks"
+)]
 
 use llmos_kernel::follow::show;
 use llmos_kernel::message::{Event, Report, Status};
@@ -55,27 +59,45 @@ impl Printer {
     pub fn event(self, event: &Event) {
         match event {
             Event::Mode { mode, reason } => {
-                let model = if matches!(mode, Mode::Follower | Mode::Crystallized) { ", no model" } else { "" };
+                let model = if matches!(mode, Mode::Follower | Mode::Crystallized) {
+                    ", no model"
+                } else {
+                    ""
+                };
                 self.line(&format!("mode  {mode}{model}: {reason}"));
             }
             Event::Planned { plan } => {
                 for (number, call) in (1..).zip(&plan.calls) {
                     self.line(&format!("plan  {number}. {call}"));
                     for argument in &call.arguments {
-                        self.line(&format!("         {} = {}  <- {}", argument.parameter, argument.value, argument.source));
+                        self.line(&format!(
+                            "         {} = {}  <- {}",
+                            argument.parameter, argument.value, argument.source
+                        ));
                     }
                 }
             }
             Event::CallBegins { call, text } => self.line(&format!("step  {}. {text}", call + 1)),
             Event::CommandSent { text, leg, legs, .. } => {
-                let part = if *legs > 1 { format!("  (leg {} of {legs})", leg + 1) } else { String::new() };
+                let part = if *legs > 1 {
+                    format!("  (leg {} of {legs})", leg + 1)
+                } else {
+                    String::new()
+                };
                 self.line(&format!("        gate pass, sent {text}{part}"));
             }
             Event::Acknowledged { ms, .. } => self.line(&format!("        acknowledged after {ms} ms")),
-            Event::StepObserved { text, observed, .. } => self.line(&format!("        {text}: {}", observed_text(*observed))),
-            Event::CallObserved { call, observed } => self.line(&format!("      {}. {}", call + 1, observed_text(*observed))),
+            Event::StepObserved { text, observed, .. } => {
+                self.line(&format!("        {text}: {}", observed_text(*observed)))
+            }
+            Event::CallObserved { call, observed } => {
+                self.line(&format!("      {}. {}", call + 1, observed_text(*observed)))
+            }
             Event::Reading { device, readings } => {
-                let list: Vec<String> = readings.iter().map(|named| format!("{} {}", named.field, show(&named.value))).collect();
+                let list: Vec<String> = readings
+                    .iter()
+                    .map(|named| format!("{} {}", named.field, show(&named.value)))
+                    .collect();
                 self.line(&format!("        {device} reports: {}", list.join(", ")));
             }
             Event::Warning { text } => self.note(&format!("warning: {text}")),
@@ -93,14 +115,25 @@ impl Printer {
         } else {
             format!(": {}", report.reason)
         };
-        let trace = report.trace.as_ref().map(|id| format!(" · trace traces/{id}.md")).unwrap_or_default();
-        let digest = report.digest.as_ref().map(|digest| format!(" · digest {digest}")).unwrap_or_default();
+        let trace = report
+            .trace
+            .as_ref()
+            .map(|id| format!(" · trace traces/{id}.md"))
+            .unwrap_or_default();
+        let digest = report
+            .digest
+            .as_ref()
+            .map(|digest| format!(" · digest {digest}"))
+            .unwrap_or_default();
         let seconds = format!("{}.{:01} s", report.ms / 1_000, report.ms % 1_000 / 100);
         let calls = match report.model_calls {
             1 => "1 model call".to_owned(),
             n => format!("{n} model calls"),
         };
-        println!("{}{reason} · {seconds} · {calls}{trace}{digest}", status_word(report.status));
+        println!(
+            "{}{reason} · {seconds} · {calls}{trace}{digest}",
+            status_word(report.status)
+        );
     }
 }
 
@@ -115,7 +148,10 @@ fn observed_text(observed: llmos_follower::Observed) -> &'static str {
 
 /// The word for a status, as the contract has it.
 pub fn status_word(status: Status) -> String {
-    serde_json::to_value(status).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(status)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 /// `run --json`.
@@ -148,8 +184,11 @@ pub fn plan_json(report: &Report) -> Value {
             .calls
             .iter()
             .map(|call| {
-                let arguments: serde_json::Map<String, Value> =
-                    call.arguments.iter().map(|a| (a.parameter.clone(), json!(a.value.to_string()))).collect();
+                let arguments: serde_json::Map<String, Value> = call
+                    .arguments
+                    .iter()
+                    .map(|a| (a.parameter.clone(), json!(a.value.to_string())))
+                    .collect();
                 json!({ "name": format!("{}.{}", call.device, call.tool), "arguments": arguments })
             })
             .collect(),

@@ -15,16 +15,25 @@ pub struct Trouble {
 impl Trouble {
     /// The command line is wrong.
     pub fn usage(message: impl Into<String>) -> Trouble {
-        Trouble { message: message.into(), code: 2 }
+        Trouble {
+            message: message.into(),
+            code: 2,
+        }
     }
 
     /// Broker, model, device or workspace are not as they must be.
     pub fn environment(message: impl Into<String>) -> Trouble {
-        Trouble { message: message.into(), code: 5 }
+        Trouble {
+            message: message.into(),
+            code: 5,
+        }
     }
 
     /// What was asked to be checked has errors.
     pub fn failed(message: impl Into<String>) -> Trouble {
-        Trouble { message: message.into(), code: 1 }
+        Trouble {
+            message: message.into(),
+            code: 1,
+        }
     }
 }

@@ -22,7 +22,13 @@ const SHOWN_MS: u64 = 3_000;
 pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
     if let Verb::Init { dir } = &cli.verb {
         workspace::init(dir)?;
-        printer.answer(&json!({ "workspace": dir.display().to_string() }), &[format!("made the workspace {0}; try: llmos --workspace {0} run \"open the gripper\"", dir.display())]);
+        printer.answer(
+            &json!({ "workspace": dir.display().to_string() }),
+            &[format!(
+                "made the workspace {0}; try: llmos --workspace {0} run \"open the gripper\"",
+                dir.display()
+            )],
+        );
         return Ok(0);
     }
     let config = config(&cli.common)?;
@@ -30,14 +36,25 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
         Verb::Init { .. } => Ok(0),
         Verb::Run(args) => run_goals(&config, args, printer).await,
         Verb::Plan(args) => plan(&config, args, printer).await,
-        Verb::Replay { trace, dry_run, confirm } => {
-            let request = Request { trace: Some(trace), dry_run, confirm, ..request("") };
+        Verb::Replay {
+            trace,
+            dry_run,
+            confirm,
+        } => {
+            let request = Request {
+                trace: Some(trace),
+                dry_run,
+                confirm,
+                ..request("")
+            };
             one(&config, request, printer).await
         }
         Verb::Stop { device } => stop(&config, device, printer).await,
         Verb::Reset { device } => reset(&config, device, printer).await,
         Verb::Device(DeviceVerb::Sim { kind, name }) => simulate(&config, &kind, name.as_deref(), printer).await,
-        Verb::Device(DeviceVerb::Watch { device, seconds }) => watch(&config, device.as_deref(), seconds, printer).await,
+        Verb::Device(DeviceVerb::Watch { device, seconds }) => {
+            watch(&config, device.as_deref(), seconds, printer).await
+        }
         Verb::Device(DeviceVerb::Ls) => inspect::devices(&config, printer),
         Verb::Device(DeviceVerb::Check) => inspect::check_devices(&config, printer),
         Verb::Trace(verb) => inspect::traces(&config, verb, printer),
@@ -67,14 +84,28 @@ fn request(goal: &str) -> Request {
 fn goal_of(words: &[String]) -> Result<String, Trouble> {
     let goal = words.join(" ").trim().to_owned();
     if goal.is_empty() || goal.len() > GOAL_BYTES_MAX {
-        return Err(Trouble::usage(format!("a goal has 1 to {GOAL_BYTES_MAX} bytes, this one has {}", goal.len())));
+        return Err(Trouble::usage(format!(
+            "a goal has 1 to {GOAL_BYTES_MAX} bytes, this one has {}",
+            goal.len()
+        )));
     }
     Ok(goal)
 }
 
 async fn run_goals(config: &Config, args: RunArgs, printer: Printer) -> Result<u8, Trouble> {
-    let mode = args.mode.as_deref().map(|mode| if mode == "learner" { Mode::Learner } else { Mode::Follower });
-    let form = Request { mode, dry_run: args.dry_run, confirm: args.confirm, ..request("") };
+    let mode = args.mode.as_deref().map(|mode| {
+        if mode == "learner" {
+            Mode::Learner
+        } else {
+            Mode::Follower
+        }
+    });
+    let form = Request {
+        mode,
+        dry_run: args.dry_run,
+        confirm: args.confirm,
+        ..request("")
+    };
     if args.goal.is_empty() {
         return interactive(config, &form, printer).await;
     }
@@ -110,7 +141,13 @@ async fn interactive(config: &Config, form: &Request, printer: Printer) -> Resul
                 continue;
             }
         };
-        let report = host.goal(Request { goal, date: host::date(), ..form.clone() }).await;
+        let report = host
+            .goal(Request {
+                goal,
+                date: host::date(),
+                ..form.clone()
+            })
+            .await;
         printer.report(&report);
         code = report.status.exit_code();
         if host.was_interrupted() {
@@ -126,7 +163,11 @@ async fn plan(config: &Config, args: PlanArgs, printer: Printer) -> Result<u8, T
     let goals = match &args.goals {
         None => vec![goal_of(&args.goal)?],
         Some(path) => {
-            let text = if path == Path::new("-") { std::io::read_to_string(std::io::stdin()).map_err(|error| Trouble::usage(format!("stdin: {error}")))? } else { read(path)? };
+            let text = if path == Path::new("-") {
+                std::io::read_to_string(std::io::stdin()).map_err(|error| Trouble::usage(format!("stdin: {error}")))?
+            } else {
+                read(path)?
+            };
             text.lines().map(str::to_owned).collect()
         }
     };
@@ -140,7 +181,13 @@ async fn plan(config: &Config, args: PlanArgs, printer: Printer) -> Result<u8, T
     let lines = args.goals.is_some() || printer.json;
     let mut code = 0;
     for goal in goals {
-        let report = host.goal(Request { dry_run: true, tools: tools.clone(), ..request(&goal) }).await;
+        let report = host
+            .goal(Request {
+                dry_run: true,
+                tools: tools.clone(),
+                ..request(&goal)
+            })
+            .await;
         if args.goals.is_none() {
             code = report.status.exit_code();
         }
@@ -152,8 +199,18 @@ async fn plan(config: &Config, args: PlanArgs, printer: Printer) -> Result<u8, T
 }
 
 fn plan_lines(report: &Report, outside: bool) -> Vec<String> {
-    let mut lines: Vec<String> = if outside { report.calls.iter().cloned().collect() } else { Vec::new() };
-    lines.push(format!("{}: {} · {} ms · model calls: {}", crate::output::status_word(report.status), report.reason, report.ms, report.model_calls));
+    let mut lines: Vec<String> = if outside {
+        report.calls.iter().cloned().collect()
+    } else {
+        Vec::new()
+    };
+    lines.push(format!(
+        "{}: {} · {} ms · model calls: {}",
+        crate::output::status_word(report.status),
+        report.reason,
+        report.ms,
+        report.model_calls
+    ));
     lines
 }
 
@@ -170,29 +227,67 @@ async fn reset(config: &Config, device: String, printer: Printer) -> Result<u8, 
 }
 
 /// Sends a stop or reset and waits until the devices' own state shows it.
-async fn shown(config: &Config, device: Option<String>, input: Input, stopped: bool, printer: Printer) -> Result<u8, Trouble> {
+async fn shown(
+    config: &Config,
+    device: Option<String>,
+    input: Input,
+    stopped: bool,
+    printer: Printer,
+) -> Result<u8, Trouble> {
     if let Broker::Embedded = config.broker {
-        return Err(Trouble::usage("devices on the embedded broker live only as long as a run; press Ctrl-C there, or name a broker with --broker mqtt://host:port"));
+        return Err(Trouble::usage(
+            "devices on the embedded broker live only as long as a run; press Ctrl-C there, or name a broker with --broker mqtt://host:port",
+        ));
     }
     let workspace = Workspace::open(&config.workspace, false)?;
     let mut host = Host::online(config, workspace, printer).await?;
-    let names: Vec<String> = host.kernel().devices().iter().map(|known| known.name.clone()).filter(|name| device.as_ref().is_none_or(|wanted| wanted == name)).collect();
+    let names: Vec<String> = host
+        .kernel()
+        .devices()
+        .iter()
+        .map(|known| known.name.clone())
+        .filter(|name| device.as_ref().is_none_or(|wanted| wanted == name))
+        .collect();
     if names.is_empty() {
-        return Err(Trouble::usage(format!("there is no device \"{}\"; see llmos device ls", device.unwrap_or_default())));
+        return Err(Trouble::usage(format!(
+            "there is no device \"{}\"; see llmos device ls",
+            device.unwrap_or_default()
+        )));
     }
     let mut first = Some(input);
     let mut seen = Vec::new();
     for _ in 0..SHOWN_MS / 100 {
         host.carry(first.take(), Duration::from_millis(100)).await;
         let views = &host.kernel().world().views;
-        seen = names.iter().filter(|name| views.get(*name).is_some_and(|view| view.at.is_some() && view.state.stopped == stopped)).cloned().collect();
+        seen = names
+            .iter()
+            .filter(|name| {
+                views
+                    .get(*name)
+                    .is_some_and(|view| view.at.is_some() && view.state.stopped == stopped)
+            })
+            .cloned()
+            .collect();
         if seen.len() == names.len() {
             break;
         }
     }
     let word = if stopped { "stopped" } else { "released" };
-    let lines: Vec<String> = names.iter().map(|name| if seen.contains(name) { format!("{name}: {word}, as it reports") } else { format!("{name}: sent, but it does not report that it is {word}") }).collect();
-    let status = if seen.len() == names.len() { Status::Done } else { Status::Unverified };
+    let lines: Vec<String> = names
+        .iter()
+        .map(|name| {
+            if seen.contains(name) {
+                format!("{name}: {word}, as it reports")
+            } else {
+                format!("{name}: sent, but it does not report that it is {word}")
+            }
+        })
+        .collect();
+    let status = if seen.len() == names.len() {
+        Status::Done
+    } else {
+        Status::Unverified
+    };
     printer.answer(&json!({ "status": status, "devices": names, word: seen }), &lines);
     host.close().await;
     Ok(status.exit_code())
@@ -200,11 +295,20 @@ async fn shown(config: &Config, device: Option<String>, input: Input, stopped: b
 
 async fn simulate(config: &Config, kind: &str, name: Option<&str>, printer: Printer) -> Result<u8, Trouble> {
     let Broker::At { url, text } = &config.broker else {
-        return Err(Trouble::usage("name the broker that the simulated device connects to: --broker mqtt://localhost:1883"));
+        return Err(Trouble::usage(
+            "name the broker that the simulated device connects to: --broker mqtt://localhost:1883",
+        ));
     };
     let handle = host::simulate(config, kind, name.unwrap_or(kind), url)?;
-    printer.note(&format!("simulating {} as {} on {text}, scene {}; Ctrl-C ends it", kind, name.unwrap_or(kind), config.seed));
-    tokio::signal::ctrl_c().await.map_err(|error| Trouble::environment(format!("signals can't be received: {error}")))?;
+    printer.note(&format!(
+        "simulating {} as {} on {text}, scene {}; Ctrl-C ends it",
+        kind,
+        name.unwrap_or(kind),
+        config.seed
+    ));
+    tokio::signal::ctrl_c()
+        .await
+        .map_err(|error| Trouble::environment(format!("signals can't be received: {error}")))?;
     handle.stop();
     Ok(0)
 }
@@ -216,15 +320,27 @@ async fn watch(config: &Config, device: Option<&str>, seconds: Option<u64>, prin
     while !host.was_interrupted() && rounds != Some(0) {
         host.carry(None, Duration::from_millis(200)).await;
         rounds = rounds.map(|left| left - 1);
-        let views = host.kernel().world().views.iter().filter(|(name, _)| device.is_none_or(|wanted| wanted == *name));
+        let views = host
+            .kernel()
+            .world()
+            .views
+            .iter()
+            .filter(|(name, _)| device.is_none_or(|wanted| wanted == *name));
         let mut now = serde_json::Map::new();
         for (name, view) in views {
             let mut readings = serde_json::Map::new();
             for reading in &view.state.readings {
-                let key = if reading.owner.is_empty() { reading.field.clone() } else { format!("{}.{}", reading.owner, reading.field) };
+                let key = if reading.owner.is_empty() {
+                    reading.field.clone()
+                } else {
+                    format!("{}.{}", reading.owner, reading.field)
+                };
                 readings.insert(key, fact_json(&reading.value));
             }
-            now.insert(name.clone(), json!({ "online": view.online, "why": view.why, "stopped": view.state.stopped, "readings": readings }));
+            now.insert(
+                name.clone(),
+                json!({ "online": view.online, "why": view.why, "stopped": view.state.stopped, "readings": readings }),
+            );
         }
         let text = serde_json::Value::Object(now.clone()).to_string();
         if text != last {

@@ -17,14 +17,21 @@ use llmos_follower::{Call, OnError, Op, Program, Range, Readings, Split, Step, S
 /// # Errors
 /// What does not fit or is not known, in words.
 pub fn compile(plan: &Plan, devices: &[Device], readings: &Readings) -> Result<Program, String> {
-    let mut compiler = Compiler { program: Program::default() };
+    let mut compiler = Compiler {
+        program: Program::default(),
+    };
     for call in &plan.calls {
         let device = devices.iter().find(|device| device.name == call.device);
         let device = device.ok_or_else(|| format!("there is no device \"{}\"", call.device))?;
-        let tool = device.tool(&call.tool).ok_or_else(|| format!("{} has no tool \"{}\"", call.device, call.tool))?;
+        let tool = device
+            .tool(&call.tool)
+            .ok_or_else(|| format!("{} has no tool \"{}\"", call.device, call.tool))?;
         compiler.call(call, device, tool, readings)?;
     }
-    compiler.program.check().map_err(|reject| format!("the compiled program is wrong: {reject:?}"))?;
+    compiler
+        .program
+        .check()
+        .map_err(|reject| format!("the compiled program is wrong: {reject:?}"))?;
     Ok(compiler.program)
 }
 
@@ -51,7 +58,11 @@ impl Compiler {
     fn call(&mut self, call: &PlannedCall, device: &Device, tool: &Tool, readings: &Readings) -> Result<(), String> {
         let index = u8::try_from(self.program.calls.len()).map_err(|_| "too many calls".to_owned())?;
         let values = argument_codes(call, device, tool, readings)?;
-        let mut compiled = Call { device: Symbol::of(&device.name), tool: Symbol::of(&tool.name), ..Call::default() };
+        let mut compiled = Call {
+            device: Symbol::of(&device.name),
+            tool: Symbol::of(&tool.name),
+            ..Call::default()
+        };
         for argument in &call.arguments {
             let range = self.pool(&[Op::Const(canonical(&argument.value))])?;
             let pushed = compiled.arguments.push((Symbol::of(&argument.parameter), range));
@@ -79,13 +90,30 @@ impl Compiler {
         pushed.map_err(|_| format!("a plan has at most {CALLS_MAX} calls"))
     }
 
-    fn macro_step(&mut self, device: &Device, tool: &Tool, step: &MacroStep, call: u8, values: &[Code]) -> Result<(), String> {
-        let primitive = device.tool(&step.tool).ok_or_else(|| format!("{} has no tool \"{}\"", device.name, step.tool))?;
+    fn macro_step(
+        &mut self,
+        device: &Device,
+        tool: &Tool,
+        step: &MacroStep,
+        call: u8,
+        values: &[Code],
+    ) -> Result<(), String> {
+        let primitive = device
+            .tool(&step.tool)
+            .ok_or_else(|| format!("{} has no tool \"{}\"", device.name, step.tool))?;
         let mut arguments = Vec::new();
         for parameter in &primitive.parameters {
             let given = step.arguments.iter().find(|(name, _)| *name == parameter.name);
-            let (_, expression) = given.ok_or_else(|| format!("{} lacks the argument \"{}\"", step.tool, parameter.name))?;
-            arguments.push(emit_as(expression, device, &tool.parameters, Names::Inline(values), &parameter.kind, &mut self.program)?);
+            let (_, expression) =
+                given.ok_or_else(|| format!("{} lacks the argument \"{}\"", step.tool, parameter.name))?;
+            arguments.push(emit_as(
+                expression,
+                device,
+                &tool.parameters,
+                Names::Inline(values),
+                &parameter.kind,
+                &mut self.program,
+            )?);
         }
         self.step(device, primitive, call, &arguments)
     }
@@ -97,7 +125,11 @@ impl Compiler {
             call,
             timeout_ms: tool.timeout_ms,
             acts: tool.acts,
-            on_error: if tool.idempotent && tool.acts { OnError::Retry(1) } else { OnError::Handoff },
+            on_error: if tool.idempotent && tool.acts {
+                OnError::Retry(1)
+            } else {
+                OnError::Handoff
+            },
             leg_max: device.envelope.step_max.unwrap_or(0),
             ..Step::default()
         };
@@ -120,8 +152,20 @@ impl Compiler {
         pushed.map_err(|_| format!("the plan needs more than {STEPS_MAX} steps; ask for less at once"))
     }
 
-    fn formula(&mut self, expression: &Expression, device: &Device, parameters: &[Parameter], names: Names<'_>) -> Result<Range, String> {
-        let code = Emitter { device, parameters, names, program: &mut self.program }.emit(expression, None)?;
+    fn formula(
+        &mut self,
+        expression: &Expression,
+        device: &Device,
+        parameters: &[Parameter],
+        names: Names<'_>,
+    ) -> Result<Range, String> {
+        let code = Emitter {
+            device,
+            parameters,
+            names,
+            program: &mut self.program,
+        }
+        .emit(expression, None)?;
         self.pool(&code.ops)
     }
 
@@ -133,7 +177,8 @@ impl Compiler {
             Some(start) => start,
             None => {
                 let start = code.len();
-                code.extend_from_slice(ops).map_err(|_| "the plan's formulas are too long together; ask for less at once".to_owned())?;
+                code.extend_from_slice(ops)
+                    .map_err(|_| "the plan's formulas are too long together; ask for less at once".to_owned())?;
                 start
             }
         };
@@ -149,11 +194,18 @@ fn argument_codes(call: &PlannedCall, device: &Device, tool: &Tool, readings: &R
     let mut codes = Vec::new();
     for (parameter, argument) in tool.parameters.iter().zip(&call.arguments) {
         if parameter.name != argument.parameter {
-            return Err(format!("{} expects \"{}\", found \"{}\"", tool.name, parameter.name, argument.parameter));
+            return Err(format!(
+                "{} expects \"{}\", found \"{}\"",
+                tool.name, parameter.name, argument.parameter
+            ));
         }
         codes.push(argument_code(&argument.value, device, parameter, readings)?);
     }
-    let missing = tool.parameters.iter().skip(codes.len()).find(|parameter| parameter.required);
+    let missing = tool
+        .parameters
+        .iter()
+        .skip(codes.len())
+        .find(|parameter| parameter.required);
     match missing {
         Some(parameter) => Err(format!("{} lacks the argument \"{}\"", tool.name, parameter.name)),
         None => Ok(codes),
@@ -162,7 +214,11 @@ fn argument_codes(call: &PlannedCall, device: &Device, tool: &Tool, readings: &R
 
 fn argument_code(value: &Given, device: &Device, parameter: &Parameter, readings: &Readings) -> Result<Code, String> {
     let as_place = matches!(parameter.kind, Type::Place | Type::Point);
-    let seen = |name: &str| readings.iter().any(|reading| reading.device == Symbol::of(&device.name) && reading.owner == Symbol::of(name));
+    let seen = |name: &str| {
+        readings
+            .iter()
+            .any(|reading| reading.device == Symbol::of(&device.name) && reading.owner == Symbol::of(name))
+    };
     let placed = |name: &str| device.places.iter().any(|(place, _)| place == name);
     if let Given::Entity(name) | Given::Named(name) = value
         && !seen(name)
@@ -173,7 +229,10 @@ fn argument_code(value: &Given, device: &Device, parameter: &Parameter, readings
     let ops = match value {
         Given::Named(name) if as_place => match device.places.iter().find(|(place, _)| place == name) {
             Some((_, point)) => vec![Op::Const(Value::Point(*point))],
-            None => vec![Op::Const(Value::Symbol(Symbol::of(name))), Op::ReadingOf { field: POSITION }],
+            None => vec![
+                Op::Const(Value::Symbol(Symbol::of(name))),
+                Op::ReadingOf { field: POSITION },
+            ],
         },
         Given::Start(name) => match readings.get(Symbol::of(&device.name), Symbol::of(name), POSITION) {
             Some(point @ Value::Point(_)) => vec![Op::Const(point)],
@@ -190,7 +249,9 @@ fn canonical(value: &Given) -> Value {
     match value {
         Given::Quantity(_, micro) | Given::Number(micro) => Value::Number(*micro),
         Given::Boolean(truth) => Value::Bool(*truth),
-        Given::Option(name) | Given::Entity(name) | Given::Named(name) | Given::Text(name) => Value::Symbol(Symbol::of(name)),
+        Given::Option(name) | Given::Entity(name) | Given::Named(name) | Given::Text(name) => {
+            Value::Symbol(Symbol::of(name))
+        }
         Given::Start(name) => Value::Symbol(Symbol::of(&format!("start of {name}"))),
         Given::Point(point) => Value::Point(*point),
     }
@@ -198,10 +259,16 @@ fn canonical(value: &Given) -> Value {
 
 /// A point parameter as the whole target is cut toward; one length in a displacement is cut along.
 fn split(target: &Expression, parameters: &[Parameter]) -> Split {
-    let index = |name: &str| parameters.iter().position(|parameter| parameter.name == name).and_then(|at| u8::try_from(at).ok());
+    let index = |name: &str| {
+        parameters
+            .iter()
+            .position(|parameter| parameter.name == name)
+            .and_then(|at| u8::try_from(at).ok())
+    };
     match target {
         Expression::Name(name) => index(name).map_or(Split::Never, Split::Toward),
-        Expression::Binary(Operator::Add, left, right) if matches!(left.as_ref(), Expression::Before(field) if field == "position") => {
+        Expression::Binary(Operator::Add, left, right) if matches!(left.as_ref(), Expression::Before(field) if field == "position") =>
+        {
             let mut lengths = factors(right).into_iter().filter_map(|factor| match factor {
                 Expression::Name(name) => {
                     let at = index(name)?;
@@ -237,8 +304,18 @@ fn emit_as(
     expected: &Type,
     program: &mut Program,
 ) -> Result<Code, String> {
-    let expected = if *expected == Type::Place { Type::Point } else { expected.clone() };
-    let code = Emitter { device, parameters, names, program }.emit(expression, Some(&expected))?;
+    let expected = if *expected == Type::Place {
+        Type::Point
+    } else {
+        expected.clone()
+    };
+    let code = Emitter {
+        device,
+        parameters,
+        names,
+        program,
+    }
+    .emit(expression, Some(&expected))?;
     if same_kind(&code.kind, &expected) {
         Ok(code)
     } else {
@@ -256,7 +333,12 @@ struct Emitter<'a> {
 impl Emitter<'_> {
     /// Emits code; `hint` is the type that a bare option or entity name would have.
     fn emit(&mut self, expression: &Expression, hint: Option<&Type>) -> Result<Code, String> {
-        let constant = |value, kind| Ok(Code { ops: vec![Op::Const(value)], kind });
+        let constant = |value, kind| {
+            Ok(Code {
+                ops: vec![Op::Const(value)],
+                kind,
+            })
+        };
         match expression {
             Expression::Quantity(dimension, micro) => constant(Value::Number(*micro), Type::Quantity(*dimension)),
             Expression::Number(micro) => constant(Value::Number(*micro), Type::Number),
@@ -266,11 +348,23 @@ impl Emitter<'_> {
             Expression::Name(name) => self.name(name, hint),
             Expression::Now(field) => {
                 let kind = self.report(field)?;
-                Ok(Code { ops: vec![Op::Reading { owner: Symbol::NONE, field: Symbol::of(field) }], kind })
+                Ok(Code {
+                    ops: vec![Op::Reading {
+                        owner: Symbol::NONE,
+                        field: Symbol::of(field),
+                    }],
+                    kind,
+                })
             }
             Expression::Before(field) => {
                 let kind = self.report(field)?;
-                Ok(Code { ops: vec![Op::Before { owner: Symbol::NONE, field: Symbol::of(field) }], kind })
+                Ok(Code {
+                    ops: vec![Op::Before {
+                        owner: Symbol::NONE,
+                        field: Symbol::of(field),
+                    }],
+                    kind,
+                })
             }
             Expression::Field(name, field) => self.field(name, field, false),
             Expression::BeforeField(name, field) => self.field(name, field, true),
@@ -290,50 +384,95 @@ impl Emitter<'_> {
             return Ok(code);
         }
         if let Some((_, kind)) = self.device.reports.iter().find(|(field, _)| field == name) {
-            let op = Op::Reading { owner: Symbol::NONE, field: Symbol::of(name) };
-            return Ok(Code { ops: vec![op], kind: kind.clone() });
+            let op = Op::Reading {
+                owner: Symbol::NONE,
+                field: Symbol::of(name),
+            };
+            return Ok(Code {
+                ops: vec![op],
+                kind: kind.clone(),
+            });
         }
         if let Some((_, point)) = self.device.places.iter().find(|(place, _)| place == name) {
-            return Ok(Code { ops: vec![Op::Const(Value::Point(*point))], kind: Type::Point });
+            return Ok(Code {
+                ops: vec![Op::Const(Value::Point(*point))],
+                kind: Type::Point,
+            });
         }
         let kind = match hint {
             Some(Type::Enumeration(options)) if !options.iter().any(|option| option == name) => {
                 return Err(format!("\"{name}\" is none of {}", options.join(", ")));
             }
             Some(kind @ (Type::Enumeration(_) | Type::Entity | Type::Text)) => kind.clone(),
-            _ => return Err(format!("\"{name}\" is neither a parameter nor something that the device reports (see \"reports:\")")),
+            _ => {
+                return Err(format!(
+                    "\"{name}\" is neither a parameter nor something that the device reports (see \"reports:\")"
+                ));
+            }
         };
-        Ok(Code { ops: vec![Op::Const(Value::Symbol(Symbol::of(name)))], kind })
+        Ok(Code {
+            ops: vec![Op::Const(Value::Symbol(Symbol::of(name)))],
+            kind,
+        })
     }
 
     fn parameter(&self, name: &str) -> Option<Code> {
         let at = self.parameters.iter().position(|parameter| parameter.name == name)?;
         let kind = &self.parameters[at].kind;
-        let kind = if *kind == Type::Place { Type::Point } else { kind.clone() };
+        let kind = if *kind == Type::Place {
+            Type::Point
+        } else {
+            kind.clone()
+        };
         match self.names {
-            Names::Step => Some(Code { ops: vec![Op::Argument(u8::try_from(at).ok()?)], kind }),
+            Names::Step => Some(Code {
+                ops: vec![Op::Argument(u8::try_from(at).ok()?)],
+                kind,
+            }),
             Names::Inline(codes) => codes.get(at).cloned(),
         }
     }
 
     fn report(&self, field: &str) -> Result<Type, String> {
         let known = self.device.reports.iter().find(|(name, _)| name == field);
-        known.map(|(_, kind)| kind.clone()).ok_or_else(|| format!("\"{field}\" is not among what the device reports (see \"reports:\")"))
+        known
+            .map(|(_, kind)| kind.clone())
+            .ok_or_else(|| format!("\"{field}\" is not among what the device reports (see \"reports:\")"))
     }
 
     fn field(&mut self, name: &str, field: &str, before: bool) -> Result<Code, String> {
-        let kind = self.device.entity_reports.iter().find(|(known, _)| known == field).map(|(_, kind)| kind.clone());
-        let kind = kind.ok_or_else(|| format!("\"{field}\" is not among what is reported of entities (see \"entities:\")"))?;
+        let kind = self
+            .device
+            .entity_reports
+            .iter()
+            .find(|(known, _)| known == field)
+            .map(|(_, kind)| kind.clone());
+        let kind =
+            kind.ok_or_else(|| format!("\"{field}\" is not among what is reported of entities (see \"entities:\")"))?;
         let Some(mut code) = self.parameter(name) else {
             // No parameter: an entity of that name, which the device reports or does not; the follower says which.
             let (owner, field) = (Symbol::of(name), Symbol::of(field));
-            return Ok(Code { ops: vec![if before { Op::Before { owner, field } } else { Op::Reading { owner, field } }], kind });
+            return Ok(Code {
+                ops: vec![if before {
+                    Op::Before { owner, field }
+                } else {
+                    Op::Reading { owner, field }
+                }],
+                kind,
+            });
         };
         if code.kind != Type::Entity {
-            return Err(format!("\"{name}.{field}\" needs an entity, and {name} is {}", code.kind.word()));
+            return Err(format!(
+                "\"{name}.{field}\" needs an entity, and {name} is {}",
+                code.kind.word()
+            ));
         }
         let field = Symbol::of(field);
-        code.ops.push(if before { Op::BeforeOf { field } } else { Op::ReadingOf { field } });
+        code.ops.push(if before {
+            Op::BeforeOf { field }
+        } else {
+            Op::ReadingOf { field }
+        });
         Ok(Code { ops: code.ops, kind })
     }
 
@@ -358,7 +497,13 @@ impl Emitter<'_> {
             (Type::Quantity(Dimension::Angle), Type::Quantity(Dimension::Angle)) => Op::NearTurn(tolerance),
             (Type::Point, Type::Point) => Op::Near(tolerance),
             (x, y) if numeric(x) && same_kind(x, y) => Op::Near(tolerance),
-            (x, y) => return Err(format!("a tolerance needs two quantities or points of one kind, found {} and {}", x.word(), y.word())),
+            (x, y) => {
+                return Err(format!(
+                    "a tolerance needs two quantities or points of one kind, found {} and {}",
+                    x.word(),
+                    y.word()
+                ));
+            }
         };
         Ok(joined(a, b, op, Type::Boolean))
     }
@@ -369,7 +514,12 @@ impl Emitter<'_> {
                 let (a, b) = (self.emit(left, None)?, self.emit(right, None)?);
                 expect(&a, &Type::Boolean)?;
                 expect(&b, &Type::Boolean)?;
-                Ok(joined(a, b, if operator == Operator::And { Op::And } else { Op::Or }, Type::Boolean))
+                Ok(joined(
+                    a,
+                    b,
+                    if operator == Operator::And { Op::And } else { Op::Or },
+                    Type::Boolean,
+                ))
             }
             Operator::Equal | Operator::Unequal => {
                 let (a, b) = self.sides(left, right)?;
@@ -387,7 +537,16 @@ impl Emitter<'_> {
                 if !(numeric(&a.kind) && same_kind(&a.kind, &b.kind)) {
                     return Err(format!("{} and {} have no order", a.kind.word(), b.kind.word()));
                 }
-                Ok(joined(a, b, if operator == Operator::AtMost { Op::AtMost } else { Op::AtLeast }, Type::Boolean))
+                Ok(joined(
+                    a,
+                    b,
+                    if operator == Operator::AtMost {
+                        Op::AtMost
+                    } else {
+                        Op::AtLeast
+                    },
+                    Type::Boolean,
+                ))
             }
             Operator::Add | Operator::Sub => {
                 let (a, b) = (self.emit(left, None)?, self.emit(right, None)?);
@@ -396,7 +555,12 @@ impl Emitter<'_> {
                     return Err(format!("{} and {} can't be added", a.kind.word(), b.kind.word()));
                 }
                 let kind = a.kind.clone();
-                Ok(joined(a, b, if operator == Operator::Add { Op::Add } else { Op::Sub }, kind))
+                Ok(joined(
+                    a,
+                    b,
+                    if operator == Operator::Add { Op::Add } else { Op::Sub },
+                    kind,
+                ))
             }
             Operator::Mul => {
                 let (a, b) = (self.factor(left)?, self.factor(right)?);
@@ -410,30 +574,45 @@ impl Emitter<'_> {
     /// An operand of a product: an enumeration there stands for its directions.
     fn factor(&mut self, expression: &Expression) -> Result<Code, String> {
         let mut code = self.emit(expression, None)?;
-        let Type::Enumeration(options) = &code.kind else { return Ok(code) };
+        let Type::Enumeration(options) = &code.kind else {
+            return Ok(code);
+        };
         let mut cases = Vec::new();
         for option in options {
             let known = self.device.directions.iter().find(|(name, _)| name == option);
-            let (_, value) = known.ok_or_else(|| format!("the option \"{option}\" has no direction (see \"directions:\")"))?;
+            let (_, value) =
+                known.ok_or_else(|| format!("the option \"{option}\" has no direction (see \"directions:\")"))?;
             cases.push((Symbol::of(option), *value));
         }
-        let points = cases.iter().filter(|(_, value)| matches!(value, Value::Point(_))).count();
+        let points = cases
+            .iter()
+            .filter(|(_, value)| matches!(value, Value::Point(_)))
+            .count();
         if points != 0 && points != cases.len() {
-            return Err(format!("the directions of {} are partly points and partly signs", options.join(", ")));
+            return Err(format!(
+                "the directions of {} are partly points and partly signs",
+                options.join(", ")
+            ));
         }
         let kind = if points == 0 { Type::Number } else { Type::Point };
         let pool = &mut self.program.cases;
-        let known = pool.windows(cases.len().max(1)).position(|window| window == cases.as_slice());
+        let known = pool
+            .windows(cases.len().max(1))
+            .position(|window| window == cases.as_slice());
         let start = match known {
             Some(start) => start,
             None => {
                 let start = pool.len();
-                pool.extend_from_slice(&cases).map_err(|_| "too many directions in one plan".to_owned())?;
+                pool.extend_from_slice(&cases)
+                    .map_err(|_| "too many directions in one plan".to_owned())?;
                 start
             }
         };
         let narrow = |n: usize| u16::try_from(n).map_err(|_| "too many directions in one plan".to_owned());
-        code.ops.push(Op::Map { start: narrow(start)?, len: narrow(cases.len())? });
+        code.ops.push(Op::Map {
+            start: narrow(start)?,
+            len: narrow(cases.len())?,
+        });
         Ok(Code { ops: code.ops, kind })
     }
 }
@@ -446,7 +625,11 @@ fn joined(a: Code, b: Code, op: Op, kind: Type) -> Code {
 }
 
 fn expect(code: &Code, kind: &Type) -> Result<(), String> {
-    if code.kind == *kind { Ok(()) } else { Err(format!("expected {}, found {}", kind.word(), code.kind.word())) }
+    if code.kind == *kind {
+        Ok(())
+    } else {
+        Err(format!("expected {}, found {}", kind.word(), code.kind.word()))
+    }
 }
 
 fn numeric(kind: &Type) -> bool {
@@ -468,7 +651,9 @@ fn product_kind(a: &Type, b: &Type) -> Option<Type> {
     match (a, b) {
         (x, y) if plain(x) && (numeric(y) || *y == Type::Point) => Some(y.clone()),
         (x, y) if plain(y) && (numeric(x) || *x == Type::Point) => Some(x.clone()),
-        (Type::Point, Type::Quantity(Dimension::Length)) | (Type::Quantity(Dimension::Length), Type::Point) => Some(Type::Point),
+        (Type::Point, Type::Quantity(Dimension::Length)) | (Type::Quantity(Dimension::Length), Type::Point) => {
+            Some(Type::Point)
+        }
         _ => None,
     }
 }
@@ -491,11 +676,20 @@ fn check_tool(device: &Device, tool: &Tool, place: Place, found: &mut Vec<Diagno
     let mut program = Program::default();
     for (key, formula) in [("before", &tool.conditions.before), ("after", &tool.conditions.after)] {
         let Some(formula) = formula else { continue };
-        let emitted = Emitter { device, parameters: &tool.parameters, names, program: &mut program }.emit(formula, None);
+        let emitted = Emitter {
+            device,
+            parameters: &tool.parameters,
+            names,
+            program: &mut program,
+        }
+        .emit(formula, None);
         match emitted {
             Err(message) => found.push(error(format!("in \"{key}\": {message}"))),
             Ok(code) if code.kind != Type::Boolean => {
-                found.push(error(format!("\"{key}\" should be a condition, found {}", code.kind.word())));
+                found.push(error(format!(
+                    "\"{key}\" should be a condition, found {}",
+                    code.kind.word()
+                )));
             }
             Ok(_) => {}
         }
@@ -510,26 +704,52 @@ fn check_tool(device: &Device, tool: &Tool, place: Place, found: &mut Vec<Diagno
     check_guarantees(device, tool, place, found);
 }
 
-fn check_step(device: &Device, tool: &Tool, step: &MacroStep, codes: &[Code], program: &mut Program) -> Result<(), String> {
-    let primitive = device.tool(&step.tool).ok_or_else(|| "there is no such tool".to_owned())?;
+fn check_step(
+    device: &Device,
+    tool: &Tool,
+    step: &MacroStep,
+    codes: &[Code],
+    program: &mut Program,
+) -> Result<(), String> {
+    let primitive = device
+        .tool(&step.tool)
+        .ok_or_else(|| "there is no such tool".to_owned())?;
     if primitive.body != Body::Primitive {
         return Err("a macro is made of tools, not of macros".to_owned());
     }
-    if let Some((name, _)) = step.arguments.iter().find(|(name, _)| !primitive.parameters.iter().any(|p| p.name == *name)) {
+    if let Some((name, _)) = step
+        .arguments
+        .iter()
+        .find(|(name, _)| !primitive.parameters.iter().any(|p| p.name == *name))
+    {
         return Err(format!("it has no parameter \"{name}\""));
     }
     for parameter in &primitive.parameters {
         let given = step.arguments.iter().find(|(name, _)| *name == parameter.name);
         let (_, expression) = given.ok_or_else(|| format!("the argument \"{}\" is missing", parameter.name))?;
-        emit_as(expression, device, &tool.parameters, Names::Inline(codes), &parameter.kind, program)?;
+        emit_as(
+            expression,
+            device,
+            &tool.parameters,
+            Names::Inline(codes),
+            &parameter.kind,
+            program,
+        )?;
     }
     Ok(())
 }
 
 fn check_guarantees(device: &Device, tool: &Tool, place: Place, found: &mut Vec<Diagnostic>) {
-    let moves = tool.conditions.after.as_ref().is_some_and(|after| after.target().is_some());
+    let moves = tool
+        .conditions
+        .after
+        .as_ref()
+        .is_some_and(|after| after.target().is_some());
     if moves && device.envelope.bounds.is_none() {
-        let message = format!("{} moves the device, and \"limits:\" has no bounds; say how far it may go", tool.name);
+        let message = format!(
+            "{} moves the device, and \"limits:\" has no bounds; say how far it may go",
+            tool.name
+        );
         found.push(Diagnostic::error(place, message));
     }
     for parameter in &tool.parameters {
@@ -540,7 +760,10 @@ fn check_guarantees(device: &Device, tool: &Tool, place: Place, found: &mut Vec<
     }
     let proved = tool.conditions.after.is_some() || matches!(tool.body, Body::Macro(_));
     if tool.acts && !proved {
-        let message = format!("{} has no \"after:\"; its success can't be seen, and its runs end unverified", tool.name);
+        let message = format!(
+            "{} has no \"after:\"; its success can't be seen, and its runs end unverified",
+            tool.name
+        );
         found.push(Diagnostic::warning(place, message));
     }
 }
@@ -553,6 +776,13 @@ fn placeholder(parameter: &Parameter) -> Code {
         Type::Place | Type::Point => Value::Point([0; 3]),
         Type::Enumeration(_) | Type::Entity | Type::Text => Value::Symbol(Symbol::NONE),
     };
-    let kind = if parameter.kind == Type::Place { Type::Point } else { parameter.kind.clone() };
-    Code { ops: vec![Op::Const(value)], kind }
+    let kind = if parameter.kind == Type::Place {
+        Type::Point
+    } else {
+        parameter.kind.clone()
+    };
+    Code {
+        ops: vec![Op::Const(value)],
+        kind,
+    }
 }

@@ -41,7 +41,13 @@ impl Kernel {
         }
         let text = run.request.goal.trim().to_owned();
         if text.is_empty() || text.len() > GOAL_BYTES_MAX {
-            return self.finish_asking(now, &format!("a goal has 1 to {GOAL_BYTES_MAX} bytes, this one has {}; please say it shorter", text.len()));
+            return self.finish_asking(
+                now,
+                &format!(
+                    "a goal has 1 to {GOAL_BYTES_MAX} bytes, this one has {}; please say it shorter",
+                    text.len()
+                ),
+            );
         }
         let tools = run.request.tools.clone();
         let lexicon = self.world.lexicon();
@@ -51,10 +57,17 @@ impl Kernel {
             run.goal = Some(words.clone());
         }
         if language == Language::Other {
-            return self.finish_asking(now, "this does not read as English, and only English is understood here; please say it in English");
+            return self.finish_asking(
+                now,
+                "this does not read as English, and only English is understood here; please say it in English",
+            );
         }
         if negation == Negation::Whole {
-            return self.finish(now, Status::NoTool, "the goal says what not to do, so there is nothing to do");
+            return self.finish(
+                now,
+                Status::NoTool,
+                "the goal says what not to do, so there is nothing to do",
+            );
         }
         if let Some(tools) = tools {
             return self.decide_on_toolset(now, &tools);
@@ -64,24 +77,51 @@ impl Kernel {
             return self.learn(now, "LEARNER was asked for");
         }
         match matching::find(&words, &self.world.traces, &self.world.devices) {
-            Found::Trace { id, plan } => self.follow_trace(now, &id, plan, &format!("the trace {id} accounts for every word (score 1.00)")),
+            Found::Trace { id, plan } => self.follow_trace(
+                now,
+                &id,
+                plan,
+                &format!("the trace {id} accounts for every word (score 1.00)"),
+            ),
             Found::Ambiguous { question } => self.finish_asking(now, &question),
             Found::Nothing { .. } if forced == Some(Mode::Follower) => {
-                self.finish(now, Status::NoTool, "FOLLOWER was asked for, and no trace accounts for every word of the goal");
+                self.finish(
+                    now,
+                    Status::NoTool,
+                    "FOLLOWER was asked for, and no trace accounts for every word of the goal",
+                );
             }
             Found::Nothing { best, id } => {
-                let near = id.map_or_else(|| "no trace yet".to_owned(), |id| format!("nearest trace {id} at {}.{:02}", best / 1_000, best % 1_000 / 10));
-                self.learn(now, &format!("no trace reaches {}.{:02} ({near})", FOLLOW_MIN / 1_000, FOLLOW_MIN % 1_000 / 10));
+                let near = id.map_or_else(
+                    || "no trace yet".to_owned(),
+                    |id| format!("nearest trace {id} at {}.{:02}", best / 1_000, best % 1_000 / 10),
+                );
+                self.learn(
+                    now,
+                    &format!(
+                        "no trace reaches {}.{:02} ({near})",
+                        FOLLOW_MIN / 1_000,
+                        FOLLOW_MIN % 1_000 / 10
+                    ),
+                );
             }
         }
     }
 
     fn decide_on_replay(&mut self, now: Millis, id: &str) {
         let Some(trace) = self.world.traces.iter().find(|trace| trace.id == id).cloned() else {
-            return self.finish(now, Status::Environment, &format!("there is no trace \"{id}\"; see llmos trace ls"));
+            return self.finish(
+                now,
+                Status::Environment,
+                &format!("there is no trace \"{id}\"; see llmos trace ls"),
+            );
         };
         if trace.status != Status::Done {
-            return self.finish(now, Status::Refused, &format!("the run of {id} was not observed to succeed, so it is never replayed"));
+            return self.finish(
+                now,
+                Status::Refused,
+                &format!("the run of {id} was not observed to succeed, so it is never replayed"),
+            );
         }
         let lexicon = self.world.lexicon();
         if let Some(run) = self.run.as_mut() {
@@ -97,7 +137,9 @@ impl Kernel {
     fn follow_trace(&mut self, now: Millis, id: &str, plan: Plan, reason: &str) {
         let changed: Vec<String> = self.changed_manifests(id);
         for device in changed {
-            let text = format!("the manifest of {device} has changed since {id} was made; every step is compiled and checked anew");
+            let text = format!(
+                "the manifest of {device} has changed since {id} was made; every step is compiled and checked anew"
+            );
             self.tell(Event::Warning { text });
         }
         self.choose(Mode::Follower, reason);
@@ -111,7 +153,9 @@ impl Kernel {
     fn changed_manifests(&self, id: &str) -> Vec<String> {
         let trace = self.world.traces.iter().find(|trace| trace.id == id);
         let manifests: &[(String, String)] = trace.map_or(&[], |trace: &Trace| &trace.manifests);
-        let changed = manifests.iter().filter(|(device, digest)| self.world.digests.get(device).is_some_and(|now| now != digest));
+        let changed = manifests
+            .iter()
+            .filter(|(device, digest)| self.world.digests.get(device).is_some_and(|now| now != digest));
         changed.map(|(device, _)| device.clone()).collect()
     }
 
@@ -120,7 +164,10 @@ impl Kernel {
             run.mode = Some(mode);
             reason.clone_into(&mut run.reason);
         }
-        self.tell(Event::Mode { mode, reason: reason.to_owned() });
+        self.tell(Event::Mode {
+            mode,
+            reason: reason.to_owned(),
+        });
     }
 
     /// Asks the model to plan with the tools that are nearest to the goal.
@@ -130,10 +177,20 @@ impl Kernel {
             .world
             .devices
             .iter()
-            .flat_map(|device| device.tools.iter().filter(|tool| tool.offered).map(|tool| (device.name.as_str(), tool)))
+            .flat_map(|device| {
+                device
+                    .tools
+                    .iter()
+                    .filter(|tool| tool.offered)
+                    .map(|tool| (device.name.as_str(), tool))
+            })
             .collect();
         if all.is_empty() {
-            return self.finish(now, Status::Environment, "no device offers a tool; add one under devices/ (see llmos device check)");
+            return self.finish(
+                now,
+                Status::Environment,
+                "no device offers a tool; add one under devices/ (see llmos device check)",
+            );
         }
         let Some(run) = &self.run else { return };
         let texts: Vec<String> = all.iter().map(|(device, tool)| describe(device, tool)).collect();
@@ -143,12 +200,27 @@ impl Kernel {
             .iter()
             .map(|index| {
                 let (device, tool) = all[*index];
-                let name = if shared(&tool.name) { format!("{device} {}", tool.name) } else { tool.name.clone() };
-                let parameters = tool.parameters.iter().map(|p| (p.name.clone(), p.kind.clone(), p.required)).collect();
-                QueryTool { name, does: tool.does.clone(), parameters }
+                let name = if shared(&tool.name) {
+                    format!("{device} {}", tool.name)
+                } else {
+                    tool.name.clone()
+                };
+                let parameters = tool
+                    .parameters
+                    .iter()
+                    .map(|p| (p.name.clone(), p.kind.clone(), p.required))
+                    .collect();
+                QueryTool {
+                    name,
+                    does: tool.does.clone(),
+                    parameters,
+                }
             })
             .collect();
-        let offered = chosen.iter().map(|index| (all[*index].0.to_owned(), all[*index].1.name.clone())).collect();
+        let offered = chosen
+            .iter()
+            .map(|index| (all[*index].0.to_owned(), all[*index].1.name.clone()))
+            .collect();
         self.generate(tools, offered);
     }
 
@@ -157,7 +229,12 @@ impl Kernel {
         let lexicon = self.world.lexicon();
         let Some(run) = self.run.as_mut() else { return };
         let Some(goal) = &run.goal else { return };
-        let query = Query { tools, goal: goal.text.clone(), spans: ground::spans(goal, &lexicon), calls_max: CALLS_MAX };
+        let query = Query {
+            tools,
+            goal: goal.text.clone(),
+            spans: ground::spans(goal, &lexicon),
+            calls_max: CALLS_MAX,
+        };
         run.offered = offered;
         run.model_calls += 1;
         run.phase = Phase::Generating { request };
@@ -172,7 +249,10 @@ impl Kernel {
                 let Some(run) = self.run.as_mut() else { return };
                 let chosen = search::nearest(&run.request.goal, &toolset.texts(), search::TOOLS_MAX);
                 let tools = chosen.iter().map(|index| toolset.query(*index)).collect();
-                let offered = chosen.iter().map(|index| (String::new(), toolset.tools[*index].name.clone())).collect();
+                let offered = chosen
+                    .iter()
+                    .map(|index| (String::new(), toolset.tools[*index].name.clone()))
+                    .collect();
                 run.toolset = Some(toolset);
                 self.generate(tools, offered);
             }
@@ -181,7 +261,9 @@ impl Kernel {
 
     pub(crate) fn decide_on_answer(&mut self, now: Millis, answer: Answer) {
         let (calls, missing) = match answer {
-            Answer::Unavailable { why } => return self.finish(now, Status::Environment, &format!("the model could not plan: {why}")),
+            Answer::Unavailable { why } => {
+                return self.finish(now, Status::Environment, &format!("the model could not plan: {why}"));
+            }
             Answer::NoTool { tokens } => {
                 self.spend(tokens);
                 return self.finish(now, Status::NoTool, "the model finds no tool here that does this");
@@ -190,7 +272,12 @@ impl Kernel {
                 self.spend(tokens);
                 (calls, None)
             }
-            Answer::Missing { calls, tool, parameter, tokens } => {
+            Answer::Missing {
+                calls,
+                tool,
+                parameter,
+                tokens,
+            } => {
                 self.spend(tokens);
                 (calls, Some((tool, parameter)))
             }
@@ -198,7 +285,9 @@ impl Kernel {
         let Some(run) = &self.run else { return };
         let offered = self.offered_tools();
         if let Some((tool, parameter)) = missing {
-            let question = offered.get(tool).and_then(|tool| Some(ground::missing(tool.tool, tool.parameters.get(parameter)?)));
+            let question = offered
+                .get(tool)
+                .and_then(|tool| Some(ground::missing(tool.tool, tool.parameters.get(parameter)?)));
             let question = question.unwrap_or_else(|| "something is missing in the goal".to_owned());
             let known = self.known_names();
             return self.finish_asking(now, &format!("{question}{known}"));
@@ -206,7 +295,9 @@ impl Kernel {
         let Some(goal) = &run.goal else { return };
         match ground::ground(goal, &offered, &calls) {
             Err(question) => self.finish_asking(now, &question),
-            Ok(plan) if plan.calls.is_empty() => self.finish(now, Status::NoTool, "the model finds no tool here that does this"),
+            Ok(plan) if plan.calls.is_empty() => {
+                self.finish(now, Status::NoTool, "the model finds no tool here that does this")
+            }
             Ok(plan) => {
                 let plan = self.prepared(plan);
                 let Some(run) = &self.run else { return };
@@ -225,7 +316,9 @@ impl Kernel {
     /// Puts in front what calls need first, unless that holds already.
     fn prepared(&self, plan: Plan) -> Plan {
         prepare::prepared(plan, &self.world.devices, |call| {
-            let alone = Plan { calls: vec![call.clone()] };
+            let alone = Plan {
+                calls: vec![call.clone()],
+            };
             let program = compile(&alone, &self.world.devices, &self.world.readings);
             program.is_ok_and(|program| foresee::may_begin(&program, &self.world.readings))
         })
@@ -234,12 +327,26 @@ impl Kernel {
     fn offered_tools(&self) -> Vec<Offered<'_>> {
         let Some(run) = &self.run else { return Vec::new() };
         let find = |device: &str, tool: &str| match &run.toolset {
-            Some(toolset) => toolset.tools.iter().find(|known| known.name == tool).map(|known| known.parameters.as_slice()),
-            None => self.world.device(device).and_then(|known| known.tool(tool)).map(|known| known.parameters.as_slice()),
+            Some(toolset) => toolset
+                .tools
+                .iter()
+                .find(|known| known.name == tool)
+                .map(|known| known.parameters.as_slice()),
+            None => self
+                .world
+                .device(device)
+                .and_then(|known| known.tool(tool))
+                .map(|known| known.parameters.as_slice()),
         };
         run.offered
             .iter()
-            .filter_map(|(device, tool)| Some(Offered { device, tool, parameters: find(device, tool)? }))
+            .filter_map(|(device, tool)| {
+                Some(Offered {
+                    device,
+                    tool,
+                    parameters: find(device, tool)?,
+                })
+            })
             .collect()
     }
 
@@ -247,7 +354,11 @@ impl Kernel {
     fn known_names(&self) -> String {
         let lexicon = self.world.lexicon();
         let names: Vec<&str> = lexicon.names().iter().map(|name| name.name.as_str()).take(16).collect();
-        if names.is_empty() { String::new() } else { format!(" (known now: {})", names.join(", ")) }
+        if names.is_empty() {
+            String::new()
+        } else {
+            format!(" (known now: {})", names.join(", "))
+        }
     }
 
     fn spend(&mut self, tokens: Tokens) {
@@ -281,7 +392,11 @@ impl Kernel {
             return self.finish(now, Status::Done, "planned and checked; nothing was carried out");
         }
         if holds {
-            return self.finish(now, Status::Done, "it is so already: the devices' state meets the goal, so nothing was done");
+            return self.finish(
+                now,
+                Status::Done,
+                "it is so already: the devices' state meets the goal, so nothing was done",
+            );
         }
         if let Some(why) = self.absent(&plan) {
             return self.finish(now, Status::Environment, &why);
@@ -293,7 +408,10 @@ impl Kernel {
                 if let Some(run) = self.run.as_mut() {
                     run.phase = Phase::Confirming { request };
                 }
-                self.outputs.push_back(Output::Ask { request, question: format!("carry out {}?", calls.join(", ")) });
+                self.outputs.push_back(Output::Ask {
+                    request,
+                    question: format!("carry out {}?", calls.join(", ")),
+                });
             }
             false => self.begin(now),
         }
@@ -301,16 +419,26 @@ impl Kernel {
 
     fn denied(&self, plan: &Plan) -> Option<String> {
         let who = self.run.as_ref()?.request.who;
-        let call = plan.calls.iter().find(|call| self.world.policy.effect(who, &call.device, &call.tool) == Effect::Deny)?;
-        Some(format!("policy.toml does not allow {}.{}; add a rule for it if it should be allowed", call.device, call.tool))
+        let call = plan
+            .calls
+            .iter()
+            .find(|call| self.world.policy.effect(who, &call.device, &call.tool) == Effect::Deny)?;
+        Some(format!(
+            "policy.toml does not allow {}.{}; add a rule for it if it should be allowed",
+            call.device, call.tool
+        ))
     }
 
     fn needs_consent(&self, plan: &Plan) -> bool {
         let Some(run) = &self.run else { return true };
         run.request.confirm
             || plan.calls.iter().any(|call| {
-                let tool = self.world.device(&call.device).and_then(|device| device.tool(&call.tool));
-                tool.is_none_or(|tool| tool.confirm) || self.world.policy.effect(run.request.who, &call.device, &call.tool) == Effect::Confirm
+                let tool = self
+                    .world
+                    .device(&call.device)
+                    .and_then(|device| device.tool(&call.tool));
+                tool.is_none_or(|tool| tool.confirm)
+                    || self.world.policy.effect(run.request.who, &call.device, &call.tool) == Effect::Confirm
             })
     }
 
@@ -319,11 +447,19 @@ impl Kernel {
             let view = self.world.views.get(&call.device);
             if view.is_some_and(|view| view.online && view.at.is_some()) {
                 return view.filter(|view| view.state.stopped).map(|_| {
-                    format!("{0} is stopped; when it is safe, release it with: llmos reset {0}", call.device)
+                    format!(
+                        "{0} is stopped; when it is safe, release it with: llmos reset {0}",
+                        call.device
+                    )
                 });
             }
-            let why = view.and_then(|view| view.why.clone()).unwrap_or_else(|| "it does not answer".to_owned());
-            Some(format!("the device {} is not there: {why}; is it switched on and on this broker? (llmos device watch)", call.device))
+            let why = view
+                .and_then(|view| view.why.clone())
+                .unwrap_or_else(|| "it does not answer".to_owned());
+            Some(format!(
+                "the device {} is not there: {why}; is it switched on and on this broker? (llmos device watch)",
+                call.device
+            ))
         })
     }
 
@@ -335,13 +471,21 @@ impl Kernel {
                 run.phase = Phase::Following;
                 self.drive(now);
             }
-            Err(reject) => self.finish(now, Status::Failed, &format!("the program can't be followed: {reject:?}")),
+            Err(reject) => self.finish(
+                now,
+                Status::Failed,
+                &format!("the program can't be followed: {reject:?}"),
+            ),
         }
     }
 }
 
 /// What tool search reads of a tool.
 fn describe(device: &str, tool: &Tool) -> String {
-    let parameters: Vec<String> = tool.parameters.iter().map(|p| format!("{} {}", p.name, p.kind.word())).collect();
+    let parameters: Vec<String> = tool
+        .parameters
+        .iter()
+        .map(|p| format!("{} {}", p.name, p.kind.word()))
+        .collect();
     format!("{device} {} {} {}", tool.name, tool.does, parameters.join(" "))
 }

@@ -8,7 +8,9 @@ use crate::mode::Mode;
 use crate::plan::{Argument, Given, Source};
 use crate::policy::{self, Ask};
 use crate::text::trace::{self, Trace, TraceStep, Use};
-use llmos_follower::{Digest, Handoff, Input, Millis, Motion, Observed, Offer, Output as Followed, Progress, World as Scene};
+use llmos_follower::{
+    Digest, Handoff, Input, Millis, Motion, Observed, Offer, Output as Followed, Progress, World as Scene,
+};
 use std::fmt::Write;
 
 impl Kernel {
@@ -20,7 +22,12 @@ impl Kernel {
                 return;
             }
             let Some(follower) = run.follower.as_mut() else { return };
-            let Some(followed) = follower.poll(Scene { program: &run.program, readings: &self.world.readings }) else { return };
+            let Some(followed) = follower.poll(Scene {
+                program: &run.program,
+                readings: &self.world.readings,
+            }) else {
+                return;
+            };
             match followed {
                 Followed::Command(offer) => self.judge(now, offer),
                 Followed::StepDone { step, call, observed } => {
@@ -29,7 +36,11 @@ impl Kernel {
                         self.tell_reading(usize::from(call));
                     }
                     let text = self.step_text(usize::from(step));
-                    self.tell(Event::StepObserved { call: usize::from(call), text, observed });
+                    self.tell(Event::StepObserved {
+                        call: usize::from(call),
+                        text,
+                        observed,
+                    });
                 }
                 Followed::CallDone { call, observed } => self.call_done(usize::from(call), observed),
                 Followed::Finished { observed, digest } => self.succeed(now, observed, digest),
@@ -42,9 +53,14 @@ impl Kernel {
     /// A step that only reads has its result in the device's last report.
     fn tell_reading(&mut self, call: usize) {
         let Some(run) = self.run.as_mut() else { return };
-        let Some(device) = run.plan.calls.get(call).map(|planned| planned.device.clone()) else { return };
+        let Some(device) = run.plan.calls.get(call).map(|planned| planned.device.clone()) else {
+            return;
+        };
         let view = self.world.views.get(&device);
-        let own = view.into_iter().flat_map(|view| &view.state.readings).filter(|reading| reading.owner.is_empty());
+        let own = view
+            .into_iter()
+            .flat_map(|view| &view.state.readings)
+            .filter(|reading| reading.owner.is_empty());
         let readings: Vec<Named> = own.cloned().collect();
         if let Some(step) = run.steps.get_mut(call) {
             step.readings.clone_from(&readings);
@@ -55,18 +71,33 @@ impl Kernel {
     fn feed(&mut self, now: Millis, input: Input) {
         let Some(run) = self.run.as_mut() else { return };
         let Some(follower) = run.follower.as_mut() else { return };
-        follower.handle(Scene { program: &run.program, readings: &self.world.readings }, now, input);
+        follower.handle(
+            Scene {
+                program: &run.program,
+                readings: &self.world.readings,
+            },
+            now,
+            input,
+        );
     }
 
     fn step_text(&self, step: usize) -> String {
-        let Some(step) = self.run.as_ref().and_then(|run| run.program.steps.get(step)) else { return String::new() };
-        format!("{}.{}", self.world.names.spell(step.device), self.world.names.spell(step.tool))
+        let Some(step) = self.run.as_ref().and_then(|run| run.program.steps.get(step)) else {
+            return String::new();
+        };
+        format!(
+            "{}.{}",
+            self.world.names.spell(step.device),
+            self.world.names.spell(step.tool)
+        )
     }
 
     fn begin_call(&mut self, call: usize) {
         let Some(run) = self.run.as_mut() else { return };
         while run.steps.len() <= call {
-            let Some(planned) = run.plan.calls.get(run.steps.len()) else { return };
+            let Some(planned) = run.plan.calls.get(run.steps.len()) else {
+                return;
+            };
             run.steps.push(StepReport {
                 tool: format!("{}.{}", planned.device, planned.tool),
                 arguments: planned.arguments.clone(),
@@ -87,16 +118,28 @@ impl Kernel {
     /// The gate: policy, provenance, envelope; then the hooks.
     fn judge(&mut self, now: Millis, offer: Offer) {
         let Some(run) = &self.run else { return };
-        let call = run.program.steps.get(usize::from(offer.step)).map_or(0, |step| usize::from(step.call));
+        let call = run
+            .program
+            .steps
+            .get(usize::from(offer.step))
+            .map_or(0, |step| usize::from(step.call));
         self.begin_call(call);
         match self.verdict(now, &offer, call) {
             Ok(()) => {
                 let request = self.next();
                 let (device, tool, arguments) = self.named(&offer);
                 if let Some(run) = self.run.as_mut() {
-                    run.phase = Phase::Hooking { request, offer: Box::new(offer) };
+                    run.phase = Phase::Hooking {
+                        request,
+                        offer: Box::new(offer),
+                    };
                 }
-                self.outputs.push_back(Output::Hook { request, device, tool, arguments });
+                self.outputs.push_back(Output::Hook {
+                    request,
+                    device,
+                    tool,
+                    arguments,
+                });
             }
             Err(why) => self.refuse(now, call, why),
         }
@@ -113,7 +156,15 @@ impl Kernel {
             state_age_ms: self.world.age_ms(now, &device.name),
         };
         let sourced = planned.arguments.iter().all(|argument| is_sourced(run, argument));
-        let ask = Ask { who: run.request.who, confirmed: run.confirmed, device, call: &planned.tool, offer, sourced, motion };
+        let ask = Ask {
+            who: run.request.who,
+            confirmed: run.confirmed,
+            device,
+            call: &planned.tool,
+            offer,
+            sourced,
+            motion,
+        };
         policy::judge(&self.world.policy, &ask)
     }
 
@@ -129,7 +180,11 @@ impl Kernel {
 
     pub(crate) fn after_hooks(&mut self, now: Millis, offer: &Offer, verdict: Verdict) {
         let Some(run) = &self.run else { return };
-        let call = run.program.steps.get(usize::from(offer.step)).map_or(0, |step| usize::from(step.call));
+        let call = run
+            .program
+            .steps
+            .get(usize::from(offer.step))
+            .map_or(0, |step| usize::from(step.call));
         // The hooks took time: the gate looks again at the state as it is now.
         let allowed = match verdict {
             Verdict::Deny { why } => Err(format!("a hook denied it: {why}")),
@@ -145,7 +200,10 @@ impl Kernel {
     fn send(&mut self, now: Millis, offer: &Offer, call: usize) {
         let command = self.next();
         let (device, tool, arguments) = self.named(offer);
-        let list: Vec<String> = arguments.iter().map(|(name, fact)| format!("{name}: {}", show(fact))).collect();
+        let list: Vec<String> = arguments
+            .iter()
+            .map(|(name, fact)| format!("{name}: {}", show(fact)))
+            .collect();
         if let Some(run) = self.run.as_mut() {
             run.command = Some((command, now));
             if let Some(step) = run.steps.get_mut(call) {
@@ -153,15 +211,33 @@ impl Kernel {
             }
         }
         let text = format!("{device}.{tool}({})", list.join(", "));
-        self.outputs.push_back(Output::Command { device, command, tool, arguments });
-        self.tell(Event::CommandSent { call, text, leg: offer.leg, legs: offer.legs });
+        self.outputs.push_back(Output::Command {
+            device,
+            command,
+            tool,
+            arguments,
+        });
+        self.tell(Event::CommandSent {
+            call,
+            text,
+            leg: offer.leg,
+            legs: offer.legs,
+        });
         self.feed(now, Input::Sent);
     }
 
     fn named(&self, offer: &Offer) -> (String, String, Vec<(String, Fact)>) {
         let names = &self.world.names;
-        let arguments = offer.arguments.iter().map(|(name, value)| (names.spell(*name).to_owned(), names.fact(*value))).collect();
-        (names.spell(offer.device).to_owned(), names.spell(offer.tool).to_owned(), arguments)
+        let arguments = offer
+            .arguments
+            .iter()
+            .map(|(name, value)| (names.spell(*name).to_owned(), names.fact(*value)))
+            .collect();
+        (
+            names.spell(offer.device).to_owned(),
+            names.spell(offer.tool).to_owned(),
+            arguments,
+        )
     }
 
     fn call_done(&mut self, call: usize, observed: Observed) {
@@ -190,7 +266,10 @@ impl Kernel {
         let mine = run.command.map(|(command, _)| command);
         let sent = run.command.map_or(now, |(_, at)| at);
         let concerned = run.plan.calls.iter().any(|call| call.device == device);
-        let acting = run.program.steps.get(run.follower.as_ref().map_or(0, |follower| follower.step()));
+        let acting = run
+            .program
+            .steps
+            .get(run.follower.as_ref().map_or(0, |follower| follower.step()));
         let acting = acting.is_some_and(|step| step.device == llmos_follower::Symbol::of(device));
         let input = match news {
             News::Acknowledged { command } if Some(*command) == mine => {
@@ -215,7 +294,11 @@ impl Kernel {
             _ => return,
         };
         // While a command waits for the hooks, only what ends the run counts.
-        if let Some(Run { phase: phase @ Phase::Hooking { .. }, .. }) = &mut self.run {
+        if let Some(Run {
+            phase: phase @ Phase::Hooking { .. },
+            ..
+        }) = &mut self.run
+        {
             if !matches!(input, Input::Stop | Input::Lost) {
                 return;
             }
@@ -239,15 +322,31 @@ impl Kernel {
         self.begin_call(call);
         let Some(run) = &self.run else { return };
         let name = run.plan.calls.get(call).map(ToString::to_string).unwrap_or_default();
-        let device = run.plan.calls.get(call).map(|planned| planned.device.clone()).unwrap_or_default();
+        let device = run
+            .plan
+            .calls
+            .get(call)
+            .map(|planned| planned.device.clone())
+            .unwrap_or_default();
         let detail = run.refusal.clone().unwrap_or_default();
         let what = handoff_text(why);
-        let reason = if detail.is_empty() { format!("{name}: {what}") } else { format!("{name}: {what}: {detail}") };
+        let reason = if detail.is_empty() {
+            format!("{name}: {what}")
+        } else {
+            format!("{name}: {what}: {detail}")
+        };
         // A device that may still be acting is told to stop; one that finished, refused or never began is left as it is.
         if matches!(why, Handoff::Timeout | Handoff::NoAck | Handoff::Lost) {
-            self.outputs.push_back(Output::StopDevice { device, why: what.to_owned() });
+            self.outputs.push_back(Output::StopDevice {
+                device,
+                why: what.to_owned(),
+            });
         }
-        let status = if why == Handoff::Refused { Status::Refused } else { Status::Failed };
+        let status = if why == Handoff::Refused {
+            Status::Refused
+        } else {
+            Status::Failed
+        };
         self.end(now, status, &reason, None, None, None);
     }
 
@@ -256,14 +355,36 @@ impl Kernel {
     }
 
     pub(crate) fn finish_asking(&mut self, now: Millis, question: &str) {
-        self.end(now, Status::NeedsAnswer, question, Some(question.to_owned()), None, None);
+        self.end(
+            now,
+            Status::NeedsAnswer,
+            question,
+            Some(question.to_owned()),
+            None,
+            None,
+        );
     }
 
     pub(crate) fn finish_with_calls(&mut self, now: Millis, calls: &str) {
-        self.end(now, Status::Done, "planned from the given tools; nothing was carried out", None, None, Some(calls.to_owned()));
+        self.end(
+            now,
+            Status::Done,
+            "planned from the given tools; nothing was carried out",
+            None,
+            None,
+            Some(calls.to_owned()),
+        );
     }
 
-    fn end(&mut self, now: Millis, status: Status, reason: &str, question: Option<String>, digest: Option<u64>, calls: Option<String>) {
+    fn end(
+        &mut self,
+        now: Millis,
+        status: Status,
+        reason: &str,
+        question: Option<String>,
+        digest: Option<u64>,
+        calls: Option<String>,
+    ) {
         let Some(run) = &self.run else { return };
         let mut report = run.report(now, status, reason);
         report.question = question;
@@ -282,14 +403,22 @@ impl Kernel {
             report.trace = Some(trace.id.clone());
             let store = self.next();
             left.push(store);
-            self.outputs.push_back(Output::Store { request: store, path: format!("traces/{}.md", trace.id), text });
+            self.outputs.push_back(Output::Store {
+                request: store,
+                path: format!("traces/{}.md", trace.id),
+                text,
+            });
             self.world.traces.retain(|known| known.id != trace.id);
             self.world.traces.push(trace);
         }
         if let Some(line) = self.ledger_line(&report) {
             let append = self.next();
             left.push(append);
-            self.outputs.push_back(Output::Append { request: append, path: "traces/ledger.jsonl".to_owned(), line });
+            self.outputs.push_back(Output::Append {
+                request: append,
+                path: "traces/ledger.jsonl".to_owned(),
+                line,
+            });
         }
         let nothing = left.is_empty();
         if let Some(run) = self.run.as_mut() {
@@ -304,7 +433,14 @@ impl Kernel {
     fn ledger_line(&mut self, report: &Report) -> Option<String> {
         let date = self.run.as_ref()?.request.date.clone();
         let (trace, mode) = (report.trace.clone()?, report.mode?);
-        let entry = Use { trace, goal: report.goal.clone(), status: report.status, mode, date, ms: report.ms };
+        let entry = Use {
+            trace,
+            goal: report.goal.clone(),
+            status: report.status,
+            mode,
+            date,
+            ms: report.ms,
+        };
         let line = serde_json::to_string(&entry).ok()?;
         self.world.uses.push(entry);
         Some(line)
@@ -312,12 +448,28 @@ impl Kernel {
 
     /// The trace that this run leaves, and its text.
     fn trace_of(&self, run: &Run, status: Status, reason: &str, digest: Option<u64>) -> (Trace, String) {
-        let goal = run.goal.clone().unwrap_or_else(|| crate::goal::read(&run.request.goal, &self.world.lexicon()));
+        let goal = run
+            .goal
+            .clone()
+            .unwrap_or_else(|| crate::goal::read(&run.request.goal, &self.world.lexicon()));
         let (pattern, slots, arguments) = matching::generalise(&goal, &run.plan, &self.world.devices);
         let mut devices: Vec<&str> = run.plan.calls.iter().map(|call| call.device.as_str()).collect();
         devices.dedup();
-        let manifests = devices.into_iter().filter_map(|device| Some((device.to_owned(), self.world.digests.get(device)?.clone()))).collect();
-        let steps = run.plan.calls.iter().zip(arguments).map(|(call, arguments)| TraceStep { device: call.device.clone(), tool: call.tool.clone(), arguments }).collect();
+        let manifests = devices
+            .into_iter()
+            .filter_map(|device| Some((device.to_owned(), self.world.digests.get(device)?.clone())))
+            .collect();
+        let steps = run
+            .plan
+            .calls
+            .iter()
+            .zip(arguments)
+            .map(|(call, arguments)| TraceStep {
+                device: call.device.clone(),
+                tool: call.tool.clone(),
+                arguments,
+            })
+            .collect();
         let trace = Trace {
             id: self.trace_id(&run.request.goal, &pattern, status),
             goal: run.request.goal.clone(),
@@ -336,12 +488,31 @@ impl Kernel {
 
     fn trace_id(&self, goal: &str, pattern: &str, status: Status) -> String {
         let lower = goal.to_lowercase();
-        let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).take(6).collect();
+        let words: Vec<&str> = lower
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .take(6)
+            .collect();
         let mut digest = Digest::default();
         digest.write(pattern.as_bytes());
         let base = format!("{}-{:04x}", words.join("-"), digest.finish() & 0xffff);
-        let base = if status == Status::Done { base } else { format!("{base}-{}", serde_json::to_value(status).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()) };
-        let taken = |id: &str| self.world.traces.iter().any(|trace| trace.id == id && status == Status::Done);
+        let base = if status == Status::Done {
+            base
+        } else {
+            format!(
+                "{base}-{}",
+                serde_json::to_value(status)
+                    .ok()
+                    .and_then(|v| v.as_str().map(str::to_owned))
+                    .unwrap_or_default()
+            )
+        };
+        let taken = |id: &str| {
+            self.world
+                .traces
+                .iter()
+                .any(|trace| trace.id == id && status == Status::Done)
+        };
         if !taken(&base) {
             return base;
         }
@@ -367,7 +538,9 @@ impl Kept {
             (false, _) => Kept::Nothing,
             (true, true) => Kept::Use,
             // A command that the gate refused changed nothing and teaches nothing to repeat.
-            (true, false) if status == Status::Refused && run.steps.iter().all(|step| step.commands == 0) => Kept::Nothing,
+            (true, false) if status == Status::Refused && run.steps.iter().all(|step| step.commands == 0) => {
+                Kept::Nothing
+            }
             (true, false) => Kept::Trace,
         }
     }
@@ -433,11 +606,17 @@ pub fn show(fact: &Fact) -> String {
 fn prose(run: &Run, status: Status, reason: &str) -> String {
     let mut text = format!("\n# {}\n\n", run.request.goal.lines().next().unwrap_or_default());
     for step in &run.steps {
-        let observed = step.observed.map_or("not observed".to_owned(), |observed| format!("{observed:?}").to_lowercase());
+        let observed = step.observed.map_or("not observed".to_owned(), |observed| {
+            format!("{observed:?}").to_lowercase()
+        });
         // Writing to a String can't fail.
         let _ = writeln!(text, "- {}: {observed}", step.tool);
         for argument in &step.arguments {
-            let _ = writeln!(text, "  - {} = {} from {}", argument.parameter, argument.value, argument.source);
+            let _ = writeln!(
+                text,
+                "  - {} = {} from {}",
+                argument.parameter, argument.value, argument.source
+            );
         }
     }
     if status != Status::Done {

@@ -15,29 +15,49 @@ use llmos_follower::{Op, Point, Program, Range, Reading, Readings, Step, Symbol,
 pub fn forbidden(program: &Program, devices: &[Device], readings: &Readings) -> Result<(), String> {
     let mut readings = readings.clone();
     for step in &program.steps {
-        let Some(device) = devices.iter().find(|device| Symbol::of(&device.name) == step.device) else { continue };
+        let Some(device) = devices.iter().find(|device| Symbol::of(&device.name) == step.device) else {
+            continue;
+        };
         let values = arguments(program, step, &readings);
         if let Some(tool) = device.tools.iter().find(|tool| Symbol::of(&tool.name) == step.tool) {
             for (parameter, value) in tool.parameters.iter().zip(&values) {
                 check_range(&parameter.name, &parameter.kind, parameter.limit, *value)?;
             }
         }
-        let Some(end) = target(program, step, &values, &readings) else { continue };
-        let Some(start) = readings.position(step.device) else { continue };
-        device.envelope.check_path(start, end).map_err(|breach| breach_text(device, breach))?;
+        let Some(end) = target(program, step, &values, &readings) else {
+            continue;
+        };
+        let Some(start) = readings.position(step.device) else {
+            continue;
+        };
+        device
+            .envelope
+            .check_path(start, end)
+            .map_err(|breach| breach_text(device, breach))?;
         move_to(&mut readings, step.device, end);
     }
     Ok(())
 }
 
 fn arguments(program: &Program, step: &Step, readings: &Readings) -> Vec<Value> {
-    let seen = Seen { device: step.device, now: readings, before: readings };
-    let values = step.arguments.iter().map_while(|(_, range)| evaluate(program, *range, &[], &[], &seen).ok());
+    let seen = Seen {
+        device: step.device,
+        now: readings,
+        before: readings,
+    };
+    let values = step
+        .arguments
+        .iter()
+        .map_while(|(_, range)| evaluate(program, *range, &[], &[], &seen).ok());
     values.collect()
 }
 
 fn target(program: &Program, step: &Step, values: &[Value], readings: &Readings) -> Option<Point> {
-    let seen = Seen { device: step.device, now: readings, before: readings };
+    let seen = Seen {
+        device: step.device,
+        now: readings,
+        before: readings,
+    };
     match evaluate(program, step.target, values, &[], &seen) {
         Ok(Value::Point(point)) if !step.target.is_empty() => Some(point),
         _ => None,
@@ -49,7 +69,10 @@ fn move_to(readings: &mut Readings, device: Symbol, end: Point) {
         .iter()
         .filter(|reading| reading.device == device)
         .map(|reading| match reading.owner.is_none() && reading.field == POSITION {
-            true => Reading { value: Value::Point(end), ..*reading },
+            true => Reading {
+                value: Value::Point(end),
+                ..*reading
+            },
             false => *reading,
         })
         .collect();
@@ -60,8 +83,14 @@ fn move_to(readings: &mut Readings, device: Symbol, end: Point) {
 /// Whether the precondition of the first step holds.
 #[must_use]
 pub fn may_begin(program: &Program, readings: &Readings) -> bool {
-    let Some(step) = program.steps.first() else { return false };
-    let seen = Seen { device: step.device, now: readings, before: readings };
+    let Some(step) = program.steps.first() else {
+        return false;
+    };
+    let seen = Seen {
+        device: step.device,
+        now: readings,
+        before: readings,
+    };
     let values = arguments(program, step, readings);
     step.require.is_empty() || evaluate(program, step.require, &values, &[], &seen) == Ok(Value::Bool(true))
 }
@@ -70,17 +99,25 @@ pub fn may_begin(program: &Program, readings: &Readings) -> bool {
 #[must_use]
 pub fn already_holds(program: &Program, devices: &[Device], readings: &Readings) -> bool {
     let prepares = |index: usize| {
-        let Some(call) = program.calls.get(index) else { return false };
+        let Some(call) = program.calls.get(index) else {
+            return false;
+        };
         let device = devices.iter().find(|device| Symbol::of(&device.name) == call.device);
-        device.and_then(|d| d.tools.iter().find(|tool| Symbol::of(&tool.name) == call.tool)).is_some_and(|tool| tool.prepares)
+        device
+            .and_then(|d| d.tools.iter().find(|tool| Symbol::of(&tool.name) == call.tool))
+            .is_some_and(|tool| tool.prepares)
     };
     let count = program.calls.len();
-    let relevant: Vec<usize> = (0..count).filter(|index| !(prepares(*index) && (index + 1..count).any(|later| !prepares(later)))).collect();
+    let relevant: Vec<usize> = (0..count)
+        .filter(|index| !(prepares(*index) && (index + 1..count).any(|later| !prepares(later))))
+        .collect();
     !relevant.is_empty() && relevant.into_iter().all(|index| call_holds(program, index, readings))
 }
 
 fn call_holds(program: &Program, index: usize, readings: &Readings) -> bool {
-    let Some(call) = program.calls.get(index) else { return false };
+    let Some(call) = program.calls.get(index) else {
+        return false;
+    };
     let mut steps = program.steps.iter().filter(|step| usize::from(step.call) == index);
     let (range, values) = match (call.ensure.is_empty(), steps.next(), steps.next()) {
         (false, ..) => (call.ensure, Vec::new()),
@@ -90,12 +127,20 @@ fn call_holds(program: &Program, index: usize, readings: &Readings) -> bool {
     if range.is_empty() || looks_back(program, range) {
         return false;
     }
-    let seen = Seen { device: call.device, now: readings, before: readings };
+    let seen = Seen {
+        device: call.device,
+        now: readings,
+        before: readings,
+    };
     evaluate(program, range, &values, &[], &seen) == Ok(Value::Bool(true))
 }
 
 fn looks_back(program: &Program, range: Range) -> bool {
     let start = usize::from(range.start);
-    let code = program.code.get(start..start + usize::from(range.len)).unwrap_or_default();
-    code.iter().any(|op| matches!(op, Op::Before { .. } | Op::BeforeOf { .. }))
+    let code = program
+        .code
+        .get(start..start + usize::from(range.len))
+        .unwrap_or_default();
+    code.iter()
+        .any(|op| matches!(op, Op::Before { .. } | Op::BeforeOf { .. }))
 }

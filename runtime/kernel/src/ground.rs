@@ -20,18 +20,28 @@ pub fn spans(goal: &Goal, lexicon: &Lexicon) -> Vec<QuerySpan> {
             Meaning::Pronoun(_) => &[Type::Entity],
             Meaning::Named { candidates, .. } => {
                 let is_place = |name: &String| lexicon.kind(name) == Some(NameKind::Place);
-                if candidates.iter().all(is_place) { &[Type::Place] } else { &[Type::Entity] }
+                if candidates.iter().all(is_place) {
+                    &[Type::Place]
+                } else {
+                    &[Type::Entity]
+                }
             }
             Meaning::Range { .. } | Meaning::Ordinal { .. } | Meaning::Count { .. } | Meaning::Direction(_) => &[],
         };
-        let spanned = kinds.iter().map(|kind| QuerySpan { start: span.start, end: span.end, kind: kind.clone() });
+        let spanned = kinds.iter().map(|kind| QuerySpan {
+            start: span.start,
+            end: span.end,
+            kind: kind.clone(),
+        });
         spans.extend(spanned);
     }
     spans
 }
 
 fn denied(goal: &Goal, span: &Span) -> bool {
-    goal.denials.iter().any(|denial| denial.scope.start <= span.start && span.end <= denial.scope.end)
+    goal.denials
+        .iter()
+        .any(|denial| denial.scope.start <= span.start && span.end <= denial.scope.end)
 }
 
 /// A tool that the model was offered.
@@ -52,9 +62,17 @@ pub fn ground(goal: &Goal, offered: &[Offered<'_>], calls: &[AnswerCall]) -> Res
     if goal.negation == Negation::Part {
         return Err("the goal says both what to do and what not to do; please say only what to do".to_owned());
     }
-    let mut grounding = Grounding { goal, plan: Plan::default(), used: Vec::new(), thing: None, place: None };
+    let mut grounding = Grounding {
+        goal,
+        plan: Plan::default(),
+        used: Vec::new(),
+        thing: None,
+        place: None,
+    };
     for call in calls {
-        let tool = offered.get(call.tool).ok_or("the model chose a tool that it was not offered")?;
+        let tool = offered
+            .get(call.tool)
+            .ok_or("the model chose a tool that it was not offered")?;
         grounding.call(tool, &call.arguments)?;
     }
     grounding.check_everything_is_used(offered, calls)?;
@@ -85,9 +103,17 @@ impl Grounding<'_> {
                 Given::Named(_) | Given::Point(_) => self.place = Some(value.clone()),
                 _ => {}
             }
-            arguments.push(Argument { parameter: parameter.name.clone(), value, source });
+            arguments.push(Argument {
+                parameter: parameter.name.clone(),
+                value,
+                source,
+            });
         }
-        self.plan.calls.push(PlannedCall { device: tool.device.to_owned(), tool: tool.tool.to_owned(), arguments });
+        self.plan.calls.push(PlannedCall {
+            device: tool.device.to_owned(),
+            tool: tool.tool.to_owned(),
+            arguments,
+        });
         Ok(())
     }
 
@@ -96,16 +122,31 @@ impl Grounding<'_> {
         let options = match &parameter.kind {
             Type::Boolean => return Ok((Given::Boolean(index == 0), Source::Manifest)),
             Type::Enumeration(options) => options,
-            other => return Err(format!("the model chose an option for {}, which is {}", parameter.name, other.word())),
+            other => {
+                return Err(format!(
+                    "the model chose an option for {}, which is {}",
+                    parameter.name,
+                    other.word()
+                ));
+            }
         };
-        let option = options.get(index).ok_or("the model chose an option that does not exist")?;
+        let option = options
+            .get(index)
+            .ok_or("the model chose an option that does not exist")?;
         let said: Vec<(&Span, &str)> = self.directions(options);
         if !said.is_empty() && !said.iter().any(|(_, word)| word == option) {
             let words: Vec<&str> = said.iter().map(|(_, word)| *word).collect();
-            return Err(format!("the goal says {}, but the plan would go {option}; please say it in other words", words.join(" and ")));
+            return Err(format!(
+                "the goal says {}, but the plan would go {option}; please say it in other words",
+                words.join(" and ")
+            ));
         }
-        let span = said.iter().find(|(span, word)| word == option && !self.used.contains(&(span.start, span.end)));
-        let span = span.or_else(|| said.iter().find(|(_, word)| word == option)).map(|(span, _)| (span.start, span.end));
+        let span = said
+            .iter()
+            .find(|(span, word)| word == option && !self.used.contains(&(span.start, span.end)));
+        let span = span
+            .or_else(|| said.iter().find(|(_, word)| word == option))
+            .map(|(span, _)| (span.start, span.end));
         let source = match span.or_else(|| self.word(option)) {
             Some((start, end)) => self.take(start, end),
             None => Source::Manifest,
@@ -115,23 +156,37 @@ impl Grounding<'_> {
 
     /// The direction words of the goal that are options here.
     fn directions<'b>(&'b self, options: &[String]) -> Vec<(&'b Span, &'static str)> {
-        let standing = self.goal.spans.iter().filter(|span| !span.superseded && !denied(self.goal, span));
+        let standing = self
+            .goal
+            .spans
+            .iter()
+            .filter(|span| !span.superseded && !denied(self.goal, span));
         let worded = standing.filter_map(|span| match &span.meaning {
             Meaning::Direction(direction) => Some((span, direction.word())),
             _ => None,
         });
-        worded.filter(|(_, word)| options.iter().any(|option| option == word)).collect()
+        worded
+            .filter(|(_, word)| options.iter().any(|option| option == word))
+            .collect()
     }
 
     /// The option's own word in the goal.
     fn word(&self, option: &str) -> Option<(usize, usize)> {
-        let word = self.goal.words.iter().find(|word| word.normal == option.to_lowercase())?;
+        let word = self
+            .goal
+            .words
+            .iter()
+            .find(|word| word.normal == option.to_lowercase())?;
         Some((word.start, word.end))
     }
 
     fn take(&mut self, start: usize, end: usize) -> Source {
         self.used.push((start, end));
-        Source::Goal { start, end, words: self.words(start, end) }
+        Source::Goal {
+            start,
+            end,
+            words: self.words(start, end),
+        }
     }
 
     fn words(&self, start: usize, end: usize) -> String {
@@ -168,26 +223,46 @@ impl Grounding<'_> {
             };
             return Ok((value, self.take(start, end)));
         }
-        Err(format!("\"{words}\" is no {}, which {} needs; please say it in other words", parameter.kind.word(), parameter.name))
+        Err(format!(
+            "\"{words}\" is no {}, which {} needs; please say it in other words",
+            parameter.kind.word(),
+            parameter.name
+        ))
     }
 
     /// "it" is the last thing that the plan named, or the last one that the goal named before it; "there" the last place.
     fn pronoun(&self, kind: &Type, pronoun: Pronoun, span: &Span) -> Result<Option<Given>, String> {
-        let unknown = || format!("what does \"{}\" mean here? please name it", self.words(span.start, span.end));
-        let thing = || self.thing.clone().or_else(|| self.mentioned_before(span.start)).ok_or_else(unknown);
+        let unknown = || {
+            format!(
+                "what does \"{}\" mean here? please name it",
+                self.words(span.start, span.end)
+            )
+        };
+        let thing = || {
+            self.thing
+                .clone()
+                .or_else(|| self.mentioned_before(span.start))
+                .ok_or_else(unknown)
+        };
         let place = matches!(kind, Type::Place | Type::Point);
         Ok(match pronoun {
             Pronoun::Back if place => Some(Given::Start(thing()?)),
             Pronoun::There if place => Some(self.place.clone().ok_or_else(unknown)?),
             Pronoun::It | Pronoun::Them | Pronoun::That | Pronoun::This if place => Some(Given::Named(thing()?)),
-            Pronoun::It | Pronoun::Them | Pronoun::That | Pronoun::This if *kind == Type::Entity => Some(Given::Entity(thing()?)),
+            Pronoun::It | Pronoun::Them | Pronoun::That | Pronoun::This if *kind == Type::Entity => {
+                Some(Given::Entity(thing()?))
+            }
             _ => None,
         })
     }
 
     /// The last single thing that the goal names before a byte.
     fn mentioned_before(&self, byte: usize) -> Option<String> {
-        let before = self.goal.spans.iter().filter(|span| !span.superseded && span.end <= byte);
+        let before = self
+            .goal
+            .spans
+            .iter()
+            .filter(|span| !span.superseded && span.end <= byte);
         before.rev().find_map(|span| match &span.meaning {
             Meaning::Named { candidates, .. } => match candidates.as_slice() {
                 [name] => Some(name.clone()),
@@ -201,7 +276,9 @@ impl Grounding<'_> {
     fn check_everything_is_used(&self, offered: &[Offered<'_>], calls: &[AnswerCall]) -> Result<(), String> {
         let directed = |word: &str| {
             calls.iter().filter_map(|call| offered.get(call.tool)).any(|tool| {
-                tool.parameters.iter().any(|p| matches!(&p.kind, Type::Enumeration(options) if options.iter().any(|o| o == word)))
+                tool.parameters
+                    .iter()
+                    .any(|p| matches!(&p.kind, Type::Enumeration(options) if options.iter().any(|o| o == word)))
             })
         };
         for span in self.goal.spans.iter().filter(|span| !span.superseded) {
@@ -211,13 +288,18 @@ impl Grounding<'_> {
                 Meaning::Direction(direction) => directed(direction.word()),
                 _ => false,
             };
-            let used = self.used.iter().any(|(start, end)| *start <= span.start && span.end <= *end);
+            let used = self
+                .used
+                .iter()
+                .any(|(start, end)| *start <= span.start && span.end <= *end);
             let other_reading = self.goal.spans.iter().any(|other| {
                 other.start == span.start && other.end == span.end && matches!(other.meaning, Meaning::Pronoun(_))
             });
             if counts && !used && !other_reading {
                 let words = self.words(span.start, span.end);
-                return Err(format!("the plan found no use for \"{words}\"; please say it in other words, or in two goals"));
+                return Err(format!(
+                    "the plan found no use for \"{words}\"; please say it in other words, or in two goals"
+                ));
             }
         }
         Ok(())
@@ -234,11 +316,19 @@ pub fn which(words: &str, candidates: &[String]) -> String {
 #[must_use]
 pub fn missing(tool: &str, parameter: &Parameter) -> String {
     let example = match &parameter.kind {
-        Type::Quantity(dimension) => format!("a {}, such as {}", dimension.name(), crate::goal::print_quantity(*dimension, 500_000)),
+        Type::Quantity(dimension) => format!(
+            "a {}, such as {}",
+            dimension.name(),
+            crate::goal::print_quantity(*dimension, 500_000)
+        ),
         Type::Enumeration(options) => format!("one of {}", options.join(", ")),
         Type::Entity => "something that a device reports by name".to_owned(),
         Type::Place => "a place by name, or coordinates such as (0.5, 0.5, 1)".to_owned(),
         other => other.word(),
     };
-    format!("what is the {} for {}? please say {example}", parameter.name.replace('_', " "), tool.replace('_', " "))
+    format!(
+        "what is the {} for {}? please say {example}",
+        parameter.name.replace('_', " "),
+        tool.replace('_', " ")
+    )
 }

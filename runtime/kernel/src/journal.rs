@@ -15,10 +15,19 @@ const VERSION: u32 = 1;
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    Begin { version: u32, settings: Settings },
-    In { at: Millis, input: Input },
+    Begin {
+        version: u32,
+        settings: Settings,
+    },
+    In {
+        at: Millis,
+        input: Input,
+    },
     /// The last recorded input of this device, again.
-    Again { at: Millis, device: String },
+    Again {
+        at: Millis,
+        device: String,
+    },
     Out(Output),
 }
 
@@ -32,18 +41,27 @@ impl Recorder {
     /// The first line.
     #[must_use]
     pub fn begin(settings: &Settings) -> String {
-        line(&Line::Begin { version: VERSION, settings: settings.clone() })
+        line(&Line::Begin {
+            version: VERSION,
+            settings: settings.clone(),
+        })
     }
 
     /// The line of an input.
     pub fn input(&mut self, at: Millis, input: &Input) -> String {
         if let Input::Device { device, .. } = input {
             if self.last.get(device) == Some(input) {
-                return line(&Line::Again { at, device: device.clone() });
+                return line(&Line::Again {
+                    at,
+                    device: device.clone(),
+                });
             }
             self.last.insert(device.clone(), input.clone());
         }
-        line(&Line::In { at, input: input.clone() })
+        line(&Line::In {
+            at,
+            input: input.clone(),
+        })
     }
 
     /// The line of an output.
@@ -69,9 +87,12 @@ pub struct Verified {
 
 /// Why a journal is not the record of a run.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Mismatch {
     /// A line is not a journal line.
-    #[error("line {line} is no journal line: {why}; a journal is written by llmos run, and a torn last line means a crash")]
+    #[error(
+        "line {line} is no journal line: {why}; a journal is written by llmos run, and a torn last line means a crash"
+    )]
     Unreadable { line: usize, why: String },
     /// The first line is not there or of another version.
     #[error("the journal does not begin with version {VERSION}; it was written by another version of llmos")]
@@ -87,8 +108,16 @@ pub enum Mismatch {
 /// The first [`Mismatch`].
 pub fn verify(lines: impl IntoIterator<Item = String>) -> Result<Verified, Mismatch> {
     let mut lines = lines.into_iter().enumerate().map(|(index, text)| (index + 1, text));
-    let Some((_, first)) = lines.next() else { return Err(Mismatch::NoBeginning) };
-    let Ok(Line::Begin { version: VERSION, settings }) = serde_json::from_str(&first) else { return Err(Mismatch::NoBeginning) };
+    let Some((_, first)) = lines.next() else {
+        return Err(Mismatch::NoBeginning);
+    };
+    let Ok(Line::Begin {
+        version: VERSION,
+        settings,
+    }) = serde_json::from_str(&first)
+    else {
+        return Err(Mismatch::NoBeginning);
+    };
     let mut kernel = Kernel::new(settings);
     let mut last: BTreeMap<String, Input> = BTreeMap::new();
     let mut verified = Verified { inputs: 0, outputs: 0 };
@@ -106,14 +135,23 @@ pub fn verify(lines: impl IntoIterator<Item = String>) -> Result<Verified, Misma
             }
             Line::Again { at, device } => {
                 silent(&mut kernel, number)?;
-                let input = last.get(&device).cloned().ok_or_else(|| unreadable(format!("{device} has said nothing yet")))?;
+                let input = last
+                    .get(&device)
+                    .cloned()
+                    .ok_or_else(|| unreadable(format!("{device} has said nothing yet")))?;
                 kernel.handle(at, input);
                 verified.inputs += 1;
             }
             Line::Out(_) => {
-                let now = kernel.poll().map_or_else(|| "nothing".to_owned(), |output| Recorder::output(&output));
+                let now = kernel
+                    .poll()
+                    .map_or_else(|| "nothing".to_owned(), |output| Recorder::output(&output));
                 if now != text {
-                    return Err(Mismatch::Different { line: number, recorded: text, now });
+                    return Err(Mismatch::Different {
+                        line: number,
+                        recorded: text,
+                        now,
+                    });
                 }
                 verified.outputs += 1;
             }
@@ -127,6 +165,10 @@ pub fn verify(lines: impl IntoIterator<Item = String>) -> Result<Verified, Misma
 fn silent(kernel: &mut Kernel, line: usize) -> Result<(), Mismatch> {
     match kernel.poll() {
         None => Ok(()),
-        Some(output) => Err(Mismatch::Different { line, recorded: "nothing".to_owned(), now: Recorder::output(&output) }),
+        Some(output) => Err(Mismatch::Different {
+            line,
+            recorded: "nothing".to_owned(),
+            now: Recorder::output(&output),
+        }),
     }
 }

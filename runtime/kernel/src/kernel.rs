@@ -83,7 +83,10 @@ impl Kernel {
     /// A kernel that knows nothing yet.
     #[must_use]
     pub fn new(settings: Settings) -> Kernel {
-        Kernel { settings, ..Kernel::default() }
+        Kernel {
+            settings,
+            ..Kernel::default()
+        }
     }
 
     /// Takes one input; outputs are drained with [`Kernel::poll`].
@@ -149,7 +152,11 @@ impl Kernel {
         let until = now + self.settings.discovery_ms;
         let run = Run::new(now, request, Phase::Gathering { until });
         if busy {
-            let report = run.report(now, Status::Refused, "another goal is under way; wait for it, or stop it");
+            let report = run.report(
+                now,
+                Status::Refused,
+                "another goal is under way; wait for it, or stop it",
+            );
             self.outputs.push_back(Output::Done(Box::new(report)));
             return;
         }
@@ -159,10 +166,14 @@ impl Kernel {
 
     fn handle_news(&mut self, now: Millis, device: &str, news: &News) {
         if let Err(what) = self.world.news(now, device, news) {
-            self.tell(Event::Warning { text: format!("{device}: {what}") });
+            self.tell(Event::Warning {
+                text: format!("{device}: {what}"),
+            });
         }
         if let News::Nonsense { what } = news {
-            self.tell(Event::Warning { text: format!("{device} sent something that makes no sense, and it was ignored: {what}") });
+            self.tell(Event::Warning {
+                text: format!("{device} sent something that makes no sense, and it was ignored: {what}"),
+            });
         }
         match self.run.as_ref().map(|run| &run.phase) {
             Some(Phase::Gathering { .. }) => self.gather(now),
@@ -172,14 +183,20 @@ impl Kernel {
     }
 
     fn handle_answer(&mut self, now: Millis, request: u64, answer: Answer) {
-        if self.run.as_ref().is_some_and(|run| matches!(run.phase, Phase::Generating { request: mine } if mine == request)) {
+        if self
+            .run
+            .as_ref()
+            .is_some_and(|run| matches!(run.phase, Phase::Generating { request: mine } if mine == request))
+        {
             self.decide_on_answer(now, answer);
         }
     }
 
     fn handle_verdict(&mut self, now: Millis, request: u64, verdict: Verdict) {
         let Some(run) = self.run.as_mut() else { return };
-        let Phase::Hooking { request: mine, offer } = &run.phase else { return };
+        let Phase::Hooking { request: mine, offer } = &run.phase else {
+            return;
+        };
         if *mine != request {
             return;
         }
@@ -203,14 +220,18 @@ impl Kernel {
 
     fn handle_stored(&mut self, request: u64, error: Option<String>) {
         let Some(run) = self.run.as_mut() else { return };
-        let Phase::Storing { left } = &mut run.phase else { return };
+        let Phase::Storing { left } = &mut run.phase else {
+            return;
+        };
         left.retain(|waiting| *waiting != request);
         let done = left.is_empty();
         if let Some(error) = error {
             if let Some(report) = run.report.as_mut() {
                 report.trace = None;
             }
-            self.tell(Event::Warning { text: format!("the run could not be kept: {error}") });
+            self.tell(Event::Warning {
+                text: format!("the run could not be kept: {error}"),
+            });
         }
         if done {
             self.close();
@@ -230,7 +251,10 @@ impl Kernel {
             None => self.world.devices.iter().map(|device| device.name.clone()).collect(),
         };
         for device in devices {
-            self.outputs.push_back(Output::StopDevice { device, why: "a person stopped it".to_owned() });
+            self.outputs.push_back(Output::StopDevice {
+                device,
+                why: "a person stopped it".to_owned(),
+            });
         }
         match self.run.as_ref().map(|run| &run.phase) {
             Some(Phase::Following | Phase::Hooking { .. }) => self.follow_stop(now),

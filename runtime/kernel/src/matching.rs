@@ -10,6 +10,7 @@ use crate::tool::{Device, Type};
 
 /// What matching found.
 #[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Found {
     /// This trace fits, with this plan.
     Trace { id: String, plan: Plan },
@@ -42,11 +43,20 @@ pub fn find(goal: &Goal, traces: &[Trace], devices: &[Device]) -> Found {
         }
     }
     match fits.split_first() {
-        None => Found::Nothing { best: best.0, id: best.1.map(|trace| trace.id.clone()) },
+        None => Found::Nothing {
+            best: best.0,
+            id: best.1.map(|trace| trace.id.clone()),
+        },
         Some(((trace, plan), others)) => match others.iter().find(|(_, other)| skeleton(other) != skeleton(plan)) {
-            None => Found::Trace { id: trace.id.clone(), plan: plan.clone() },
+            None => Found::Trace {
+                id: trace.id.clone(),
+                plan: plan.clone(),
+            },
             Some((other, _)) => Found::Ambiguous {
-                question: format!("the traces {} and {} both fit and do different things; say it in other words, or remove one (llmos trace rm)", trace.id, other.id),
+                question: format!(
+                    "the traces {} and {} both fit and do different things; say it in other words, or remove one (llmos trace rm)",
+                    trace.id, other.id
+                ),
             },
         },
     }
@@ -59,8 +69,16 @@ pub fn find(goal: &Goal, traces: &[Trace], devices: &[Device]) -> Found {
 pub fn rebind(trace: &Trace, lexicon: &Lexicon, devices: &[Device]) -> Result<Plan, String> {
     let goal = goal::read(&trace.goal, lexicon);
     let pieces = pieces(&goal);
-    let bound = trace.patterns.iter().find_map(|pattern| align(&parts(pattern), &pieces, &goal, &trace.slots));
-    let bound = bound.ok_or_else(|| format!("the goal of {} fits none of its patterns now; is everything it names still there?", trace.id))?;
+    let bound = trace
+        .patterns
+        .iter()
+        .find_map(|pattern| align(&parts(pattern), &pieces, &goal, &trace.slots));
+    let bound = bound.ok_or_else(|| {
+        format!(
+            "the goal of {} fits none of its patterns now; is everything it names still there?",
+            trace.id
+        )
+    })?;
     bind(trace, &bound, &goal, devices).map_err(|unbound| match unbound {
         Unbound::Ask(question) => question,
         Unbound::Unknown => format!("{} uses a device or tool that is not there any more", trace.id),
@@ -68,7 +86,16 @@ pub fn rebind(trace: &Trace, lexicon: &Lexicon, devices: &[Device]) -> Result<Pl
 }
 
 fn skeleton(plan: &Plan) -> Vec<(&str, &str, Vec<&Given>)> {
-    plan.calls.iter().map(|c| (c.device.as_str(), c.tool.as_str(), c.arguments.iter().map(|a| &a.value).collect())).collect()
+    plan.calls
+        .iter()
+        .map(|c| {
+            (
+                c.device.as_str(),
+                c.tool.as_str(),
+                c.arguments.iter().map(|a| &a.value).collect(),
+            )
+        })
+        .collect()
 }
 
 /// One content word or span of a goal.
@@ -83,12 +110,25 @@ fn pieces(goal: &Goal) -> Vec<Piece> {
     goal::content(goal)
         .into_iter()
         .map(|item| match item {
-            Item::Word { start, end, normal } => Piece { words: vec![normal], readings: Vec::new(), start, end },
+            Item::Word { start, end, normal } => Piece {
+                words: vec![normal],
+                readings: Vec::new(),
+                start,
+                end,
+            },
             Item::Span { readings } => {
                 let span = &goal.spans[readings[0]];
-                let inside = goal.words.iter().filter(|word| word.start >= span.start && word.end <= span.end);
+                let inside = goal
+                    .words
+                    .iter()
+                    .filter(|word| word.start >= span.start && word.end <= span.end);
                 let words = inside.map(|word| word.normal.clone()).collect();
-                Piece { words, start: span.start, end: span.end, readings }
+                Piece {
+                    words,
+                    start: span.start,
+                    end: span.end,
+                    readings,
+                }
             }
         })
         .collect()
@@ -119,8 +159,18 @@ fn parts(pattern: &str) -> Vec<Part> {
     }
     text.push_str(rest);
     let mut names = names.into_iter();
-    let words = pieces(&goal::read(&text, &Lexicon::default())).into_iter().flat_map(|piece| piece.words);
-    words.filter_map(|word| if word == SLOT { names.next().map(Part::Slot) } else { Some(Part::Word(word)) }).collect()
+    let words = pieces(&goal::read(&text, &Lexicon::default()))
+        .into_iter()
+        .flat_map(|piece| piece.words);
+    words
+        .filter_map(|word| {
+            if word == SLOT {
+                names.next().map(Part::Slot)
+            } else {
+                Some(Part::Word(word))
+            }
+        })
+        .collect()
 }
 
 /// The pattern's slots with the pieces they bind, if every part and every piece is accounted for.
@@ -133,7 +183,10 @@ fn align(pattern: &[Part], pieces: &[Piece], goal: &Goal, slots: &[(String, Type
                 if !fits(piece, goal, kind) {
                     return None;
                 }
-                let same = bound.iter().find(|(slot, _)| slot == name).map(|(_, other)| &pieces[*other]);
+                let same = bound
+                    .iter()
+                    .find(|(slot, _)| slot == name)
+                    .map(|(_, other)| &pieces[*other]);
                 if same.is_some_and(|other| other.words != piece.words) {
                     return None;
                 }
@@ -158,7 +211,11 @@ fn fits(piece: &Piece, goal: &Goal, kind: &Type) -> bool {
     if let Type::Enumeration(_) = kind {
         return option_of(piece, goal, kind).is_some();
     }
-    piece.readings.iter().any(|index| reading_fits(&goal.spans[*index].meaning, kind)) || *kind == Type::Text
+    piece
+        .readings
+        .iter()
+        .any(|index| reading_fits(&goal.spans[*index].meaning, kind))
+        || *kind == Type::Text
 }
 
 fn reading_fits(meaning: &Meaning, kind: &Type) -> bool {
@@ -175,11 +232,17 @@ fn reading_fits(meaning: &Meaning, kind: &Type) -> bool {
 fn option_of(piece: &Piece, goal: &Goal, kind: &Type) -> Option<String> {
     let Type::Enumeration(options) = kind else { return None };
     let said = piece.words.join(" ");
-    let direction = piece.readings.iter().find_map(|index| match &goal.spans[*index].meaning {
-        Meaning::Direction(direction) => Some(direction.word()),
-        _ => None,
-    });
-    options.iter().find(|option| **option == said || direction == Some(option.as_str())).cloned()
+    let direction = piece
+        .readings
+        .iter()
+        .find_map(|index| match &goal.spans[*index].meaning {
+            Meaning::Direction(direction) => Some(direction.word()),
+            _ => None,
+        });
+    options
+        .iter()
+        .find(|option| **option == said || direction == Some(option.as_str()))
+        .cloned()
 }
 
 enum Unbound {
@@ -191,24 +254,48 @@ fn bind(trace: &Trace, bound: &[(String, usize)], goal: &Goal, devices: &[Device
     let pieces = pieces(goal);
     let mut plan = Plan::default();
     for step in &trace.steps {
-        let device = devices.iter().find(|device| device.name == step.device).ok_or(Unbound::Unknown)?;
+        let device = devices
+            .iter()
+            .find(|device| device.name == step.device)
+            .ok_or(Unbound::Unknown)?;
         let tool = device.tool(&step.tool).ok_or(Unbound::Unknown)?;
         let mut arguments = Vec::new();
         for (name, text) in &step.arguments {
-            let parameter = tool.parameters.iter().find(|parameter| parameter.name == *name).ok_or(Unbound::Unknown)?;
+            let parameter = tool
+                .parameters
+                .iter()
+                .find(|parameter| parameter.name == *name)
+                .ok_or(Unbound::Unknown)?;
             let (value, source) = match slot_of(text) {
-                None => (Given::parse(text, &parameter.kind).map_err(|_| Unbound::Unknown)?, Source::Trace),
+                None => (
+                    Given::parse(text, &parameter.kind).map_err(|_| Unbound::Unknown)?,
+                    Source::Trace,
+                ),
                 Some(slot) => {
                     let (_, index) = bound.iter().find(|(known, _)| known == slot).ok_or(Unbound::Unknown)?;
                     let piece = pieces.get(*index).ok_or(Unbound::Unknown)?;
                     let words = goal.text.get(piece.start..piece.end).unwrap_or_default().to_owned();
                     let value = slot_value(piece, goal, &parameter.kind, text.starts_with("start of "))?;
-                    (value, Source::Slot { name: slot.to_owned(), words })
+                    (
+                        value,
+                        Source::Slot {
+                            name: slot.to_owned(),
+                            words,
+                        },
+                    )
                 }
             };
-            arguments.push(Argument { parameter: name.clone(), value, source });
+            arguments.push(Argument {
+                parameter: name.clone(),
+                value,
+                source,
+            });
         }
-        plan.calls.push(PlannedCall { device: step.device.clone(), tool: step.tool.clone(), arguments });
+        plan.calls.push(PlannedCall {
+            device: step.device.clone(),
+            tool: step.tool.clone(),
+            arguments,
+        });
     }
     Ok(plan)
 }
@@ -236,7 +323,9 @@ fn slot_value(piece: &Piece, goal: &Goal, kind: &Type, start: bool) -> Result<Gi
         };
     }
     match kind {
-        Type::Text => Ok(Given::Text(goal.text.get(piece.start..piece.end).unwrap_or_default().to_owned())),
+        Type::Text => Ok(Given::Text(
+            goal.text.get(piece.start..piece.end).unwrap_or_default().to_owned(),
+        )),
         _ => Err(Unbound::Unknown),
     }
 }
@@ -246,7 +335,13 @@ fn slot_value(piece: &Piece, goal: &Goal, kind: &Type, start: bool) -> Result<Gi
 fn likeness(pattern: &[Part], pieces: &[Piece]) -> u32 {
     let goal: Vec<Part> = pieces
         .iter()
-        .flat_map(|piece| if piece.readings.is_empty() { piece.words.iter().cloned().map(Part::Word).collect() } else { vec![Part::Slot(String::new())] })
+        .flat_map(|piece| {
+            if piece.readings.is_empty() {
+                piece.words.iter().cloned().map(Part::Word).collect()
+            } else {
+                vec![Part::Slot(String::new())]
+            }
+        })
         .collect();
     let alike = |a: &Part, b: &Part| matches!((a, b), (Part::Slot(_), Part::Slot(_))) || a == b;
     let mut row = vec![0_u32; goal.len() + 1];
@@ -254,7 +349,11 @@ fn likeness(pattern: &[Part], pieces: &[Piece]) -> u32 {
         let mut diagonal = 0;
         for (column, other) in goal.iter().enumerate() {
             let above = row[column + 1];
-            row[column + 1] = if alike(part, other) { diagonal + 1 } else { above.max(row[column]) };
+            row[column + 1] = if alike(part, other) {
+                diagonal + 1
+            } else {
+                above.max(row[column])
+            };
             diagonal = above;
         }
     }
@@ -264,29 +363,52 @@ fn likeness(pattern: &[Part], pieces: &[Piece]) -> u32 {
 
 /// The slots of a plan and the pattern of its goal: every argument that the goal stated becomes a slot.
 #[must_use]
-pub fn generalise(goal: &Goal, plan: &Plan, devices: &[Device]) -> (String, Vec<(String, Type)>, Vec<Vec<(String, String)>>) {
+pub fn generalise(
+    goal: &Goal,
+    plan: &Plan,
+    devices: &[Device],
+) -> (String, Vec<(String, Type)>, Vec<Vec<(String, String)>>) {
     let mut slots: Vec<(String, Type, usize, usize, String)> = Vec::new();
     let kind_of = |call: &PlannedCall, name: &str| {
         let device = devices.iter().find(|device| device.name == call.device)?;
         let tool = device.tool(&call.tool)?;
-        tool.parameters.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.kind.clone())
+        tool.parameters
+            .iter()
+            .find(|parameter| parameter.name == name)
+            .map(|parameter| parameter.kind.clone())
     };
     for call in &plan.calls {
         for argument in &call.arguments {
-            let Source::Goal { start, end, .. } = &argument.source else { continue };
+            let Source::Goal { start, end, .. } = &argument.source else {
+                continue;
+            };
             if slots.iter().any(|(_, _, from, to, _)| from == start && to == end) {
                 continue;
             }
-            let Some(kind) = kind_of(call, &argument.parameter) else { continue };
-            let taken = slots.iter().filter(|(name, ..)| name.split('_').next() == Some(argument.parameter.as_str()) || *name == argument.parameter).count();
-            let name = if taken == 0 { argument.parameter.clone() } else { format!("{}_{}", argument.parameter, taken + 1) };
+            let Some(kind) = kind_of(call, &argument.parameter) else {
+                continue;
+            };
+            let taken = slots
+                .iter()
+                .filter(|(name, ..)| {
+                    name.split('_').next() == Some(argument.parameter.as_str()) || *name == argument.parameter
+                })
+                .count();
+            let name = if taken == 0 {
+                argument.parameter.clone()
+            } else {
+                format!("{}_{}", argument.parameter, taken + 1)
+            };
             slots.push((name, kind, *start, *end, argument.value.to_string()));
         }
     }
     let pieces = pieces(goal);
     let mut pattern: Vec<String> = Vec::new();
     for piece in &pieces {
-        match slots.iter().find(|(_, _, start, end, _)| *start == piece.start && *end == piece.end) {
+        match slots
+            .iter()
+            .find(|(_, _, start, end, _)| *start == piece.start && *end == piece.end)
+        {
             Some((name, ..)) => pattern.push(format!("{{{name}}}")),
             None => pattern.extend(piece.words.iter().cloned()),
         }
@@ -297,12 +419,34 @@ pub fn generalise(goal: &Goal, plan: &Plan, devices: &[Device]) -> (String, Vec<
         let text = argument.value.to_string();
         let by_place = slots.iter().find(|(_, _, start, end, _)| matches!(&argument.source, Source::Goal { start: s, end: e, .. } if s == start && e == end));
         let by_value = || match (&argument.value, &argument.source) {
-            (Given::Start(name), _) => slots.iter().find(|slot| slot.4 == *name).map(|slot| format!("start of {{{}}}", slot.0)),
-            (_, Source::State { .. }) => slots.iter().find(|slot| slot.4 == text).map(|slot| format!("{{{}}}", slot.0)),
+            (Given::Start(name), _) => slots
+                .iter()
+                .find(|slot| slot.4 == *name)
+                .map(|slot| format!("start of {{{}}}", slot.0)),
+            (_, Source::State { .. }) => slots
+                .iter()
+                .find(|slot| slot.4 == text)
+                .map(|slot| format!("{{{}}}", slot.0)),
             _ => None,
         };
-        by_place.map(|slot| format!("{{{}}}", slot.0)).or_else(by_value).unwrap_or(text)
+        by_place
+            .map(|slot| format!("{{{}}}", slot.0))
+            .or_else(by_value)
+            .unwrap_or(text)
     };
-    let steps = plan.calls.iter().map(|call| call.arguments.iter().map(|a| (a.parameter.clone(), template(a))).collect()).collect();
-    (pattern.join(" "), slots.into_iter().map(|(name, kind, ..)| (name, kind)).collect(), steps)
+    let steps = plan
+        .calls
+        .iter()
+        .map(|call| {
+            call.arguments
+                .iter()
+                .map(|a| (a.parameter.clone(), template(a)))
+                .collect()
+        })
+        .collect();
+    (
+        pattern.join(" "),
+        slots.into_iter().map(|(name, kind, ..)| (name, kind)).collect(),
+        steps,
+    )
 }

@@ -44,6 +44,7 @@ pub struct Request {
 /// What the outside tells the kernel.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Input {
     /// A document of the workspace, as it is now. The path is relative to the workspace, with `/`.
     Document { path: String, text: String },
@@ -72,6 +73,7 @@ pub enum Input {
 /// News of a device, from its link.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum News {
     /// It is there and takes our commands.
     Online,
@@ -169,13 +171,19 @@ pub struct QuerySpan {
 /// What a model answers: only indices and byte ranges.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Answer {
     /// These calls.
     Calls { calls: Vec<AnswerCall>, tokens: Tokens },
     /// No tool can do that.
     NoTool { tokens: Tokens },
     /// A required parameter is not stated.
-    Missing { calls: Vec<AnswerCall>, tool: usize, parameter: usize, tokens: Tokens },
+    Missing {
+        calls: Vec<AnswerCall>,
+        tool: usize,
+        parameter: usize,
+        tokens: Tokens,
+    },
     /// There is no model, or it failed.
     Unavailable { why: String },
 }
@@ -192,6 +200,7 @@ pub struct AnswerCall {
 /// What an argument points at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Pointed {
     /// These bytes of the goal.
     Span { start: usize, end: usize },
@@ -217,6 +226,7 @@ pub struct Tokens {
 /// A verdict of the hooks: it may only tighten.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Verdict {
     /// No objection.
     Pass,
@@ -227,17 +237,28 @@ pub enum Verdict {
 /// What the kernel wants done.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Output {
     /// Ask the model.
     Generate { request: u64, query: Query },
     /// Send a command that has passed the gate.
-    Command { device: String, command: u64, tool: String, arguments: Vec<(String, Fact)> },
+    Command {
+        device: String,
+        command: u64,
+        tool: String,
+        arguments: Vec<(String, Fact)>,
+    },
     /// Stop a device now, on the stop path.
     StopDevice { device: String, why: String },
     /// Release a device's latch.
     ResetDevice { device: String },
     /// Ask the hooks about a command that has passed the gate.
-    Hook { request: u64, device: String, tool: String, arguments: Vec<(String, Fact)> },
+    Hook {
+        request: u64,
+        device: String,
+        tool: String,
+        arguments: Vec<(String, Fact)>,
+    },
     /// Ask the person.
     Ask { request: u64, question: String },
     /// Write a document, atomically.
@@ -255,6 +276,7 @@ pub enum Output {
 /// Something a person may want to see as it happens.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Event {
     /// The chosen mode and why.
     Mode { mode: Mode, reason: String },
@@ -263,11 +285,20 @@ pub enum Event {
     /// A logical call begins (index from 0).
     CallBegins { call: usize, text: String },
     /// A command passed the gate and left.
-    CommandSent { call: usize, text: String, leg: u16, legs: u16 },
+    CommandSent {
+        call: usize,
+        text: String,
+        leg: u16,
+        legs: u16,
+    },
     /// The device acknowledged it.
     Acknowledged { call: usize, ms: Millis },
     /// A step was seen to succeed.
-    StepObserved { call: usize, text: String, observed: Observed },
+    StepObserved {
+        call: usize,
+        text: String,
+        observed: Observed,
+    },
     /// A call was seen to succeed.
     CallObserved { call: usize, observed: Observed },
     /// What a device reports about itself, asked for by a step that only reads.

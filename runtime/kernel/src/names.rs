@@ -19,7 +19,9 @@ impl Names {
     pub fn add(&mut self, name: &str) -> Result<Symbol, String> {
         let symbol = Symbol::of(name);
         match self.known.get(&symbol) {
-            Some(known) if known != name => Err(format!("the names \"{known}\" and \"{name}\" have the same 32-bit symbol; rename one of them")),
+            Some(known) if known != name => Err(format!(
+                "the names \"{known}\" and \"{name}\" have the same 32-bit symbol; rename one of them"
+            )),
             Some(_) => Ok(symbol),
             None => {
                 self.known.insert(symbol, name.to_owned());
@@ -31,7 +33,11 @@ impl Names {
     /// The spelling of a symbol; empty for none, `?` for one that was never met.
     #[must_use]
     pub fn spell(&self, symbol: Symbol) -> &str {
-        if symbol.is_none() { "" } else { self.known.get(&symbol).map_or("?", String::as_str) }
+        if symbol.is_none() {
+            ""
+        } else {
+            self.known.get(&symbol).map_or("?", String::as_str)
+        }
     }
 
     /// A named reading as the follower sees it.
@@ -46,7 +52,12 @@ impl Names {
             Fact::Text(text) => Value::Symbol(self.add(text)?),
             Fact::Nothing => Value::Symbol(Symbol::NONE),
         };
-        Ok(Reading { device, owner: self.add(&named.owner)?, field: self.add(&named.field)?, value })
+        Ok(Reading {
+            device,
+            owner: self.add(&named.owner)?,
+            field: self.add(&named.field)?,
+            value,
+        })
     }
 
     /// A value with its names.

@@ -63,6 +63,7 @@ pub enum Given {
 /// Where an argument came from.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Source {
     /// These words of the goal (byte range).
     Goal { start: usize, end: usize, words: String },
@@ -97,7 +98,9 @@ impl fmt::Display for Given {
             Given::Quantity(dimension, micro) => formatter.write_str(&goal::print_quantity(*dimension, *micro)),
             Given::Number(micro) => formatter.write_str(&goal::print_number(*micro)),
             Given::Boolean(truth) => write!(formatter, "{truth}"),
-            Given::Option(text) | Given::Entity(text) | Given::Named(text) | Given::Text(text) => formatter.write_str(text),
+            Given::Option(text) | Given::Entity(text) | Given::Named(text) | Given::Text(text) => {
+                formatter.write_str(text)
+            }
             Given::Start(name) => write!(formatter, "start of {name}"),
             Given::Point(point) => formatter.write_str(&print_point(*point)),
         }
@@ -120,11 +123,20 @@ impl Given {
         match kind {
             Type::Quantity(dimension) => match goal::parse_quantity(text)? {
                 (found, micro) if found == *dimension => Ok(Given::Quantity(found, micro)),
-                (found, _) => Err(format!("expected a {}, found the {} \"{text}\"", dimension.name(), found.name())),
+                (found, _) => Err(format!(
+                    "expected a {}, found the {} \"{text}\"",
+                    dimension.name(),
+                    found.name()
+                )),
             },
             Type::Number | Type::Integer => Ok(Given::Number(goal::parse_number(text)?)),
-            Type::Boolean => text.parse().map(Given::Boolean).map_err(|_| format!("expected true or false, found \"{text}\"")),
-            Type::Enumeration(options) if options.iter().any(|option| option == text) => Ok(Given::Option(text.to_owned())),
+            Type::Boolean => text
+                .parse()
+                .map(Given::Boolean)
+                .map_err(|_| format!("expected true or false, found \"{text}\"")),
+            Type::Enumeration(options) if options.iter().any(|option| option == text) => {
+                Ok(Given::Option(text.to_owned()))
+            }
             Type::Enumeration(options) => Err(format!("expected one of {}, found \"{text}\"", options.join(", "))),
             Type::Entity => Ok(Given::Entity(text.to_owned())),
             Type::Text => Ok(Given::Text(text.to_owned())),
@@ -142,7 +154,11 @@ impl Given {
 impl fmt::Display for PlannedCall {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.{}", self.device, self.tool)?;
-        let list: Vec<String> = self.arguments.iter().map(|a| format!("{}: {}", a.parameter, a.value)).collect();
+        let list: Vec<String> = self
+            .arguments
+            .iter()
+            .map(|a| format!("{}: {}", a.parameter, a.value))
+            .collect();
         write!(formatter, "({})", list.join(", "))
     }
 }

@@ -28,12 +28,30 @@ fn needed_first(call: &PlannedCall, devices: &[Device]) -> Option<PlannedCall> {
     let before = device.tool(&call.tool)?.conditions.before.as_ref()?;
     let fits = |tool: &&Tool| tool.prepares && tool.conditions.after.as_ref() == Some(before);
     let tool = device.tools.iter().find(fits)?;
-    let argument = |name: &str| call.arguments.iter().find(|argument| argument.parameter == name).cloned();
-    let arguments: Option<Vec<_>> = tool.parameters.iter().map(|parameter| argument(&parameter.name)).collect();
-    Some(PlannedCall { device: call.device.clone(), tool: tool.name.clone(), arguments: arguments? })
+    let argument = |name: &str| {
+        call.arguments
+            .iter()
+            .find(|argument| argument.parameter == name)
+            .cloned()
+    };
+    let arguments: Option<Vec<_>> = tool
+        .parameters
+        .iter()
+        .map(|parameter| argument(&parameter.name))
+        .collect();
+    Some(PlannedCall {
+        device: call.device.clone(),
+        tool: tool.name.clone(),
+        arguments: arguments?,
+    })
 }
 
 fn same_act(a: &PlannedCall, b: &PlannedCall) -> bool {
-    let values = |call: &PlannedCall| call.arguments.iter().map(|argument| argument.value.clone()).collect::<Vec<_>>();
+    let values = |call: &PlannedCall| {
+        call.arguments
+            .iter()
+            .map(|argument| argument.value.clone())
+            .collect::<Vec<_>>()
+    };
     a.device == b.device && a.tool == b.tool && values(a) == values(b)
 }

@@ -22,9 +22,22 @@ pub fn nearest(goal: &str, texts: &[String], most: usize) -> Vec<usize> {
     let count = texts.len() as u64;
     let score = |set: &BTreeSet<String>| -> u64 {
         let shared = set.intersection(&wanted);
-        shared.map(|gram| 1_000 * u64::from((count * 8 / frequency.get(gram.as_str()).copied().unwrap_or(1).max(1)).max(1).ilog2())).sum()
+        shared
+            .map(|gram| {
+                1_000
+                    * u64::from(
+                        (count * 8 / frequency.get(gram.as_str()).copied().unwrap_or(1).max(1))
+                            .max(1)
+                            .ilog2(),
+                    )
+            })
+            .sum()
     };
-    let mut ranked: Vec<(u64, usize)> = grams.iter().enumerate().map(|(index, set)| (score(set), index)).collect();
+    let mut ranked: Vec<(u64, usize)> = grams
+        .iter()
+        .enumerate()
+        .map(|(index, set)| (score(set), index))
+        .collect();
     ranked.sort_by_key(|(score, index)| (std::cmp::Reverse(*score), *index));
     let mut best: Vec<usize> = ranked.into_iter().take(most).map(|(_, index)| index).collect();
     best.sort_unstable();
@@ -34,7 +47,10 @@ pub fn nearest(goal: &str, texts: &[String], most: usize) -> Vec<usize> {
 fn features(text: &str) -> BTreeSet<String> {
     let mut set = BTreeSet::new();
     let lower = text.to_lowercase();
-    for word in lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+    for word in lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+    {
         set.insert(format!("={word}"));
         let framed: Vec<char> = format!(" {word} ").chars().collect();
         for gram in framed.windows(3) {

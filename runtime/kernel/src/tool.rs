@@ -39,7 +39,11 @@ impl Type {
         if text.contains('|') {
             let options: Vec<String> = text.split('|').map(|option| option.trim().to_owned()).collect();
             let empty = options.iter().any(String::is_empty);
-            return if empty { Err(format!("\"{text}\" has an empty option")) } else { Ok(Type::Enumeration(options)) };
+            return if empty {
+                Err(format!("\"{text}\" has an empty option"))
+            } else {
+                Ok(Type::Enumeration(options))
+            };
         }
         Ok(match text {
             "number" => Type::Number,

@@ -39,12 +39,19 @@ impl Toolset {
     /// What was expected and found, and at which tool.
     pub fn read(text: &str) -> Result<Toolset, String> {
         let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
-        let list = value.as_array().ok_or("expected an array of tools: [{\"type\": \"function\", \"function\": {..}}]")?;
+        let list = value
+            .as_array()
+            .ok_or("expected an array of tools: [{\"type\": \"function\", \"function\": {..}}]")?;
         if list.len() > TOOLS_MAX {
             return Err(format!("{} tools; at most {TOOLS_MAX} are possible", list.len()));
         }
-        let tools = list.iter().enumerate().map(|(index, tool)| read_tool(tool).map_err(|message| format!("tool {index}: {message}")));
-        Ok(Toolset { tools: tools.collect::<Result<_, _>>()? })
+        let tools = list
+            .iter()
+            .enumerate()
+            .map(|(index, tool)| read_tool(tool).map_err(|message| format!("tool {index}: {message}")));
+        Ok(Toolset {
+            tools: tools.collect::<Result<_, _>>()?,
+        })
     }
 
     /// What tool search reads of each tool.
@@ -53,7 +60,11 @@ impl Toolset {
         self.tools
             .iter()
             .map(|tool| {
-                let parameters: Vec<String> = tool.parameters.iter().map(|p| format!("{} {}", p.name, p.kind.word())).collect();
+                let parameters: Vec<String> = tool
+                    .parameters
+                    .iter()
+                    .map(|p| format!("{} {}", p.name, p.kind.word()))
+                    .collect();
                 format!("{} {} {}", tool.name, tool.does, parameters.join(" "))
             })
             .collect()
@@ -63,8 +74,16 @@ impl Toolset {
     #[must_use]
     pub fn query(&self, index: usize) -> QueryTool {
         let tool = &self.tools[index];
-        let parameters = tool.parameters.iter().map(|p| (p.name.clone(), p.kind.clone(), p.required)).collect();
-        QueryTool { name: tool.name.clone(), does: tool.does.clone(), parameters }
+        let parameters = tool
+            .parameters
+            .iter()
+            .map(|p| (p.name.clone(), p.kind.clone(), p.required))
+            .collect();
+        QueryTool {
+            name: tool.name.clone(),
+            does: tool.does.clone(),
+            parameters,
+        }
     }
 
     /// A plan in the terms of the schemas: `[{"name", "arguments"}]`.
@@ -75,8 +94,11 @@ impl Toolset {
             .iter()
             .map(|call| {
                 let tool = self.tools.iter().find(|tool| tool.name == call.tool);
-                let arguments: serde_json::Map<String, Value> =
-                    call.arguments.iter().map(|argument| (argument.parameter.clone(), json_value(tool, argument))).collect();
+                let arguments: serde_json::Map<String, Value> = call
+                    .arguments
+                    .iter()
+                    .map(|argument| (argument.parameter.clone(), json_value(tool, argument)))
+                    .collect();
                 json!({ "name": call.tool, "arguments": arguments })
             })
             .collect();
@@ -109,19 +131,47 @@ fn number(micro: i64, scale: i64) -> Value {
 
 fn read_tool(value: &Value) -> Result<ForeignTool, String> {
     let function = value.get("function").unwrap_or(value);
-    let name = function.get("name").and_then(Value::as_str).ok_or("\"name\" is missing")?.to_owned();
-    let does = function.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name = function
+        .get("name")
+        .and_then(Value::as_str)
+        .ok_or("\"name\" is missing")?
+        .to_owned();
+    let does = function
+        .get("description")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
     let empty = json!({});
     let schema = function.get("parameters").unwrap_or(&empty);
-    let properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
-    let required: Vec<&str> = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let properties = schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let (mut parameters, mut units) = (Vec::new(), Vec::new());
     for (key, property) in &properties {
         let (kind, unit) = read_type(property).map_err(|message| format!("{name}.{key}: {message}"))?;
-        parameters.push(Parameter { name: key.clone(), kind, required: required.contains(&key.as_str()), limit: None });
+        parameters.push(Parameter {
+            name: key.clone(),
+            kind,
+            required: required.contains(&key.as_str()),
+            limit: None,
+        });
         units.push(unit);
     }
-    Ok(ForeignTool { name, does, parameters, units })
+    Ok(ForeignTool {
+        name,
+        does,
+        parameters,
+        units,
+    })
 }
 
 type TypeAndUnit = (Type, Option<(String, i64)>);
@@ -129,11 +179,18 @@ type TypeAndUnit = (Type, Option<(String, i64)>);
 fn read_type(property: &Value) -> Result<TypeAndUnit, String> {
     const UNKNOWN: [&str; 6] = ["anyOf", "oneOf", "allOf", "$ref", "items", "properties"];
     if let Some(keyword) = UNKNOWN.iter().find(|keyword| property.get(**keyword).is_some()) {
-        return Err(format!("the schema keyword \"{keyword}\" is not supported; use string, number, integer, boolean or enum"));
+        return Err(format!(
+            "the schema keyword \"{keyword}\" is not supported; use string, number, integer, boolean or enum"
+        ));
     }
     if let Some(options) = property.get("enum").and_then(Value::as_array) {
-        let options: Option<Vec<String>> = options.iter().map(|option| option.as_str().map(str::to_owned)).collect();
-        let options = options.filter(|list| !list.is_empty()).ok_or("an enum of texts was expected")?;
+        let options: Option<Vec<String>> = options
+            .iter()
+            .map(|option| option.as_str().map(str::to_owned))
+            .collect();
+        let options = options
+            .filter(|list| !list.is_empty())
+            .ok_or("an enum of texts was expected")?;
         return Ok((Type::Enumeration(options), None));
     }
     let unit = property.get("x-unit").and_then(Value::as_str);
@@ -146,7 +203,11 @@ fn read_type(property: &Value) -> Result<TypeAndUnit, String> {
         (Some("integer"), None) => Ok((Type::Integer, None)),
         (Some("boolean"), None) => Ok((Type::Boolean, None)),
         (Some("string") | None, None) => Ok((Type::Text, None)),
-        (kind, unit) => Err(format!("type {} with x-unit {} is not supported", kind.unwrap_or("none"), unit.unwrap_or("none"))),
+        (kind, unit) => Err(format!(
+            "type {} with x-unit {} is not supported",
+            kind.unwrap_or("none"),
+            unit.unwrap_or("none")
+        )),
     }
 }
 
@@ -173,8 +234,17 @@ mod tests {
             value: Given::Quantity(Dimension::Length, 305_000),
             source: Source::Answer,
         };
-        let plan = Plan { calls: vec![PlannedCall { device: String::new(), tool: "move".to_owned(), arguments: vec![distance] }] };
-        assert_eq!(toolset.json(&plan), r#"[{"arguments":{"distance":30.5},"name":"move"}]"#);
+        let plan = Plan {
+            calls: vec![PlannedCall {
+                device: String::new(),
+                tool: "move".to_owned(),
+                arguments: vec![distance],
+            }],
+        };
+        assert_eq!(
+            toolset.json(&plan),
+            r#"[{"arguments":{"distance":30.5},"name":"move"}]"#
+        );
     }
 
     #[test]

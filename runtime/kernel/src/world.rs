@@ -64,7 +64,10 @@ impl World {
                 }
                 Err(message) => {
                     self.policy = Policy::default();
-                    vec![Diagnostic::error(Place::default(), format!("nothing is allowed until this is mended: {message}"))]
+                    vec![Diagnostic::error(
+                        Place::default(),
+                        format!("nothing is allowed until this is mended: {message}"),
+                    )]
                 }
             },
             _ => Vec::new(),
@@ -82,7 +85,8 @@ impl World {
         }
         let mut digest = Digest::default();
         digest.write(text.as_bytes());
-        self.digests.insert(device.name.clone(), format!("{:016x}", digest.finish()));
+        self.digests
+            .insert(device.name.clone(), format!("{:016x}", digest.finish()));
         self.devices.retain(|known| known.name != device.name);
         self.devices.push(device);
         self.devices.sort_by(|a, b| a.name.cmp(&b.name));
@@ -125,7 +129,10 @@ impl World {
             match serde_json::from_str(entry) {
                 Ok(entry) => self.uses.push(entry),
                 // The last line of a crash may be torn; what was acknowledged ends with a newline.
-                Err(error) => found.push(Diagnostic::warning(Place { line, column: 1 }, format!("this line is no ledger entry: {error}"))),
+                Err(error) => found.push(Diagnostic::warning(
+                    Place { line, column: 1 },
+                    format!("this line is no ledger entry: {error}"),
+                )),
             }
         }
         found
@@ -167,7 +174,10 @@ impl World {
             readings.push(self.names.reading(symbol, named)?);
         }
         self.readings.replace(symbol, readings).map_err(|_| {
-            format!("{device} reports more than {} values; report fewer entities or fields", llmos_follower::state::READINGS_MAX)
+            format!(
+                "{device} reports more than {} values; report fewer entities or fields",
+                llmos_follower::state::READINGS_MAX
+            )
         })
     }
 
@@ -187,7 +197,9 @@ impl World {
     #[must_use]
     pub fn all_have_spoken(&self) -> bool {
         self.devices.iter().all(|device| {
-            self.views.get(&device.name).is_some_and(|view| (view.online && view.at.is_some()) || view.why.is_some())
+            self.views
+                .get(&device.name)
+                .is_some_and(|view| (view.online && view.at.is_some()) || view.why.is_some())
         })
     }
 
@@ -204,16 +216,27 @@ impl World {
         let mut names: Vec<Name> = Vec::new();
         let mut add = |name: &str, kind| {
             if !names.iter().any(|known| known.name == name) {
-                names.push(Name { name: name.to_owned(), also: Vec::new(), kind });
+                names.push(Name {
+                    name: name.to_owned(),
+                    also: Vec::new(),
+                    kind,
+                });
             }
         };
         for device in &self.devices {
-            let Some(view) = self.views.get(&device.name) else { continue };
+            let Some(view) = self.views.get(&device.name) else {
+                continue;
+            };
             for reading in view.state.readings.iter().filter(|reading| !reading.owner.is_empty()) {
                 let is_place = view.state.readings.iter().any(|other| {
-                    other.owner == reading.owner && other.field == "kind" && other.value == Fact::Text("place".to_owned())
+                    other.owner == reading.owner
+                        && other.field == "kind"
+                        && other.value == Fact::Text("place".to_owned())
                 });
-                add(&reading.owner, if is_place { NameKind::Place } else { NameKind::Entity });
+                add(
+                    &reading.owner,
+                    if is_place { NameKind::Place } else { NameKind::Entity },
+                );
             }
         }
         for (name, _) in self.devices.iter().flat_map(|device| &device.places) {
@@ -230,5 +253,6 @@ impl World {
 }
 
 fn is_markdown(file: &str) -> bool {
-    file.strip_suffix(".md").is_some_and(|stem| !stem.is_empty() && stem != "README")
+    file.strip_suffix(".md")
+        .is_some_and(|stem| !stem.is_empty() && stem != "README")
 }

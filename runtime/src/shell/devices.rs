@@ -21,8 +21,13 @@ impl Devices {
     /// # Errors
     /// A manifest whose binding is not one.
     pub fn new(bus: BusHandle, devices: &[Device], session: u32) -> Result<Devices, String> {
-        let links = devices.iter().map(|device| Ok((device.name.clone(), Link::new(config(device, session)?))));
-        Ok(Devices { bus, links: links.collect::<Result<_, String>>()? })
+        let links = devices
+            .iter()
+            .map(|device| Ok((device.name.clone(), Link::new(config(device, session)?))));
+        Ok(Devices {
+            bus,
+            links: links.collect::<Result<_, String>>()?,
+        })
     }
 
     /// News of the bus for all links.
@@ -31,8 +36,19 @@ impl Devices {
             match event {
                 BusEvent::Connected => link.handle(now, LinkInput::Connected),
                 BusEvent::Disconnected(_) => link.handle(now, LinkInput::Disconnected),
-                BusEvent::Message { topic, payload, retained } => {
-                    link.handle(now, LinkInput::Message { topic, payload, retained: *retained });
+                BusEvent::Message {
+                    topic,
+                    payload,
+                    retained,
+                } => {
+                    link.handle(
+                        now,
+                        LinkInput::Message {
+                            topic,
+                            payload,
+                            retained: *retained,
+                        },
+                    );
                 }
             }
         }
@@ -40,7 +56,14 @@ impl Devices {
     }
 
     /// A command for one device.
-    pub fn command(&mut self, now: Millis, device: &str, id: u64, tool: &str, arguments: Vec<(String, Fact)>) -> Vec<(String, News)> {
+    pub fn command(
+        &mut self,
+        now: Millis,
+        device: &str,
+        id: u64,
+        tool: &str,
+        arguments: Vec<(String, Fact)>,
+    ) -> Vec<(String, News)> {
         let arguments = arguments.into_iter().map(|(name, fact)| (name, plain(fact))).collect();
         self.tell(now, device, LinkInput::Command { id, tool, arguments })
     }
@@ -96,7 +119,11 @@ impl Devices {
             while let Some(output) = link.poll() {
                 match output {
                     LinkOutput::Subscribe(topic) => self.bus.subscribe(&topic),
-                    LinkOutput::Publish { topic, payload, channel } => {
+                    LinkOutput::Publish {
+                        topic,
+                        payload,
+                        channel,
+                    } => {
                         let published = match channel {
                             Channel::Normal => self.bus.publish(&topic, payload),
                             Channel::Stop => self.bus.publish_stop(&topic, payload),
@@ -117,24 +144,41 @@ fn config(device: &Device, session: u32) -> Result<LinkConfig, String> {
     let name = DeviceName::parse(&device.name).map_err(|error| error.to_string())?;
     let kind = match &device.connect {
         Connect::Native => Kind::Native,
-        Connect::Foreign(json) => {
-            Kind::Foreign(serde_json::from_str(json).map_err(|error| format!("{}: \"topics\" is no binding: {error}", device.name))?)
-        }
+        Connect::Foreign(json) => Kind::Foreign(
+            serde_json::from_str(json)
+                .map_err(|error| format!("{}: \"topics\" is no binding: {error}", device.name))?,
+        ),
     };
-    Ok(LinkConfig { device: name, session, heartbeat_ms: device.heartbeat_ms, expiry_ms: device.expiry_ms, kind })
+    Ok(LinkConfig {
+        device: name,
+        session,
+        heartbeat_ms: device.heartbeat_ms,
+        expiry_ms: device.expiry_ms,
+        kind,
+    })
 }
 
 fn news_of(device: &str, event: LinkEvent) -> Option<News> {
     Some(match event {
         LinkEvent::Online => return None,
-        LinkEvent::Offline => News::Offline { why: "it says, or its broker says, that it is gone".to_owned() },
+        LinkEvent::Offline => News::Offline {
+            why: "it says, or its broker says, that it is gone".to_owned(),
+        },
         LinkEvent::Leased { .. } => News::Online,
         LinkEvent::LeaseRefused => News::Taken,
         LinkEvent::State(report) => News::State(state(report)),
         LinkEvent::Acknowledged { id } => News::Acknowledged { command: id },
-        LinkEvent::Rejected { id, reason } => News::Rejected { command: id, why: format!("{reason:?}") },
-        LinkEvent::Failed { id, reason } => News::Failed { command: id, why: reason },
-        LinkEvent::Lost(loss) => News::Lost { why: loss_text(loss).to_owned() },
+        LinkEvent::Rejected { id, reason } => News::Rejected {
+            command: id,
+            why: format!("{reason:?}"),
+        },
+        LinkEvent::Failed { id, reason } => News::Failed {
+            command: id,
+            why: reason,
+        },
+        LinkEvent::Lost(loss) => News::Lost {
+            why: loss_text(loss).to_owned(),
+        },
         LinkEvent::Nonsense { what } => News::Nonsense { what },
         LinkEvent::Notice { text } => {
             tracing::info!(%device, %text, "the device says");
@@ -155,8 +199,16 @@ fn loss_text(loss: Loss) -> &'static str {
 }
 
 fn state(report: Report) -> State {
-    let readings = report.readings.into_iter().map(|named| Named { owner: named.owner, field: named.field, value: fact(named.value) });
-    State { progress: Some(report.progress), stopped: report.stopped, readings: readings.collect() }
+    let readings = report.readings.into_iter().map(|named| Named {
+        owner: named.owner,
+        field: named.field,
+        value: fact(named.value),
+    });
+    State {
+        progress: Some(report.progress),
+        stopped: report.stopped,
+        readings: readings.collect(),
+    }
 }
 
 fn fact(plain: Plain) -> Fact {

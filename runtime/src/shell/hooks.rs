@@ -44,7 +44,9 @@ impl Hooks {
         Hooks(match text {
             None => Ok(Vec::new()),
             Some(Err(error)) => Err(format!("hooks.toml can't be read: {error}")),
-            Some(Ok(text)) => toml::from_str::<File>(&text).map(|file| file.pre_tool_use).map_err(|error| format!("hooks.toml is not valid: {error}")),
+            Some(Ok(text)) => toml::from_str::<File>(&text)
+                .map(|file| file.pre_tool_use)
+                .map_err(|error| format!("hooks.toml is not valid: {error}")),
         })
     }
 
@@ -55,13 +57,18 @@ impl Hooks {
             Err(why) => return Verdict::Deny { why },
         };
         for hook in hooks.iter().filter(|hook| matches(&hook.matcher, &device, &tool)) {
-            let input = json!({ "event": "PreToolUse", "device": device, "tool": tool, "arguments": arguments }).to_string();
+            let input =
+                json!({ "event": "PreToolUse", "device": device, "tool": tool, "arguments": arguments }).to_string();
             let timeout = Duration::from_millis(hook.timeout_ms);
             let verdict = tokio::time::timeout(timeout, run(&hook.command, &input)).await;
             match verdict {
                 Ok(Ok(())) => {}
                 Ok(Err(why)) => return Verdict::Deny { why },
-                Err(_) => return Verdict::Deny { why: format!("{:?} did not answer within {} ms", hook.command, hook.timeout_ms) },
+                Err(_) => {
+                    return Verdict::Deny {
+                        why: format!("{:?} did not answer within {} ms", hook.command, hook.timeout_ms),
+                    };
+                }
             }
         }
         Verdict::Pass
@@ -73,15 +80,30 @@ fn matches(matcher: &str, device: &str, tool: &str) -> bool {
 }
 
 async fn run(command: &[String], input: &str) -> Result<(), String> {
-    let Some((program, arguments)) = command.split_first() else { return Err("a hook has an empty command".to_owned()) };
-    let child = Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn();
+    let Some((program, arguments)) = command.split_first() else {
+        return Err("a hook has an empty command".to_owned());
+    };
+    let child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn();
     let mut child = child.map_err(|error| format!("{program} can't be started: {error}"))?;
     if let Some(mut stdin) = child.stdin.take() {
         // A hook that does not read its input may still decide.
         let _ = stdin.write_all(input.as_bytes()).await;
     }
-    let output = child.wait_with_output().await.map_err(|error| format!("{program} failed: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stderr).trim().chars().take(REASON_BYTES_MAX).collect::<String>();
+    let output = child
+        .wait_with_output()
+        .await
+        .map_err(|error| format!("{program} failed: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr)
+        .trim()
+        .chars()
+        .take(REASON_BYTES_MAX)
+        .collect::<String>();
     match output.status.code() {
         Some(0) => Ok(()),
         Some(2) => Err(said),

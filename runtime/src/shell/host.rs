@@ -10,7 +10,7 @@ use super::workspace::Workspace;
 use crate::config::{Broker, Config};
 use crate::output::Printer;
 use crate::trouble::Trouble;
-use llmos_firmware_bridge::io::{Bus, BusEvent, BrokerUrl, broker};
+use llmos_firmware_bridge::io::{BrokerUrl, Bus, BusEvent, broker};
 use llmos_firmware_bridge::sim::{self, SimHandle, SimKind, SimOptions};
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_follower::Millis;
@@ -114,7 +114,8 @@ impl Host {
                 Broker::Embedded => Err(Trouble::environment("no broker")),
             };
         };
-        let port = broker::start().map_err(|error| Trouble::environment(format!("the embedded broker does not start: {error}")))?;
+        let port = broker::start()
+            .map_err(|error| Trouble::environment(format!("the embedded broker does not start: {error}")))?;
         let url = BrokerUrl::local(port);
         let mut absent = Vec::new();
         for device in self.kernel.devices() {
@@ -126,7 +127,10 @@ impl Host {
         }
         for device in absent {
             let why = "it is not simulated on the embedded broker; name its broker with --broker".to_owned();
-            self.input(Input::Device { device, news: News::Offline { why } });
+            self.input(Input::Device {
+                device,
+                news: News::Offline { why },
+            });
         }
         Ok(url)
     }
@@ -149,7 +153,9 @@ impl Host {
         };
         let connected = tokio::time::timeout(Duration::from_millis(CONNECT_MS), wait).await;
         if connected != Ok(true) {
-            return Err(Trouble::environment(format!("{name} can't be reached: {last}; is it running, and are address and password right?")));
+            return Err(Trouble::environment(format!(
+                "{name} can't be reached: {last}; is it running, and are address and password right?"
+            )));
         }
         self.bus_event(&BusEvent::Connected);
         Ok(())
@@ -234,7 +240,11 @@ impl Host {
     }
 
     async fn happening(&mut self) -> Happened {
-        let deadline = self.wake.into_iter().chain(self.devices.as_ref().and_then(Devices::next_deadline)).min();
+        let deadline = self
+            .wake
+            .into_iter()
+            .chain(self.devices.as_ref().and_then(Devices::next_deadline))
+            .min();
         let wait = deadline.map_or(100, |at| at.saturating_sub(self.now()).min(100));
         tokio::select! {
             biased;
@@ -286,16 +296,34 @@ impl Host {
         let mut news = Vec::new();
         match output {
             Output::Generate { request, query } => self.model.ask(request, query),
-            Output::Command { device, command, tool, arguments } => {
-                news = self.devices.as_mut().map_or_else(Vec::new, |devices| devices.command(now, &device, command, &tool, arguments));
+            Output::Command {
+                device,
+                command,
+                tool,
+                arguments,
+            } => {
+                news = self.devices.as_mut().map_or_else(Vec::new, |devices| {
+                    devices.command(now, &device, command, &tool, arguments)
+                });
             }
             Output::StopDevice { device, why } => {
-                news = self.devices.as_mut().map_or_else(Vec::new, |devices| devices.stop(now, &device, &why));
+                news = self
+                    .devices
+                    .as_mut()
+                    .map_or_else(Vec::new, |devices| devices.stop(now, &device, &why));
             }
             Output::ResetDevice { device } => {
-                news = self.devices.as_mut().map_or_else(Vec::new, |devices| devices.reset(now, &device));
+                news = self
+                    .devices
+                    .as_mut()
+                    .map_or_else(Vec::new, |devices| devices.reset(now, &device));
             }
-            Output::Hook { request, device, tool, arguments } => {
+            Output::Hook {
+                request,
+                device,
+                tool,
+                arguments,
+            } => {
                 let (hooks, sender) = (self.hooks.clone(), self.verdicts.0.clone());
                 tokio::spawn(async move {
                     let verdict = hooks.ask(device, tool, arguments).await;
@@ -316,7 +344,8 @@ impl Host {
             Output::Done(report) => self.done = Some(report),
             Output::Wake { at } => self.wake = Some(at),
         }
-        self.pending.extend(news.into_iter().map(|(device, news)| Input::Device { device, news }));
+        self.pending
+            .extend(news.into_iter().map(|(device, news)| Input::Device { device, news }));
     }
 
     fn ask(&mut self, request: u64, question: &str) {
@@ -345,10 +374,26 @@ async fn receive(bus: &mut Option<mpsc::Receiver<BusEvent>>) -> Option<BusEvent>
 /// Starts a simulated device.
 pub fn simulate(config: &Config, kind: &str, name: &str, url: &BrokerUrl) -> Result<SimHandle, Trouble> {
     let known: Vec<&str> = sim::kinds().iter().map(|(_, name, _)| *name).collect();
-    let kind = SimKind::parse(kind).ok_or_else(|| Trouble::usage(format!("there is no simulated \"{kind}\"; known are {}", known.join(", "))))?;
+    let kind = SimKind::parse(kind).ok_or_else(|| {
+        Trouble::usage(format!(
+            "there is no simulated \"{kind}\"; known are {}",
+            known.join(", ")
+        ))
+    })?;
     let device = DeviceName::parse(name).map_err(|error| Trouble::usage(error.to_string()))?;
-    let faults = if config.fault.is_empty() { sim::Faults::default() } else { sim::Faults::parse(&config.fault).map_err(|error| Trouble::usage(error.to_string()))? };
-    let options = SimOptions { kind, device, broker: url.clone(), seed: config.seed, haste: config.haste, faults };
+    let faults = if config.fault.is_empty() {
+        sim::Faults::default()
+    } else {
+        sim::Faults::parse(&config.fault).map_err(|error| Trouble::usage(error.to_string()))?
+    };
+    let options = SimOptions {
+        kind,
+        device,
+        broker: url.clone(),
+        seed: config.seed,
+        haste: config.haste,
+        faults,
+    };
     sim::run(options).map_err(|error| Trouble::environment(format!("the simulated {name} does not start: {error}")))
 }
 
@@ -359,6 +404,10 @@ pub fn date() -> String {
 
 /// A session number that no other process has: time and process id, mixed.
 fn session() -> u32 {
-    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.subsec_nanos() ^ u32::try_from(time.as_secs() & 0xffff_ffff).unwrap_or(0));
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |time| {
+            time.subsec_nanos() ^ u32::try_from(time.as_secs() & 0xffff_ffff).unwrap_or(0)
+        });
     (nanos ^ std::process::id().wrapping_mul(2_654_435_761)).max(1)
 }

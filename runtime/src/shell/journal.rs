@@ -28,12 +28,19 @@ impl Journal {
         let folder = root.join("journal");
         let name: String = date.chars().map(|c| if c == ':' { '-' } else { c }).collect();
         let path = folder.join(format!("{name}-{}.jsonl", std::process::id()));
-        let file = fs::create_dir_all(&folder).and_then(|()| File::create(&path)).map(BufWriter::new);
+        let file = fs::create_dir_all(&folder)
+            .and_then(|()| File::create(&path))
+            .map(BufWriter::new);
         if let Err(error) = &file {
             tracing::warn!(path = %path.display(), %error, "no journal is written");
         }
         prune(&folder);
-        let mut journal = Journal { recorder: Recorder::default(), file: file.ok(), written: 0, path };
+        let mut journal = Journal {
+            recorder: Recorder::default(),
+            file: file.ok(),
+            written: 0,
+            path,
+        };
         journal.write(&Recorder::begin(settings));
         journal
     }
@@ -75,7 +82,11 @@ impl Journal {
 
 fn prune(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ext| ext == "jsonl")).collect();
+    let mut paths: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ext| ext == "jsonl"))
+        .collect();
     paths.sort();
     for path in paths.iter().rev().skip(KEPT) {
         if let Err(error) = fs::remove_file(path) {

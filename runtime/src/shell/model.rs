@@ -3,7 +3,10 @@
 
 use llmos_kernel::message::{Answer, AnswerCall, Pointed, Query, Tokens};
 use llmos_kernel::tool::Type;
-use llmos_models::{Argument, Call, LocalModel, ModelError, Outcome, ParameterKind, ParameterSpec, PlanRequest, Planner, Span, SpanKind, ToolSpec};
+use llmos_models::{
+    Argument, Call, LocalModel, ModelError, Outcome, ParameterKind, ParameterSpec, PlanRequest, Planner, Span,
+    SpanKind, ToolSpec,
+};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -59,12 +62,32 @@ fn plan(model: &mut LocalModel, query: &Query) -> Answer {
             parameters: tool
                 .parameters
                 .iter()
-                .map(|(name, kind, required)| ParameterSpec { name: name.clone(), kind: parameter_kind(kind), required: *required })
+                .map(|(name, kind, required)| ParameterSpec {
+                    name: name.clone(),
+                    kind: parameter_kind(kind),
+                    required: *required,
+                })
                 .collect(),
         })
         .collect();
-    let spans: Vec<Span> = query.spans.iter().filter_map(|s| Some(Span { start: s.start, end: s.end, kind: span_kind(&s.kind)? })).collect();
-    let request = PlanRequest { tools: &tools, goal: &query.goal, spans: &spans, example: None, calls_max: query.calls_max };
+    let spans: Vec<Span> = query
+        .spans
+        .iter()
+        .filter_map(|s| {
+            Some(Span {
+                start: s.start,
+                end: s.end,
+                kind: span_kind(&s.kind)?,
+            })
+        })
+        .collect();
+    let request = PlanRequest {
+        tools: &tools,
+        goal: &query.goal,
+        spans: &spans,
+        example: None,
+        calls_max: query.calls_max,
+    };
     match model.plan(&request) {
         Err(error) => Answer::Unavailable { why: error.to_string() },
         Ok(reply) => {
@@ -73,8 +96,15 @@ fn plan(model: &mut LocalModel, query: &Query) -> Answer {
             match reply.outcome {
                 Outcome::Planned => Answer::Calls { calls, tokens },
                 Outcome::NoTool => Answer::NoTool { tokens },
-                Outcome::Ask { tool, parameter } => Answer::Missing { calls, tool, parameter, tokens },
-                Outcome::TooLong => Answer::Unavailable { why: "the plan did not end; please ask for less at once".to_owned() },
+                Outcome::Ask { tool, parameter } => Answer::Missing {
+                    calls,
+                    tool,
+                    parameter,
+                    tokens,
+                },
+                Outcome::TooLong => Answer::Unavailable {
+                    why: "the plan did not end; please ask for less at once".to_owned(),
+                },
             }
         }
     }
@@ -110,7 +140,10 @@ fn answer_call(call: &Call) -> AnswerCall {
         Argument::Option(option) => Pointed::Choice(option),
         Argument::Absent => Pointed::Absent,
     };
-    AnswerCall { tool: call.tool, arguments: call.arguments.iter().map(pointed).collect() }
+    AnswerCall {
+        tool: call.tool,
+        arguments: call.arguments.iter().map(pointed).collect(),
+    }
 }
 
 fn tokens(tokens: llmos_models::Tokens) -> Tokens {

@@ -14,7 +14,10 @@ pub struct Person {
 impl Person {
     /// Nothing is read until it is asked for.
     pub fn new() -> Person {
-        Person { lines: None, talks: stdin().is_terminal() }
+        Person {
+            lines: None,
+            talks: stdin().is_terminal(),
+        }
     }
 
     /// Whether there is a terminal to ask.

@@ -27,10 +27,15 @@ pub fn find(flag: Option<&Path>) -> Result<PathBuf, Trouble> {
     if let Some(dir) = flag {
         return match dir.is_dir() {
             true => Ok(dir.to_owned()),
-            false => Err(Trouble::environment(format!("there is no workspace at {}; make one with: llmos init {}", dir.display(), dir.display()))),
+            false => Err(Trouble::environment(format!(
+                "there is no workspace at {}; make one with: llmos init {}",
+                dir.display(),
+                dir.display()
+            ))),
         };
     }
-    let here = std::env::current_dir().map_err(|error| Trouble::environment(format!("the current folder can't be read: {error}")))?;
+    let here = std::env::current_dir()
+        .map_err(|error| Trouble::environment(format!("the current folder can't be read: {error}")))?;
     if let Some(found) = here.ancestors().find(|dir| dir.join("llmos.toml").is_file()) {
         return Ok(found.to_owned());
     }
@@ -42,19 +47,29 @@ pub fn find(flag: Option<&Path>) -> Result<PathBuf, Trouble> {
 }
 
 fn data_dir() -> Result<PathBuf, Trouble> {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     absolute("XDG_DATA_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
         .or_else(|| absolute("LOCALAPPDATA"))
         .map(|dir| dir.join("llmos"))
-        .ok_or_else(|| Trouble::environment("no folder for data: set HOME or XDG_DATA_HOME, or name one with --workspace DIR"))
+        .ok_or_else(|| {
+            Trouble::environment("no folder for data: set HOME or XDG_DATA_HOME, or name one with --workspace DIR")
+        })
 }
 
 /// Makes a workspace from the template. An existing one is left as it is.
 pub fn init(dir: &Path) -> Result<(), Trouble> {
-    let trouble = |error: io::Error| Trouble::environment(format!("{} can't be made into a workspace: {error}", dir.display()));
+    let trouble =
+        |error: io::Error| Trouble::environment(format!("{} can't be made into a workspace: {error}", dir.display()));
     if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Trouble::usage(format!("{} is not empty; name a folder that does not exist yet", dir.display())));
+        return Err(Trouble::usage(format!(
+            "{} is not empty; name a folder that does not exist yet",
+            dir.display()
+        )));
     }
     fs::create_dir_all(dir).map_err(trouble)?;
     TEMPLATE.extract(dir).map_err(trouble)?;
@@ -66,19 +81,33 @@ impl Workspace {
     /// Opens a workspace. With `own`, no other process may.
     pub fn open(root: &Path, own: bool) -> Result<Workspace, Trouble> {
         let trouble = |what: &str, error: io::Error| {
-            Trouble::environment(format!("the workspace {} {what}: {error}; check its path and rights", root.display()))
+            Trouble::environment(format!(
+                "the workspace {} {what}: {error}; check its path and rights",
+                root.display()
+            ))
         };
         fs::read_dir(root).map_err(|error| trouble("can't be read", error))?;
         if !own {
-            return Ok(Workspace { root: root.to_owned(), _lock: None });
+            return Ok(Workspace {
+                root: root.to_owned(),
+                _lock: None,
+            });
         }
-        let lock = File::options().create(true).truncate(false).write(true).open(root.join(".lock"));
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(root.join(".lock"));
         let lock = lock.map_err(|error| trouble("can't be written", error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Workspace { root: root.to_owned(), _lock: Some(lock) }),
-            Err(fs::TryLockError::WouldBlock) => {
-                Err(Trouble::environment(format!("another llmos owns the workspace {}; wait for it or stop it, or use another --workspace", root.display())))
-            }
+            Ok(()) => Ok(Workspace {
+                root: root.to_owned(),
+                _lock: Some(lock),
+            }),
+            Err(fs::TryLockError::WouldBlock) => Err(Trouble::environment(format!(
+                "another llmos owns the workspace {}; wait for it or stop it, or use another --workspace",
+                root.display()
+            ))),
             Err(fs::TryLockError::Error(error)) => Err(trouble("can't be locked", error)),
         }
     }
@@ -94,10 +123,17 @@ impl Workspace {
         for folder in ["devices", "traces"] {
             let entries = fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
             let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-            paths.extend(names.filter(|name| Path::new(name).extension().is_some_and(|ext| ext == "md")).map(|name| format!("{folder}/{name}")));
+            paths.extend(
+                names
+                    .filter(|name| Path::new(name).extension().is_some_and(|ext| ext == "md"))
+                    .map(|name| format!("{folder}/{name}")),
+            );
         }
         paths.sort();
-        paths.into_iter().filter_map(|path| self.read(&path).map(|text| (path, text))).collect()
+        paths
+            .into_iter()
+            .filter_map(|path| self.read(&path).map(|text| (path, text)))
+            .collect()
     }
 
     /// The text of a document; `None` where there is none.
@@ -111,13 +147,17 @@ impl Workspace {
             Err(error) => return Some(Err(error.to_string())),
             Ok(metadata) if !metadata.is_file() => return Some(Err("it is no file".to_owned())),
             Ok(metadata) if metadata.len() > BYTES_MAX && !path.ends_with(".jsonl") => {
-                return Some(Err(format!("it has {} bytes; at most {BYTES_MAX} are read", metadata.len())));
+                return Some(Err(format!(
+                    "it has {} bytes; at most {BYTES_MAX} are read",
+                    metadata.len()
+                )));
             }
             Ok(_) => {}
         }
         Some(match fs::read(&full) {
             Err(error) => Err(error.to_string()),
-            Ok(bytes) => String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to())),
+            Ok(bytes) => String::from_utf8(bytes)
+                .map_err(|error| format!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to())),
         })
     }
 
@@ -129,7 +169,10 @@ impl Workspace {
             fs::create_dir_all(folder)?;
             let temporary = full.with_extension(format!("tmp{}", std::process::id()));
             let mut file = File::create(&temporary)?;
-            let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, &full));
+            let written = file
+                .write_all(text.as_bytes())
+                .and_then(|()| file.sync_all())
+                .and_then(|()| fs::rename(&temporary, &full));
             if written.is_err() {
                 // The half-written file is ours, and nobody was told of it.
                 let _ = fs::remove_file(&temporary);
@@ -149,7 +192,11 @@ impl Workspace {
             }
             let torn = fs::read(&full).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n'));
             let mut file = File::options().create(true).append(true).open(&full)?;
-            let text = if torn { format!("\n{line}\n") } else { format!("{line}\n") };
+            let text = if torn {
+                format!("\n{line}\n")
+            } else {
+                format!("{line}\n")
+            };
             file.write_all(text.as_bytes())?;
             file.sync_all()
         };
@@ -173,7 +220,10 @@ impl Workspace {
         for part in relative.components() {
             at.push(part);
             if fs::symlink_metadata(&at).is_ok_and(|metadata| metadata.is_symlink()) {
-                return Err(format!("{} is a symbolic link; documents are real files inside the workspace", at.display()));
+                return Err(format!(
+                    "{} is a symbolic link; documents are real files inside the workspace",
+                    at.display()
+                ));
             }
         }
         Ok(full)

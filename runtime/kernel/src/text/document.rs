@@ -22,17 +22,35 @@ pub struct Document<'a> {
 #[must_use]
 pub fn read(text: &str) -> (Document<'_>, Vec<Diagnostic>) {
     let start = Place { line: 1, column: 1 };
-    let empty = |frontmatter, body| Document { frontmatter, body, node: Node { place: start, kind: Kind::Null } };
+    let empty = |frontmatter, body| Document {
+        frontmatter,
+        body,
+        node: Node {
+            place: start,
+            kind: Kind::Null,
+        },
+    };
     if text.len() > DOCUMENT_BYTES_MAX {
-        let message = format!("the document has {} bytes; at most {DOCUMENT_BYTES_MAX} are read", text.len());
+        let message = format!(
+            "the document has {} bytes; at most {DOCUMENT_BYTES_MAX} are read",
+            text.len()
+        );
         return (empty("", ""), vec![Diagnostic::error(start, message)]);
     }
     let Some((frontmatter, body)) = split(text) else {
-        let message = "expected a line \"---\" first and a second one where the YAML ends; put the settings between them";
+        let message =
+            "expected a line \"---\" first and a second one where the YAML ends; put the settings between them";
         return (empty("", text), vec![Diagnostic::error(start, message)]);
     };
     match node::read(frontmatter, 1) {
-        Ok(node) => (Document { frontmatter, body, node }, Vec::new()),
+        Ok(node) => (
+            Document {
+                frontmatter,
+                body,
+                node,
+            },
+            Vec::new(),
+        ),
         Err(diagnostic) => (empty(frontmatter, body), vec![diagnostic]),
     }
 }

@@ -90,9 +90,16 @@ pub struct Mistake {
 /// The first [`Mistake`].
 pub fn parse(text: &str) -> Result<Expression, Mistake> {
     if text.len() > LENGTH_MAX {
-        return Err(Mistake { at: LENGTH_MAX, message: format!("a formula has at most {LENGTH_MAX} characters") });
+        return Err(Mistake {
+            at: LENGTH_MAX,
+            message: format!("a formula has at most {LENGTH_MAX} characters"),
+        });
     }
-    let mut parser = Parser { tokens: lex(text)?, at: 0, end: text.len() };
+    let mut parser = Parser {
+        tokens: lex(text)?,
+        at: 0,
+        end: text.len(),
+    };
     let expression = parser.condition(0)?;
     match parser.peek() {
         None => Ok(expression),
@@ -138,14 +145,19 @@ fn lex(text: &str) -> Result<Vec<(usize, Token)>, Mistake> {
             tokens.push((at, token));
             at += length;
         } else if first.is_alphabetic() {
-            let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
+            let length = rest
+                .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'))
+                .unwrap_or(rest.len());
             tokens.push((at, Token::Word(rest[..length].to_owned())));
             at += length;
         } else if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
             tokens.push((at, Token::Sign(sign)));
             at += sign.len();
         } else {
-            return Err(Mistake { at, message: format!("\"{first}\" has no meaning in a formula") });
+            return Err(Mistake {
+                at,
+                message: format!("\"{first}\" has no meaning in a formula"),
+            });
         }
     }
     Ok(tokens)
@@ -153,8 +165,12 @@ fn lex(text: &str) -> Result<Vec<(usize, Token)>, Mistake> {
 
 /// `(0, 0, 0.15 m)`: parentheses with two commas.
 fn lex_point(rest: &str, at: usize) -> Result<Option<(Token, usize)>, Mistake> {
-    let Some(inner) = rest.strip_prefix('(') else { return Ok(None) };
-    let Some(close) = inner.find([')', '(']) else { return Ok(None) };
+    let Some(inner) = rest.strip_prefix('(') else {
+        return Ok(None);
+    };
+    let Some(close) = inner.find([')', '(']) else {
+        return Ok(None);
+    };
     if inner[..close].matches(',').count() != 2 {
         return Ok(None);
     }
@@ -163,10 +179,14 @@ fn lex_point(rest: &str, at: usize) -> Result<Option<(Token, usize)>, Mistake> {
 }
 
 fn lex_number(rest: &str, at: usize) -> Result<(Token, usize), Mistake> {
-    let digits = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
+    let digits = rest
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(rest.len());
     let after = &rest[digits..];
     let gap = after.len() - after.trim_start_matches(' ').len();
-    let unit = after[gap..].find(|c: char| !(c.is_alphabetic() || "%°/²".contains(c))).unwrap_or(after.len() - gap);
+    let unit = after[gap..]
+        .find(|c: char| !(c.is_alphabetic() || "%°/²".contains(c)))
+        .unwrap_or(after.len() - gap);
     let unit_text = &after[gap..gap + unit];
     let refuse = |message| Mistake { at, message };
     if unit == 0 || unit_text == "and" || unit_text == "or" {
@@ -190,7 +210,10 @@ impl Parser {
     }
 
     fn mistake(&self, message: &str) -> Mistake {
-        Mistake { at: self.tokens.get(self.at).map_or(self.end, |(at, _)| *at), message: message.to_owned() }
+        Mistake {
+            at: self.tokens.get(self.at).map_or(self.end, |(at, _)| *at),
+            message: message.to_owned(),
+        }
     }
 
     fn sign(&mut self, among: &[&'static str]) -> Option<&'static str> {
@@ -232,7 +255,9 @@ impl Parser {
             return Ok(Expression::Not(Box::new(self.comparison(depth + 1)?)));
         }
         let left = self.sum(depth)?;
-        let Some(sign) = self.sign(&["==", "!=", "<=", ">="]) else { return Ok(left) };
+        let Some(sign) = self.sign(&["==", "!=", "<=", ">="]) else {
+            return Ok(left);
+        };
         let right = self.sum(depth)?;
         if self.sign(&["+-"]).is_some() {
             let tolerance = match self.peek() {
@@ -288,7 +313,9 @@ impl Parser {
                 None => Err(self.mistake("expected \")\"")),
             };
         }
-        let Some(token) = self.peek().cloned() else { return Err(self.mistake("expected a value, found the end")) };
+        let Some(token) = self.peek().cloned() else {
+            return Err(self.mistake("expected a value, found the end"));
+        };
         let expression = match token {
             Token::Quantity(dimension, micro) => Expression::Quantity(dimension, micro),
             Token::Number(micro) => Expression::Number(micro),
@@ -343,7 +370,9 @@ impl Expression {
     pub fn looks_back(&self) -> bool {
         match self {
             Expression::Before(_) | Expression::BeforeField(..) => true,
-            Expression::Binary(_, left, right) | Expression::Near(left, right, _) => left.looks_back() || right.looks_back(),
+            Expression::Binary(_, left, right) | Expression::Near(left, right, _) => {
+                left.looks_back() || right.looks_back()
+            }
             Expression::Not(inner) => inner.looks_back(),
             _ => false,
         }
@@ -353,10 +382,12 @@ impl Expression {
     #[must_use]
     pub fn target(&self) -> Option<&Expression> {
         self.conjuncts().into_iter().find_map(|conjunct| match conjunct {
-            Expression::Near(left, right, _) | Expression::Binary(Operator::Equal, left, right) => match left.as_ref() {
-                Expression::Name(name) if name == "position" => Some(right.as_ref()),
-                _ => None,
-            },
+            Expression::Near(left, right, _) | Expression::Binary(Operator::Equal, left, right) => {
+                match left.as_ref() {
+                    Expression::Name(name) if name == "position" => Some(right.as_ref()),
+                    _ => None,
+                }
+            }
             _ => None,
         })
     }
@@ -379,10 +410,16 @@ mod tests {
     fn formulas_read_as_people_write_them() {
         check("holding == nothing", "Binary(Equal, Name(\"holding\"), Nothing)");
         check("position == to +- 5 mm", "Near(Name(\"position\"), Name(\"to\"), 5000)");
-        check("position == before.position + direction * distance +- 5 mm", "Binary(Mul, Name(\"direction\"), Name(\"distance\"))");
+        check(
+            "position == before.position + direction * distance +- 5 mm",
+            "Binary(Mul, Name(\"direction\"), Name(\"distance\"))",
+        );
         check("at + (0, 0, 0.15 m)", "Point([0, 0, 150000])");
         check("level >= 10 % and level <= 90 %", "Binary(And");
-        check("object.position != before.object.position", "BeforeField(\"object\", \"position\")");
+        check(
+            "object.position != before.object.position",
+            "BeforeField(\"object\", \"position\")",
+        );
         check("temperature <= -2", "Number(-2000000)");
         check("a ==", "expected a value");
         check("a == b c", "expected the end");

@@ -51,7 +51,10 @@ impl Reader<'_> {
     fn device(&mut self, node: &Node) -> (Device, ToolPlaces) {
         let mut fields = Fields::of(node, "a device", self.found);
         let name = self.device_name(&mut fields);
-        let description = fields.required("description", self.found).map_or("", |(text, _)| text).to_owned();
+        let description = fields
+            .required("description", self.found)
+            .map_or("", |(text, _)| text)
+            .to_owned();
         let connect = self.connect(fields.take("connect"), fields.place());
         let simulator = fields.text("simulator", self.found).map(|(text, _)| text.to_owned());
         let mut device = Device {
@@ -59,7 +62,10 @@ impl Reader<'_> {
             description,
             connect,
             simulator,
-            envelope: Envelope { state_age_ms_max: 2_000, ..Envelope::default() },
+            envelope: Envelope {
+                state_age_ms_max: 2_000,
+                ..Envelope::default()
+            },
             zones: Vec::new(),
             expiry_ms: 2_000,
             heartbeat_ms: 500,
@@ -71,7 +77,10 @@ impl Reader<'_> {
         };
         match fields.take("limits") {
             Some(limits) => self.limits(limits, &mut device),
-            None => self.error(fields.place(), "\"limits:\" is missing: say how far the device may go (an empty {} for one that never moves)"),
+            None => self.error(
+                fields.place(),
+                "\"limits:\" is missing: say how far the device may go (an empty {} for one that never moves)",
+            ),
         }
         if let Some(node) = fields.take("places") {
             device.places = self.places(node, &device);
@@ -85,17 +94,27 @@ impl Reader<'_> {
         self.tools(fields.take("tools"), false, &mut device, &mut places);
         self.tools(fields.take("macros"), true, &mut device, &mut places);
         if device.tools.is_empty() {
-            self.error(fields.place(), "the device has no tools: add \"tools:\" with at least one");
+            self.error(
+                fields.place(),
+                "the device has no tools: add \"tools:\" with at least one",
+            );
         }
         fields.finish(DEVICE_KEYS, self.found);
         (device, places)
     }
 
     fn device_name(&mut self, fields: &mut Fields<'_>) -> String {
-        let Some((name, place)) = fields.required("device", self.found) else { return String::new() };
+        let Some((name, place)) = fields.required("device", self.found) else {
+            return String::new();
+        };
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
         if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
-            self.error(place, format!("the device name \"{name}\" should be 1 to 32 of a-z, 0-9, _ and -: it becomes part of its topics"));
+            self.error(
+                place,
+                format!(
+                    "the device name \"{name}\" should be 1 to 32 of a-z, 0-9, _ and -: it becomes part of its topics"
+                ),
+            );
         }
         name.to_owned()
     }
@@ -146,7 +165,14 @@ impl Reader<'_> {
         match goal::parse_quantity(text) {
             Ok((found, micro)) if found == dimension && micro > 0 => Some(micro),
             Ok((found, _)) => {
-                self.error(place, format!("\"{key}\" should be a positive {}, found the {} \"{text}\"", dimension.name(), found.name()));
+                self.error(
+                    place,
+                    format!(
+                        "\"{key}\" should be a positive {}, found the {} \"{text}\"",
+                        dimension.name(),
+                        found.name()
+                    ),
+                );
                 None
             }
             Err(message) => {
@@ -163,7 +189,10 @@ impl Reader<'_> {
             match goal::parse_range(text) {
                 Ok((Dimension::Length, low, high)) => Some((low, high)),
                 Ok(_) => {
-                    self.error(place, format!("the bounds of {axis} should be lengths, such as \"-2..2 m\", found \"{text}\""));
+                    self.error(
+                        place,
+                        format!("the bounds of {axis} should be lengths, such as \"-2..2 m\", found \"{text}\""),
+                    );
                     None
                 }
                 Err(message) => {
@@ -178,11 +207,17 @@ impl Reader<'_> {
 
     fn zones(&mut self, node: &Node, device: &mut Device) {
         let Kind::List(list) = &node.kind else {
-            return self.error(node.place, "keep_out should be a list: [ { sphere: \"0, 0, 0.4 m\", radius: \"0.3 m\", name: person } ]");
+            return self.error(
+                node.place,
+                "keep_out should be a list: [ { sphere: \"0, 0, 0.4 m\", radius: \"0.3 m\", name: person } ]",
+            );
         };
         for item in list {
             let mut fields = Fields::of(item, "a zone", self.found);
-            let name = fields.text("name", self.found).map_or("zone", |(text, _)| text).to_owned();
+            let name = fields
+                .text("name", self.found)
+                .map_or("zone", |(text, _)| text)
+                .to_owned();
             let shape = self.shape(&mut fields, item.place);
             fields.finish("sphere, box, to, cylinder, radius, height, name", self.found);
             let Some(shape) = shape else { continue };
@@ -196,11 +231,17 @@ impl Reader<'_> {
     fn shape(&mut self, fields: &mut Fields<'_>, place: Place) -> Option<Shape> {
         if let Some((text, at)) = fields.text("sphere", self.found) {
             let center = self.point(text, at)?;
-            return Some(Shape::Sphere { center, radius: self.needed(fields, "radius", place)? });
+            return Some(Shape::Sphere {
+                center,
+                radius: self.needed(fields, "radius", place)?,
+            });
         }
         if let Some((text, at)) = fields.text("cylinder", self.found) {
             let base = self.point(text, at)?;
-            let (radius, height) = (self.needed(fields, "radius", place)?, self.needed(fields, "height", place)?);
+            let (radius, height) = (
+                self.needed(fields, "radius", place)?,
+                self.needed(fields, "height", place)?,
+            );
             return Some(Shape::Cylinder { base, radius, height });
         }
         if let Some((text, at)) = fields.text("box", self.found) {
@@ -208,7 +249,10 @@ impl Reader<'_> {
             let (to, at) = fields.required("to", self.found)?;
             let b = self.point(to, at)?;
             let corner = |pick: fn(i64, i64) -> i64| std::array::from_fn(|axis| pick(a[axis], b[axis]));
-            return Some(Shape::Box { min: corner(i64::min), max: corner(i64::max) });
+            return Some(Shape::Box {
+                min: corner(i64::min),
+                max: corner(i64::max),
+            });
         }
         self.error(place, "a zone is { sphere: POINT, radius: LENGTH }, { box: POINT, to: POINT } or { cylinder: POINT, radius: LENGTH, height: LENGTH }");
         None
@@ -224,9 +268,18 @@ impl Reader<'_> {
 
     fn point(&mut self, text: &str, place: Place) -> Option<Point> {
         match goal::parse_point(text) {
-            Ok(point) if point.iter().all(|axis| axis.unsigned_abs() <= COORDINATE_MAX.unsigned_abs()) => Some(point),
+            Ok(point)
+                if point
+                    .iter()
+                    .all(|axis| axis.unsigned_abs() <= COORDINATE_MAX.unsigned_abs()) =>
+            {
+                Some(point)
+            }
             Ok(_) => {
-                self.error(place, format!("\"{text}\" is further than 500 m from the origin, which geometry here does not cover"));
+                self.error(
+                    place,
+                    format!("\"{text}\" is further than 500 m from the origin, which geometry here does not cover"),
+                );
                 None
             }
             Err(message) => {
@@ -241,13 +294,25 @@ impl Reader<'_> {
         let mut places = Vec::new();
         while let Some((key, value)) = fields.take_next() {
             let Kind::Scalar(text) = &value.kind else {
-                self.error(value.place, format!("the place \"{}\" should be a point such as \"0.8, 0, 1.2 m\"", key.name));
+                self.error(
+                    value.place,
+                    format!("the place \"{}\" should be a point such as \"0.8, 0, 1.2 m\"", key.name),
+                );
                 continue;
             };
-            let Some(point) = self.point(text, value.place) else { continue };
+            let Some(point) = self.point(text, value.place) else {
+                continue;
+            };
             // A place that the gate would refuse is a mistake of the configuration, and is found here and not on the way.
             if let Err(breach) = device.envelope.check_path(point, point) {
-                self.error(value.place, format!("the place \"{}\" can never be reached: {}", key.name, crate::policy::breach_text(device, breach)));
+                self.error(
+                    value.place,
+                    format!(
+                        "the place \"{}\" can never be reached: {}",
+                        key.name,
+                        crate::policy::breach_text(device, breach)
+                    ),
+                );
             }
             places.push((key.name.clone(), point));
         }
@@ -292,7 +357,11 @@ impl Reader<'_> {
         let found = match kind {
             Type::Quantity(dimension) => match goal::parse_range(range) {
                 Ok((found, low, high)) if found == *dimension => Ok((low, high)),
-                Ok((found, ..)) => Err(format!("a range of {} was expected, found {}", dimension.name(), found.name())),
+                Ok((found, ..)) => Err(format!(
+                    "a range of {} was expected, found {}",
+                    dimension.name(),
+                    found.name()
+                )),
                 Err(message) => Err(message),
             },
             Type::Number | Type::Integer => range
@@ -318,10 +387,17 @@ impl Reader<'_> {
         let mut fields = Fields::of(node, "directions", self.found);
         while let Some((key, value)) = fields.take_next() {
             let Kind::Scalar(text) = &value.kind else {
-                self.error(value.place, "a direction is a point such as \"1, 0, 0\" or a sign such as \"-1\"");
+                self.error(
+                    value.place,
+                    "a direction is a point such as \"1, 0, 0\" or a sign such as \"-1\"",
+                );
                 continue;
             };
-            let parsed = if text.contains(',') { goal::parse_point(text).map(Value::Point) } else { goal::parse_number(text).map(Value::Number) };
+            let parsed = if text.contains(',') {
+                goal::parse_point(text).map(Value::Point)
+            } else {
+                goal::parse_number(text).map(Value::Number)
+            };
             match parsed {
                 Ok(value) => {
                     directions.retain(|(known, _)| *known != key.name);
@@ -335,7 +411,10 @@ impl Reader<'_> {
     fn tools(&mut self, node: Option<&Node>, macros: bool, device: &mut Device, places: &mut ToolPlaces) {
         let Some(node) = node else { return };
         let Kind::List(list) = &node.kind else {
-            return self.error(node.place, "tools and macros are lists: \"- move: { distance: length }\"");
+            return self.error(
+                node.place,
+                "tools and macros are lists: \"- move: { distance: length }\"",
+            );
         };
         for item in list {
             let Some(tool) = self.tool(item, macros) else { continue };
@@ -349,22 +428,43 @@ impl Reader<'_> {
 
     fn tool(&mut self, node: &Node, is_macro: bool) -> Option<Tool> {
         let mut fields = Fields::of(node, "a tool", self.found);
-        let does = fields.required("does", self.found).map_or("", |(text, _)| text).to_owned();
-        let conditions = Conditions { before: self.formula(&mut fields, "before"), after: self.formula(&mut fields, "after") };
+        let does = fields
+            .required("does", self.found)
+            .map_or("", |(text, _)| text)
+            .to_owned();
+        let conditions = Conditions {
+            before: self.formula(&mut fields, "before"),
+            after: self.formula(&mut fields, "after"),
+        };
         let timeout = self.quantity(&mut fields, "timeout", Dimension::Duration);
         let reads = self.flag(&mut fields, "reads", false);
         let idempotent = self.flag(&mut fields, "idempotent", false);
         let prepares = self.flag(&mut fields, "prepares", false);
         let confirm = self.flag(&mut fields, "confirm", false);
         let offered = self.flag(&mut fields, "offered", true);
-        let body = if is_macro { Body::Macro(self.macro_steps(fields.take("steps"), node.place)) } else { Body::Primitive };
+        let body = if is_macro {
+            Body::Macro(self.macro_steps(fields.take("steps"), node.place))
+        } else {
+            Body::Primitive
+        };
         let Some((key, signature)) = fields.take_next() else {
-            self.error(node.place, "a tool starts with its name and parameters: \"move: { distance: length }\"");
+            self.error(
+                node.place,
+                "a tool starts with its name and parameters: \"move: { distance: length }\"",
+            );
             return None;
         };
         let parameters = self.parameters(signature);
-        if !key.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') || key.name.is_empty() {
-            self.error(key.place, format!("the tool name \"{}\" should be of a-z, 0-9 and _", key.name));
+        if !key
+            .name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+            || key.name.is_empty()
+        {
+            self.error(
+                key.place,
+                format!("the tool name \"{}\" should be of a-z, 0-9 and _", key.name),
+            );
         }
         let name = key.name.clone();
         fields.finish(TOOL_KEYS, self.found);
@@ -388,18 +488,37 @@ impl Reader<'_> {
         let mut parameters: Vec<Parameter> = Vec::new();
         while let Some((key, value)) = fields.take_next() {
             let Kind::Scalar(text) = &value.kind else {
-                self.error(value.place, format!("the type of \"{}\" should be a text such as length", key.name));
+                self.error(
+                    value.place,
+                    format!("the type of \"{}\" should be a text such as length", key.name),
+                );
                 continue;
             };
-            let Some((kind, limit)) = self.kind(text, value.place) else { continue };
-            let (name, required) = key.name.strip_suffix('?').map_or((key.name.as_str(), true), |name| (name, false));
+            let Some((kind, limit)) = self.kind(text, value.place) else {
+                continue;
+            };
+            let (name, required) = key
+                .name
+                .strip_suffix('?')
+                .map_or((key.name.as_str(), true), |name| (name, false));
             if required && parameters.last().is_some_and(|last| !last.required) {
-                self.error(key.place, format!("\"{name}\" is required but stands after an optional parameter; put optional ones last"));
+                self.error(
+                    key.place,
+                    format!("\"{name}\" is required but stands after an optional parameter; put optional ones last"),
+                );
             }
-            parameters.push(Parameter { name: name.to_owned(), kind, required, limit });
+            parameters.push(Parameter {
+                name: name.to_owned(),
+                kind,
+                required,
+                limit,
+            });
         }
         if parameters.len() > ARGUMENTS_MAX {
-            self.error(node.place, format!("{} parameters; at most {ARGUMENTS_MAX} are possible", parameters.len()));
+            self.error(
+                node.place,
+                format!("{} parameters; at most {ARGUMENTS_MAX} are possible", parameters.len()),
+            );
         }
         parameters
     }
@@ -433,14 +552,22 @@ impl Reader<'_> {
     }
 
     fn macro_steps(&mut self, node: Option<&Node>, place: Place) -> Vec<MacroStep> {
-        let Some(Node { kind: Kind::List(list), .. }) = node else {
-            self.error(place, "a macro needs \"steps:\", a list such as [ gripper: { state: open } ]");
+        let Some(Node {
+            kind: Kind::List(list), ..
+        }) = node
+        else {
+            self.error(
+                place,
+                "a macro needs \"steps:\", a list such as [ gripper: { state: open } ]",
+            );
             return Vec::new();
         };
         let mut steps = Vec::new();
         for item in list {
             let mut fields = Fields::of(item, "a step", self.found);
-            let Some((tool, arguments)) = fields.take_next() else { continue };
+            let Some((tool, arguments)) = fields.take_next() else {
+                continue;
+            };
             let mut given = Fields::of(arguments, "arguments", self.found);
             let mut list = Vec::new();
             while let Some((key, value)) = given.take_next() {
@@ -450,11 +577,17 @@ impl Reader<'_> {
                             list.push((key.name.clone(), expression));
                         }
                     }
-                    _ => self.error(value.place, format!("the argument \"{}\" should be a formula", key.name)),
+                    _ => self.error(
+                        value.place,
+                        format!("the argument \"{}\" should be a formula", key.name),
+                    ),
                 }
             }
             fields.finish("one tool with its arguments", self.found);
-            steps.push(MacroStep { tool: tool.name.clone(), arguments: list });
+            steps.push(MacroStep {
+                tool: tool.name.clone(),
+                arguments: list,
+            });
         }
         steps
     }
@@ -489,6 +622,10 @@ fn json_of(node: &Node) -> serde_json::Value {
             .or_else(|_| text.parse::<bool>().map(|truth| json!(truth)))
             .unwrap_or_else(|_| json!(text)),
         Kind::List(list) => list.iter().map(json_of).collect(),
-        Kind::Map(map) => map.iter().map(|(key, value)| (key.name.clone(), json_of(value))).collect::<serde_json::Map<_, _>>().into(),
+        Kind::Map(map) => map
+            .iter()
+            .map(|(key, value)| (key.name.clone(), json_of(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
     }
 }

@@ -36,13 +36,21 @@ impl Diagnostic {
     /// A finding that keeps the document from being used.
     #[must_use]
     pub fn error(place: Place, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { place, severity: Severity::Error, message: message.into() }
+        Diagnostic {
+            place,
+            severity: Severity::Error,
+            message: message.into(),
+        }
     }
 
     /// A finding that does not.
     #[must_use]
     pub fn warning(place: Place, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { place, severity: Severity::Warning, message: message.into() }
+        Diagnostic {
+            place,
+            severity: Severity::Warning,
+            message: message.into(),
+        }
     }
 
     /// Whether it keeps the document from being used.

@@ -52,10 +52,24 @@ pub(super) fn read(yaml: &str, lines_before: u32) -> Result<Node, Diagnostic> {
     match serde_saphyr::from_str::<Spanned<Raw>>(yaml) {
         Ok(raw) => Ok(place_node(raw, lines_before)),
         Err(error) => {
-            let place = error.location().map_or(Place { line: lines_before + 1, column: 1 }, |at| place(at, lines_before));
+            let place = error.location().map_or(
+                Place {
+                    line: lines_before + 1,
+                    column: 1,
+                },
+                |at| place(at, lines_before),
+            );
             let text = error.to_string();
-            let first = text.lines().next().unwrap_or("not YAML").trim_start_matches("error: ").to_owned();
-            Err(Diagnostic::error(place, format!("this is not YAML that can be read: {first}")))
+            let first = text
+                .lines()
+                .next()
+                .unwrap_or("not YAML")
+                .trim_start_matches("error: ")
+                .to_owned();
+            Err(Diagnostic::error(
+                place,
+                format!("this is not YAML that can be read: {first}"),
+            ))
         }
     }
 }
@@ -69,7 +83,10 @@ enum Raw {
 
 fn place(at: Location, lines_before: u32) -> Place {
     let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    Place { line: number(at.line()).saturating_add(lines_before), column: number(at.column()) }
+    Place {
+        line: number(at.line()).saturating_add(lines_before),
+        column: number(at.column()),
+    }
 }
 
 fn place_node(raw: Spanned<Raw>, before: u32) -> Node {
@@ -80,12 +97,21 @@ fn place_node(raw: Spanned<Raw>, before: u32) -> Node {
         Raw::Map(map) => Kind::Map(
             map.into_iter()
                 .map(|(key, value)| {
-                    (Key { place: place(key.referenced, before), name: key.value }, place_node(value, before))
+                    (
+                        Key {
+                            place: place(key.referenced, before),
+                            name: key.value,
+                        },
+                        place_node(value, before),
+                    )
                 })
                 .collect(),
         ),
     };
-    Node { place: place(raw.referenced, before), kind }
+    Node {
+        place: place(raw.referenced, before),
+        kind,
+    }
 }
 
 impl<'de> Deserialize<'de> for Raw {
@@ -120,7 +146,11 @@ impl<'de> Visitor<'de> for RawVisitor {
     }
 
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Raw, E> {
-        if number.is_finite() { Ok(Raw::Scalar(number.to_string())) } else { Err(E::custom("a finite number was expected")) }
+        if number.is_finite() {
+            Ok(Raw::Scalar(number.to_string()))
+        } else {
+            Err(E::custom("a finite number was expected"))
+        }
     }
 
     fn visit_unit<E>(self) -> Result<Raw, E> {
@@ -164,11 +194,17 @@ impl<'a> Fields<'a> {
             Kind::Map(map) => map.iter().map(|(key, value)| (key, value, false)).collect(),
             Kind::Null => Vec::new(),
             _ => {
-                diagnostics.push(Diagnostic::error(node.place, format!("{what} should be a mapping (key: value)")));
+                diagnostics.push(Diagnostic::error(
+                    node.place,
+                    format!("{what} should be a mapping (key: value)"),
+                ));
                 Vec::new()
             }
         };
-        Fields { place: node.place, entries }
+        Fields {
+            place: node.place,
+            entries,
+        }
     }
 
     /// Where the mapping begins.
@@ -215,7 +251,10 @@ impl<'a> Fields<'a> {
     pub fn finish(self, known: &str, diagnostics: &mut Vec<Diagnostic>) {
         for (key, _, taken) in self.entries {
             if !taken {
-                let message = format!("\"{}\" is not known here and has no effect; known are {known}", key.name);
+                let message = format!(
+                    "\"{}\" is not known here and has no effect; known are {known}",
+                    key.name
+                );
                 diagnostics.push(Diagnostic::warning(key.place, message));
             }
         }

@@ -73,7 +73,11 @@ pub fn read(text: &str) -> (Option<Trace>, Vec<Diagnostic>) {
     }
     let trace = trace(&document.node, &mut found);
     found.sort_by_key(|diagnostic| diagnostic.place);
-    if super::has_errors(&found) { (None, found) } else { (trace, found) }
+    if super::has_errors(&found) {
+        (None, found)
+    } else {
+        (trace, found)
+    }
 }
 
 fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<Trace> {
@@ -95,10 +99,24 @@ fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<Trace> {
             }
         })
         .collect::<Vec<_>>();
-    let manifests = pairs(fields.take("manifests"), "manifests", found).into_iter().map(|(name, text, _)| (name, text)).collect();
+    let manifests = pairs(fields.take("manifests"), "manifests", found)
+        .into_iter()
+        .map(|(name, text, _)| (name, text))
+        .collect();
     let steps = steps(fields.take("steps"), fields.place(), &slots, found);
     fields.finish(KEYS, found);
-    Some(Trace { id: id?, goal: goal?, patterns, slots, steps, status: status?, mode: mode?, created, manifests, digest })
+    Some(Trace {
+        id: id?,
+        goal: goal?,
+        patterns,
+        slots,
+        steps,
+        status: status?,
+        mode: mode?,
+        created,
+        manifests,
+        digest,
+    })
 }
 
 fn word<T: for<'de> Deserialize<'de>>(fields: &mut Fields<'_>, key: &str, found: &mut Vec<Diagnostic>) -> Option<T> {
@@ -135,35 +153,56 @@ fn pairs(node: Option<&Node>, what: &str, found: &mut Vec<Diagnostic>) -> Vec<(S
     while let Some((key, value)) = fields.take_next() {
         match &value.kind {
             Kind::Scalar(text) => pairs.push((key.name.clone(), text.clone(), value.place)),
-            _ => found.push(Diagnostic::error(value.place, format!("\"{}\" should be a text", key.name))),
+            _ => found.push(Diagnostic::error(
+                value.place,
+                format!("\"{}\" should be a text", key.name),
+            )),
         }
     }
     pairs
 }
 
 fn steps(node: Option<&Node>, place: Place, slots: &[(String, Type)], found: &mut Vec<Diagnostic>) -> Vec<TraceStep> {
-    let Some(Node { kind: Kind::List(list), .. }) = node else {
-        found.push(Diagnostic::error(place, "\"steps:\" is missing: a list such as [ arm.move: { distance: \"{distance}\" } ]"));
+    let Some(Node {
+        kind: Kind::List(list), ..
+    }) = node
+    else {
+        found.push(Diagnostic::error(
+            place,
+            "\"steps:\" is missing: a list such as [ arm.move: { distance: \"{distance}\" } ]",
+        ));
         return Vec::new();
     };
     let mut steps = Vec::new();
     for item in list {
         let mut fields = Fields::of(item, "a step", found);
-        let Some((name, arguments)) = fields.take_next() else { continue };
+        let Some((name, arguments)) = fields.take_next() else {
+            continue;
+        };
         let Some((device, tool)) = name.name.split_once('.') else {
-            found.push(Diagnostic::error(name.place, format!("expected DEVICE.TOOL, found \"{}\"", name.name)));
+            found.push(Diagnostic::error(
+                name.place,
+                format!("expected DEVICE.TOOL, found \"{}\"", name.name),
+            ));
             continue;
         };
         let arguments = pairs(Some(arguments), "arguments", found);
         for (_, text, at) in &arguments {
             let slot = slot_of(text).filter(|slot| !slots.iter().any(|(known, _)| known == slot));
             if let Some(slot) = slot {
-                found.push(Diagnostic::error(*at, format!("the slot {{{slot}}} is not among \"slots:\"")));
+                found.push(Diagnostic::error(
+                    *at,
+                    format!("the slot {{{slot}}} is not among \"slots:\""),
+                ));
             }
         }
         fields.finish("one DEVICE.TOOL with its arguments", found);
         let arguments = arguments.into_iter().map(|(name, text, _)| (name, text)).collect();
-        steps.push(TraceStep { device: device.to_owned(), tool: tool.to_owned(), arguments });
+        steps.push(TraceStep {
+            device: device.to_owned(),
+            tool: tool.to_owned(),
+            arguments,
+        });
     }
     steps
 }
@@ -186,17 +225,29 @@ pub fn print(trace: &Trace, body: &str) -> String {
     for pattern in &trace.patterns {
         let _ = writeln!(text, "  - {}", quote(pattern));
     }
-    let slots: Vec<String> = trace.slots.iter().map(|(name, kind)| format!("{}: {}", quote(name), quote(&kind.word()))).collect();
+    let slots: Vec<String> = trace
+        .slots
+        .iter()
+        .map(|(name, kind)| format!("{}: {}", quote(name), quote(&kind.word())))
+        .collect();
     let _ = writeln!(text, "slots: {}", braces(&slots));
     text.push_str("steps:\n");
     for step in &trace.steps {
-        let arguments: Vec<String> = step.arguments.iter().map(|(name, value)| format!("{}: {}", quote(name), quote(value))).collect();
+        let arguments: Vec<String> = step
+            .arguments
+            .iter()
+            .map(|(name, value)| format!("{}: {}", quote(name), quote(value)))
+            .collect();
         let _ = writeln!(text, "  - {}.{}: {}", step.device, step.tool, braces(&arguments));
     }
     let _ = writeln!(text, "status: {}", json_word(&trace.status));
     let _ = writeln!(text, "mode: {}", trace.mode);
     let _ = writeln!(text, "created: {}", quote(&trace.created));
-    let manifests: Vec<String> = trace.manifests.iter().map(|(name, digest)| format!("{}: {}", quote(name), quote(digest))).collect();
+    let manifests: Vec<String> = trace
+        .manifests
+        .iter()
+        .map(|(name, digest)| format!("{}: {}", quote(name), quote(digest)))
+        .collect();
     let _ = writeln!(text, "manifests: {}", braces(&manifests));
     if let Some(digest) = &trace.digest {
         let _ = writeln!(text, "digest: {}", quote(digest));
@@ -207,11 +258,18 @@ pub fn print(trace: &Trace, body: &str) -> String {
 }
 
 fn braces(list: &[String]) -> String {
-    if list.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", list.join(", ")) }
+    if list.is_empty() {
+        "{}".to_owned()
+    } else {
+        format!("{{ {} }}", list.join(", "))
+    }
 }
 
 fn json_word<T: Serialize>(value: &T) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 /// A YAML scalar: plain where nothing in it can be misread, else double-quoted as in JSON, which YAML includes.
@@ -220,8 +278,15 @@ fn quote(text: &str) -> String {
     let safe = text.chars().next().is_some_and(|first| first.is_ascii_alphabetic())
         && text.chars().all(plain)
         && !text.ends_with(' ')
-        && !matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
-    if safe { text.to_owned() } else { serde_json::Value::String(text.to_owned()).to_string() }
+        && !matches!(
+            text.to_ascii_lowercase().as_str(),
+            "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
+        );
+    if safe {
+        text.to_owned()
+    } else {
+        serde_json::Value::String(text.to_owned()).to_string()
+    }
 }
 
 #[cfg(test)]
