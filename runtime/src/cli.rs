@@ -29,7 +29,7 @@ pub struct Common {
     /// The workspace folder; otherwise llmos.toml is looked for upwards from here, then the user's data folder is used.
     #[arg(long, global = true, value_name = "DIR")]
     pub workspace: Option<PathBuf>,
-    /// The broker: mqtt://[user@]host[:port], or "embedded" (with simulated devices). A password comes from LLMOS_MQTT_PASSWORD.
+    /// The broker: mqtt://[user@]host[:port], or "embedded" (with simulated devices). A password comes from `LLMOS_MQTT_PASSWORD`.
     #[arg(long, global = true, value_name = "URL")]
     pub broker: Option<String>,
     /// A model file in GGUF instead of the one in the box.
@@ -38,7 +38,7 @@ pub struct Common {
     /// The scene of simulated devices on the embedded broker; 0 is the documented one.
     #[arg(long, global = true, default_value_t = 0)]
     pub seed: u64,
-    /// A fault of the simulated devices: slip, slip@2, stall, silent, nonsense, double_ack, restart.
+    /// A fault of the simulated devices: slip, slip@2, stall, silent, nonsense, `double_ack`, restart.
     #[arg(long, global = true, value_name = "FAULT", default_value = "")]
     pub fault: String,
     /// How many times faster than life simulated devices move.
@@ -122,7 +122,7 @@ pub struct RunArgs {
 pub struct PlanArgs {
     /// What should be done.
     pub goal: Vec<String>,
-    /// Tools as an OpenAI "tools" array instead of the workspace's devices.
+    /// Tools as an `OpenAI` "tools" array instead of the workspace's devices.
     #[arg(long, value_name = "FILE")]
     pub tools: Option<PathBuf>,
     /// One goal a line; prints one JSON line for each. "-" is stdin.

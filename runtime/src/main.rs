@@ -1,5 +1,10 @@
 //! llmos: parse, build the configuration, run, exit code. Everything else has its own room.
 
+#![expect(
+    clippy::large_futures,
+    reason = "there is one future for each process, and it is pinned once"
+)]
+
 mod cli;
 mod config;
 mod inspect;

@@ -88,10 +88,10 @@ impl Printer {
             }
             Event::Acknowledged { ms, .. } => self.line(&format!("        acknowledged after {ms} ms")),
             Event::StepObserved { text, observed, .. } => {
-                self.line(&format!("        {text}: {}", observed_text(*observed)))
+                self.line(&format!("        {text}: {}", observed_text(*observed)));
             }
             Event::CallObserved { call, observed } => {
-                self.line(&format!("      {}. {}", call + 1, observed_text(*observed)))
+                self.line(&format!("      {}. {}", call + 1, observed_text(*observed)));
             }
             Event::Reading { device, readings } => {
                 let list: Vec<String> = readings

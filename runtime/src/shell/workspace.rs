@@ -25,13 +25,14 @@ pub type Document = (String, Result<String, String>);
 /// Finds the workspace: the flag, then `llmos.toml` upwards from here, then the user's data folder, made from the template at first use.
 pub fn find(flag: Option<&Path>) -> Result<PathBuf, Trouble> {
     if let Some(dir) = flag {
-        return match dir.is_dir() {
-            true => Ok(dir.to_owned()),
-            false => Err(Trouble::environment(format!(
+        return if dir.is_dir() {
+            Ok(dir.to_owned())
+        } else {
+            Err(Trouble::environment(format!(
                 "there is no workspace at {}; make one with: llmos init {}",
                 dir.display(),
                 dir.display()
-            ))),
+            )))
         };
     }
     let here = std::env::current_dir()
