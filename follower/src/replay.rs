@@ -80,6 +80,7 @@ pub enum Observed {
 }
 
 /// What the follower asks for or reports.
+#[expect(clippy::large_enum_variant, reason = "there is no allocator to box a command with")]
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Output {

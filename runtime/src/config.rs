@@ -12,8 +12,6 @@ const PASSWORD: &str = "LLMOS_MQTT_PASSWORD";
 /// Everything a verb needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Whether stdout is for JSON.
-    pub json: bool,
     /// The workspace.
     pub workspace: PathBuf,
     /// The broker.
@@ -77,7 +75,6 @@ impl Config {
             .clone()
             .or_else(|| file.model.map(|model| workspace.join(model)));
         Ok(Config {
-            json: common.json,
             workspace,
             broker,
             model,

@@ -38,6 +38,7 @@ impl Printer {
     }
 
     /// A line that is for a person in either case.
+    #[expect(clippy::unused_self, reason = "whoever speaks does so through a printer")]
     pub fn note(self, text: &str) {
         eprintln!("{text}");
     }

@@ -173,14 +173,13 @@ impl Compiler {
     fn pool(&mut self, ops: &[Op]) -> Result<Range, String> {
         let code = &mut self.program.code;
         let known = code.windows(ops.len().max(1)).position(|window| window == ops);
-        let start = match known {
-            Some(start) => start,
-            None => {
-                let start = code.len();
-                code.extend_from_slice(ops)
-                    .map_err(|_| "the plan's formulas are too long together; ask for less at once".to_owned())?;
-                start
-            }
+        let start = if let Some(start) = known {
+            start
+        } else {
+            let start = code.len();
+            code.extend_from_slice(ops)
+                .map_err(|_| "the plan's formulas are too long together; ask for less at once".to_owned())?;
+            start
         };
         match (u16::try_from(start), u16::try_from(ops.len())) {
             (Ok(start), Ok(len)) => Ok(Range { start, len }),
@@ -599,14 +598,13 @@ impl Emitter<'_> {
         let known = pool
             .windows(cases.len().max(1))
             .position(|window| window == cases.as_slice());
-        let start = match known {
-            Some(start) => start,
-            None => {
-                let start = pool.len();
-                pool.extend_from_slice(&cases)
-                    .map_err(|_| "too many directions in one plan".to_owned())?;
-                start
-            }
+        let start = if let Some(start) = known {
+            start
+        } else {
+            let start = pool.len();
+            pool.extend_from_slice(&cases)
+                .map_err(|_| "too many directions in one plan".to_owned())?;
+            start
         };
         let narrow = |n: usize| u16::try_from(n).map_err(|_| "too many directions in one plan".to_owned());
         code.ops.push(Op::Map {

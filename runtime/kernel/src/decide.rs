@@ -296,7 +296,7 @@ impl Kernel {
         match ground::ground(goal, &offered, &calls) {
             Err(question) => self.finish_asking(now, &question),
             Ok(plan) if plan.calls.is_empty() => {
-                self.finish(now, Status::NoTool, "the model finds no tool here that does this")
+                self.finish(now, Status::NoTool, "the model finds no tool here that does this");
             }
             Ok(plan) => {
                 let plan = self.prepared(plan);
@@ -401,19 +401,18 @@ impl Kernel {
         if let Some(why) = self.absent(&plan) {
             return self.finish(now, Status::Environment, &why);
         }
-        match self.needs_consent(&plan) {
-            true => {
-                let request = self.next();
-                let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
-                if let Some(run) = self.run.as_mut() {
-                    run.phase = Phase::Confirming { request };
-                }
-                self.outputs.push_back(Output::Ask {
-                    request,
-                    question: format!("carry out {}?", calls.join(", ")),
-                });
+        if self.needs_consent(&plan) {
+            let request = self.next();
+            let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
+            if let Some(run) = self.run.as_mut() {
+                run.phase = Phase::Confirming { request };
             }
-            false => self.begin(now),
+            self.outputs.push_back(Output::Ask {
+                request,
+                question: format!("carry out {}?", calls.join(", ")),
+            });
+        } else {
+            self.begin(now);
         }
     }
 

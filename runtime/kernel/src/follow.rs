@@ -2,7 +2,7 @@
 //! proves it. When it is over, the run is kept before anyone is told.
 
 use crate::kernel::{Kernel, Phase, Run};
-use crate::matching;
+use crate::matching::{self, Generalised};
 use crate::message::{Event, Fact, Named, News, Output, Report, Status, StepReport, Verdict};
 use crate::mode::Mode;
 use crate::plan::{Argument, Given, Source};
@@ -22,13 +22,13 @@ impl Kernel {
                 return;
             }
             let Some(follower) = run.follower.as_mut() else { return };
-            let Some(followed) = follower.poll(Scene {
+            let Some(said) = follower.poll(Scene {
                 program: &run.program,
                 readings: &self.world.readings,
             }) else {
                 return;
             };
-            match followed {
+            match said {
                 Followed::Command(offer) => self.judge(now, offer),
                 Followed::StepDone { step, call, observed } => {
                     self.begin_call(usize::from(call));
@@ -452,8 +452,13 @@ impl Kernel {
             .goal
             .clone()
             .unwrap_or_else(|| crate::goal::read(&run.request.goal, &self.world.lexicon()));
-        let (pattern, slots, arguments) = matching::generalise(&goal, &run.plan, &self.world.devices);
+        let Generalised {
+            pattern,
+            slots,
+            arguments,
+        } = matching::generalise(&goal, &run.plan, &self.world.devices);
         let mut devices: Vec<&str> = run.plan.calls.iter().map(|call| call.device.as_str()).collect();
+        devices.sort_unstable();
         devices.dedup();
         let manifests = devices
             .into_iter()
@@ -516,7 +521,7 @@ impl Kernel {
         if !taken(&base) {
             return base;
         }
-        let numbered = (2..).map(|n: u32| format!("{base}-{n}")).find(|id| !taken(id));
+        let numbered = (2..u32::MAX).map(|n| format!("{base}-{n}")).find(|id| !taken(id));
         numbered.unwrap_or(base)
     }
 }
@@ -556,9 +561,8 @@ fn is_sourced(run: &Run, argument: &Argument) -> bool {
         }
         (Source::State { words } | Source::Slot { words, .. }, _) => said(words),
         (Source::Manifest, Given::Option(_) | Given::Boolean(_)) => true,
-        (Source::Manifest, _) => false,
         (Source::Trace, _) => run.followed.is_some(),
-        (Source::Answer, _) => false,
+        (Source::Manifest | Source::Answer, _) => false,
     }
 }
 

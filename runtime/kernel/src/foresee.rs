@@ -68,12 +68,15 @@ fn move_to(readings: &mut Readings, device: Symbol, end: Point) {
     let moved: Vec<Reading> = readings
         .iter()
         .filter(|reading| reading.device == device)
-        .map(|reading| match reading.owner.is_none() && reading.field == POSITION {
-            true => Reading {
-                value: Value::Point(end),
-                ..*reading
-            },
-            false => *reading,
+        .map(|reading| {
+            if reading.owner.is_none() && reading.field == POSITION {
+                Reading {
+                    value: Value::Point(end),
+                    ..*reading
+                }
+            } else {
+                *reading
+            }
         })
         .collect();
     // As many readings as before, so there is room.

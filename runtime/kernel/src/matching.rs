@@ -24,7 +24,8 @@ pub enum Found {
 #[must_use]
 pub fn find(goal: &Goal, traces: &[Trace], devices: &[Device]) -> Found {
     let pieces = pieces(goal);
-    let (mut fits, mut best): (Vec<(&Trace, Plan)>, (u32, Option<&Trace>)) = (Vec::new(), (0, None));
+    let mut fits: Vec<(&Trace, Plan)> = Vec::new();
+    let mut best: (u32, Option<&Trace>) = (0, None);
     for trace in traces.iter().filter(|trace| trace.status == Status::Done) {
         for pattern in &trace.patterns {
             let pattern = parts(pattern);
@@ -221,9 +222,10 @@ fn fits(piece: &Piece, goal: &Goal, kind: &Type) -> bool {
 fn reading_fits(meaning: &Meaning, kind: &Type) -> bool {
     match (kind, meaning) {
         (Type::Quantity(expected), Meaning::Quantity { dimension, .. }) => dimension == expected,
-        (Type::Number, Meaning::Number { .. }) | (Type::Place | Type::Point, Meaning::Point { .. }) => true,
         (Type::Integer, Meaning::Number { micro }) => micro % llmos_follower::MICRO == 0,
-        (Type::Entity | Type::Place | Type::Point, Meaning::Named { .. }) => true,
+        (Type::Number, Meaning::Number { .. })
+        | (Type::Place | Type::Point, Meaning::Point { .. } | Meaning::Named { .. })
+        | (Type::Entity, Meaning::Named { .. }) => true,
         _ => false,
     }
 }
@@ -361,13 +363,20 @@ fn likeness(pattern: &[Part], pieces: &[Piece]) -> u32 {
     (row[goal.len()] * 2_000 / both).min(900)
 }
 
+/// A plan without its particulars.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Generalised {
+    /// The goal's words, with slots in braces.
+    pub pattern: String,
+    /// The slots and their types.
+    pub slots: Vec<(String, Type)>,
+    /// For each call its parameters and their values: a slot, or a constant.
+    pub arguments: Vec<Vec<(String, String)>>,
+}
+
 /// The slots of a plan and the pattern of its goal: every argument that the goal stated becomes a slot.
 #[must_use]
-pub fn generalise(
-    goal: &Goal,
-    plan: &Plan,
-    devices: &[Device],
-) -> (String, Vec<(String, Type)>, Vec<Vec<(String, String)>>) {
+pub fn generalise(goal: &Goal, plan: &Plan, devices: &[Device]) -> Generalised {
     let mut slots: Vec<(String, Type, usize, usize, String)> = Vec::new();
     let kind_of = |call: &PlannedCall, name: &str| {
         let device = devices.iter().find(|device| device.name == call.device)?;
@@ -434,7 +443,7 @@ pub fn generalise(
             .or_else(by_value)
             .unwrap_or(text)
     };
-    let steps = plan
+    let arguments = plan
         .calls
         .iter()
         .map(|call| {
@@ -444,9 +453,9 @@ pub fn generalise(
                 .collect()
         })
         .collect();
-    (
-        pattern.join(" "),
-        slots.into_iter().map(|(name, kind, ..)| (name, kind)).collect(),
-        steps,
-    )
+    Generalised {
+        pattern: pattern.join(" "),
+        slots: slots.into_iter().map(|(name, kind, ..)| (name, kind)).collect(),
+        arguments,
+    }
 }

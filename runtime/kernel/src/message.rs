@@ -35,7 +35,7 @@ pub struct Request {
     pub dry_run: bool,
     /// Ask before the first command.
     pub confirm: bool,
-    /// Tools given as an OpenAI `tools` array instead of the workspace's devices; implies a plan only.
+    /// Tools given as an `OpenAI` `tools` array instead of the workspace's devices; implies a plan only.
     pub tools: Option<String>,
     /// Today's date and time for the trace, as text; the kernel has no clock of its own.
     pub date: String,

@@ -137,9 +137,10 @@ fn check_arguments(tool: &Tool, offer: &Offer) -> Result<(), String> {
             .find(|parameter| Symbol::of(&parameter.name) == *symbol);
         let parameter = parameter.ok_or_else(|| format!("{} has no such parameter", tool.name))?;
         let fits = match (&parameter.kind, value) {
-            (Type::Quantity(_) | Type::Number, Value::Number(_)) | (Type::Boolean, Value::Bool(_)) => true,
+            (Type::Quantity(_) | Type::Number, Value::Number(_))
+            | (Type::Boolean, Value::Bool(_))
+            | (Type::Place | Type::Point, Value::Point(_)) => true,
             (Type::Integer, Value::Number(micro)) => micro % llmos_follower::MICRO == 0,
-            (Type::Place | Type::Point, Value::Point(_)) => true,
             (Type::Enumeration(options), Value::Symbol(symbol)) => {
                 options.iter().any(|option| Symbol::of(option) == *symbol)
             }

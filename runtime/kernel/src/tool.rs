@@ -117,6 +117,10 @@ pub enum Body {
 }
 
 /// A tool of a device.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of the manifest, and any two may go together"
+)]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tool {
     /// Its name.

@@ -50,7 +50,8 @@ pub struct Host {
     pending: VecDeque<Input>,
     done: Option<Box<Report>>,
     interrupts: u32,
-    _sims: Vec<SimHandle>,
+    /// Simulated devices live as long as the host.
+    sims: Vec<SimHandle>,
 }
 
 impl Host {
@@ -73,7 +74,7 @@ impl Host {
             pending: VecDeque::new(),
             done: None,
             interrupts: 0,
-            _sims: Vec::new(),
+            sims: Vec::new(),
         }
     }
 
@@ -123,7 +124,7 @@ impl Host {
                 absent.push(device.name.clone());
                 continue;
             };
-            self._sims.push(simulate(config, kind, &device.name, &url)?);
+            self.sims.push(simulate(config, kind, &device.name, &url)?);
         }
         for device in absent {
             let why = "it is not simulated on the embedded broker; name its broker with --broker".to_owned();

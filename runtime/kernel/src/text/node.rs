@@ -230,12 +230,11 @@ impl<'a> Fields<'a> {
     /// The text of a key.
     pub fn text(&mut self, name: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<(&'a str, Place)> {
         let node = self.take(name)?;
-        match &node.kind {
-            Kind::Scalar(text) => Some((text, node.place)),
-            _ => {
-                diagnostics.push(Diagnostic::error(node.place, format!("\"{name}\" should be a text")));
-                None
-            }
+        if let Kind::Scalar(text) = &node.kind {
+            Some((text, node.place))
+        } else {
+            diagnostics.push(Diagnostic::error(node.place, format!("\"{name}\" should be a text")));
+            None
         }
     }
 
