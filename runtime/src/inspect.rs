@@ -7,6 +7,7 @@ use crate::shell::host::Host;
 use crate::shell::model;
 use crate::shell::workspace::Workspace;
 use crate::trouble::Trouble;
+use llmos_firmware_bridge::binding::Binding;
 use llmos_kernel::journal;
 use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::Input;
@@ -69,6 +70,10 @@ pub fn check_devices(config: &Config, printer: Printer) -> Result<u8, Trouble> {
         errors += found.iter().filter(|diagnostic| diagnostic.is_error()).count();
         lines.extend(found.iter().map(|diagnostic| show(path, diagnostic)));
     }
+    for problem in kernel.devices().iter().flat_map(binding_problems) {
+        errors += 1;
+        lines.push(problem);
+    }
     let weak: Vec<String> = kernel.devices().iter().flat_map(unguaranteed).collect();
     lines.extend(weak.iter().cloned());
     lines.push(format!(
@@ -81,6 +86,35 @@ pub fn check_devices(config: &Config, printer: Printer) -> Result<u8, Trouble> {
         &lines,
     );
     Ok(u8::from(errors > 0))
+}
+
+/// What is wrong with the topics of a device that speaks its own protocol.
+fn binding_problems(device: &Device) -> Vec<String> {
+    let Connect::Foreign(json) = &device.connect else {
+        return Vec::new();
+    };
+    let path = format!("devices/{}.md", device.name);
+    match serde_json::from_str::<Binding>(json) {
+        Err(error) => vec![format!("{path}: error: in \"topics\": {error}")],
+        Ok(binding) => {
+            let unbound = device.tools.iter().filter(|tool| {
+                tool.acts
+                    && matches!(tool.body, llmos_kernel::tool::Body::Primitive)
+                    && !binding.command.contains_key(&tool.name)
+            });
+            let unbound = unbound.map(|tool| {
+                format!(
+                    "{path}: error: the tool \"{}\" has no command among \"topics\"",
+                    tool.name
+                )
+            });
+            let problems = binding
+                .check()
+                .into_iter()
+                .map(|problem| format!("{path}: error: in \"topics\": {problem}"));
+            problems.chain(unbound).collect()
+        }
+    }
 }
 
 /// What a device's own side does not guarantee.

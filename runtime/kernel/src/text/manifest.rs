@@ -611,21 +611,28 @@ fn milliseconds(micro: i64) -> u32 {
     u32::try_from(micro / 1_000).unwrap_or(u32::MAX)
 }
 
-/// The tree as JSON, for the bridge, which owns the form of bindings.
+/// The tree as JSON, for the bridge, which owns the form of bindings. Only a factor is a number there and only a flag a truth; every
+/// other scalar is text, also where it looks like a number.
 fn json_of(node: &Node) -> serde_json::Value {
     match &node.kind {
         Kind::Null => json!(null),
-        Kind::Scalar(text) => text
-            .parse::<i64>()
-            .map(|number| json!(number))
-            .or_else(|_| text.parse::<f64>().map(|number| json!(number)))
-            .or_else(|_| text.parse::<bool>().map(|truth| json!(truth)))
-            .unwrap_or_else(|_| json!(text)),
+        Kind::Scalar(text) => json!(text),
         Kind::List(list) => list.iter().map(json_of).collect(),
-        Kind::Map(map) => map
-            .iter()
-            .map(|(key, value)| (key.name.clone(), json_of(value)))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
+        Kind::Map(map) => {
+            let entry = |(key, value): &(super::node::Key, Node)| (key.name.clone(), json_field(&key.name, value));
+            map.iter().map(entry).collect::<serde_json::Map<_, _>>().into()
+        }
     }
+}
+
+fn json_field(key: &str, node: &Node) -> serde_json::Value {
+    let Kind::Scalar(text) = &node.kind else {
+        return json_of(node);
+    };
+    let typed = match key {
+        "scale" => text.parse::<f64>().ok().map(|number| json!(number)),
+        "whole" => text.parse::<bool>().ok().map(|truth| json!(truth)),
+        _ => None,
+    };
+    typed.unwrap_or_else(|| json!(text))
 }
