@@ -74,12 +74,13 @@ pub enum Breach {
 }
 
 impl Envelope {
-    /// Checks one command. A command that moves nothing and names no speed is only checked for a fresh state.
+    /// Checks one command. One that moves nothing and names no speed needs no fresh state: a lamp reports when it changes, and not before.
     ///
     /// # Errors
     /// The first [`Breach`].
     pub fn check(&self, motion: &Motion) -> Result<(), Breach> {
-        if motion.state_age_ms > self.state_age_ms_max {
+        let moves = motion.to.is_some() || motion.speed.is_some();
+        if moves && motion.state_age_ms > self.state_age_ms_max {
             return Err(Breach::StateTooOld);
         }
         if let (Some(speed), Some(limit)) = (motion.speed, self.speed_max)
@@ -321,6 +322,23 @@ mod tests {
         assert_eq!(
             envelope.check(&Motion {
                 state_age_ms: 101,
+                ..still
+            }),
+            Ok(())
+        );
+        assert_eq!(
+            envelope.check(&Motion {
+                state_age_ms: 101,
+                speed: Some(1),
+                ..still
+            }),
+            Err(Breach::StateTooOld)
+        );
+        assert_eq!(
+            envelope.check(&Motion {
+                state_age_ms: 101,
+                from: Some([0; 3]),
+                to: Some([0; 3]),
                 ..still
             }),
             Err(Breach::StateTooOld)

@@ -49,7 +49,9 @@ pub struct Key {
 
 /// Lines before the YAML in its document, added to every place.
 pub(super) fn read(yaml: &str, lines_before: u32) -> Result<Node, Diagnostic> {
-    match serde_saphyr::from_str::<Spanned<Raw>>(yaml) {
+    // YAML 1.2: on, off, yes and no are words, as people mean them in a list of options.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(yaml, options) {
         Ok(raw) => Ok(place_node(raw, lines_before)),
         Err(error) => {
             let place = error.location().map_or(
