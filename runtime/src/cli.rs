@@ -29,7 +29,7 @@ pub struct Common {
     /// The workspace folder; otherwise llmos.toml is looked for upwards from here, then the user's data folder is used.
     #[arg(long, global = true, value_name = "DIR")]
     pub workspace: Option<PathBuf>,
-    /// The broker: mqtt://[user@]host[:port], or "embedded" (with simulated devices). A password comes from `LLMOS_MQTT_PASSWORD`.
+    /// The broker: `mqtt://[user@]host[:port]`, or "embedded" (with simulated devices). A password comes from `LLMOS_MQTT_PASSWORD`.
     #[arg(long, global = true, value_name = "URL")]
     pub broker: Option<String>,
     /// A model file in GGUF instead of the one in the box.
