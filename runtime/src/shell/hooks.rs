@@ -4,6 +4,7 @@
 use llmos_kernel::message::{Fact, Verdict};
 use serde::Deserialize;
 use serde_json::json;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -36,31 +37,37 @@ fn timeout_ms() -> u64 {
 
 /// The hooks of a workspace, or why they deny everything.
 #[derive(Clone, Debug)]
-pub struct Hooks(Result<Vec<Hook>, String>);
+pub struct Hooks {
+    /// Where a hook runs, and what a path in its command starts from.
+    folder: PathBuf,
+    hooks: Result<Vec<Hook>, String>,
+}
 
 impl Hooks {
     /// Reads `hooks.toml`; no file means no hooks, a broken one denies everything.
-    pub fn read(text: Option<Result<String, String>>) -> Hooks {
-        Hooks(match text {
+    pub fn read(folder: &Path, text: Option<Result<String, String>>) -> Hooks {
+        let hooks = match text {
             None => Ok(Vec::new()),
-            Some(Err(error)) => Err(format!("hooks.toml can't be read: {error}")),
+            Some(Err(error)) => Err(format!("hooks.toml can't be read, so nothing is allowed: {error}")),
             Some(Ok(text)) => toml::from_str::<File>(&text)
                 .map(|file| file.pre_tool_use)
-                .map_err(|error| format!("hooks.toml is not valid: {error}")),
-        })
+                .map_err(|error| format!("hooks.toml is not valid, so nothing is allowed: {error}")),
+        };
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        Hooks { folder, hooks }
     }
 
     /// Asks every hook that matches, in order; the first denial ends it.
     pub async fn ask(self, device: String, tool: String, arguments: Vec<(String, Fact)>) -> Verdict {
-        let hooks = match self.0 {
+        let hooks = match &self.hooks {
             Ok(hooks) => hooks,
-            Err(why) => return Verdict::Deny { why },
+            Err(why) => return Verdict::Deny { why: why.clone() },
         };
         for hook in hooks.iter().filter(|hook| matches(&hook.matcher, &device, &tool)) {
             let input =
                 json!({ "event": "PreToolUse", "device": device, "tool": tool, "arguments": arguments }).to_string();
             let timeout = Duration::from_millis(hook.timeout_ms);
-            let verdict = tokio::time::timeout(timeout, run(&hook.command, &input)).await;
+            let verdict = tokio::time::timeout(timeout, run(&self.folder, &hook.command, &input)).await;
             match verdict {
                 Ok(Ok(())) => {}
                 Ok(Err(why)) => return Verdict::Deny { why },
@@ -79,12 +86,19 @@ fn matches(matcher: &str, device: &str, tool: &str) -> bool {
     matcher == "*" || matcher == format!("{device}.*") || matcher == format!("{device}.{tool}")
 }
 
-async fn run(command: &[String], input: &str) -> Result<(), String> {
+async fn run(folder: &Path, command: &[String], input: &str) -> Result<(), String> {
     let Some((program, arguments)) = command.split_first() else {
         return Err("a hook has an empty command".to_owned());
     };
-    let child = Command::new(program)
+    // A bare name is looked for where programs are; anything with a folder in it starts from the workspace.
+    let path = if Path::new(program).components().count() > 1 {
+        folder.join(program)
+    } else {
+        PathBuf::from(program)
+    };
+    let child = Command::new(path)
         .args(arguments)
+        .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -106,8 +120,91 @@ async fn run(command: &[String], input: &str) -> Result<(), String> {
         .collect::<String>();
     match output.status.code() {
         Some(0) => Ok(()),
+        Some(2) if said.is_empty() => Err(format!("{program} gave no reason")),
         Some(2) => Err(said),
         Some(code) => Err(format!("{program} ended with {code}: {said}")),
         None => Err(format!("{program} was killed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What hooks with this text say about `arm.move`.
+    fn check(text: Option<&str>) -> Verdict {
+        let hooks = Hooks::read(Path::new("."), text.map(|text| Ok(text.to_owned())));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(hooks.ask(
+            "arm".to_owned(),
+            "move".to_owned(),
+            vec![("to".to_owned(), Fact::Number(1))],
+        ))
+    }
+
+    fn denial(text: &str) -> String {
+        match check(Some(text)) {
+            Verdict::Deny { why } => why,
+            Verdict::Pass => panic!("{text} passes"),
+        }
+    }
+
+    fn hook(matcher: &str, shell: &str) -> String {
+        format!(
+            "[[pre_tool_use]]\nmatcher = \"{matcher}\"\ncommand = [\"sh\", \"-c\", '''{shell}''']\ntimeout_ms = 1000\n"
+        )
+    }
+
+    #[test]
+    fn no_hooks_have_no_objection() {
+        assert_eq!(check(None), Verdict::Pass);
+        assert_eq!(check(Some("# nothing\n")), Verdict::Pass);
+    }
+
+    #[test]
+    fn a_broken_file_denies_everything() {
+        for text in [
+            "pre_tool_use = 7",
+            "[[pre_tool_use]]\nmatcher = \"*\"\n",
+            "[[pre_tool_use]",
+            "pretooluse = []",
+        ] {
+            assert!(denial(text).starts_with("hooks.toml is not valid"), "{text}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_exit_0_is_no_objection() {
+        assert_eq!(check(Some(&hook("*", "exit 0"))), Verdict::Pass);
+        assert_eq!(
+            denial(&hook("*", "echo the door is open >&2; exit 2")),
+            "the door is open"
+        );
+        assert!(denial(&hook("*", "exit 2")).contains("no reason"));
+        assert!(denial(&hook("*", "exit 1")).contains("ended with 1"));
+        assert!(denial(&hook("*", "kill -9 $$")).contains("killed"));
+        assert!(denial(&hook("*", "sleep 9")).contains("did not answer within 1000 ms"));
+        assert!(denial("[[pre_tool_use]]\nmatcher = \"*\"\ncommand = []\n").contains("empty command"));
+        let missing = "[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"./no-such-program\"]\n";
+        assert!(denial(missing).contains("can't be started"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_hook_reads_the_call_and_only_calls_that_it_matches() {
+        let reads = hook("arm.*", r#"grep -q '"device":"arm"' && exit 2; exit 0"#);
+        assert!(denial(&reads).contains("no reason"));
+        assert_eq!(check(Some(&hook("base.*", "exit 2"))), Verdict::Pass);
+        assert_eq!(check(Some(&hook("arm.home", "exit 2"))), Verdict::Pass);
+        assert!(denial(&hook("arm.move", "exit 2")).contains("no reason"));
+        let second = format!("{}{}", hook("*", "exit 0"), hook("*", "exit 2"));
+        assert!(
+            denial(&second).contains("no reason"),
+            "the first pass is not the last word"
+        );
     }
 }
