@@ -4,7 +4,7 @@
 use crate::trouble::Trouble;
 use include_dir::{Dir, include_dir};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
 
 static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../workspace");
@@ -41,8 +41,10 @@ pub fn find(flag: Option<&Path>) -> Result<PathBuf, Trouble> {
         return Ok(found.to_owned());
     }
     let dir = data_dir()?.join("workspace");
-    if !dir.join("llmos.toml").is_file() {
-        init(&dir)?;
+    let is_there = || dir.join("llmos.toml").is_file();
+    if !is_there() {
+        // Another process may have made it at the same moment.
+        init(&dir).or_else(|trouble| if is_there() { Ok(()) } else { Err(trouble) })?;
     }
     Ok(dir)
 }
@@ -62,20 +64,40 @@ fn data_dir() -> Result<PathBuf, Trouble> {
         })
 }
 
-/// Makes a workspace from the template. An existing one is left as it is.
+/// Makes a workspace from the template, whole or not at all. A folder with something in it is left as it is.
 pub fn init(dir: &Path) -> Result<(), Trouble> {
-    let trouble =
-        |error: io::Error| Trouble::environment(format!("{} can't be made into a workspace: {error}", dir.display()));
+    let trouble = |error: io::Error| {
+        let text = format!("{} can't be made into a workspace: {error}", dir.display());
+        Trouble::environment(format!("{text}; check its path and rights"))
+    };
     if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Trouble::usage(format!(
-            "{} is not empty; name a folder that does not exist yet",
-            dir.display()
-        )));
+        let text = format!("{} is not empty; name a folder that does not exist yet", dir.display());
+        return Err(Trouble::usage(text));
     }
-    fs::create_dir_all(dir).map_err(trouble)?;
-    TEMPLATE.extract(dir).map_err(trouble)?;
-    fs::create_dir_all(dir.join("traces")).map_err(trouble)?;
-    fs::create_dir_all(dir.join("journal")).map_err(trouble)
+    let Some(name) = dir.file_name().filter(|_| !dir.exists()) else {
+        // Somebody may stand in a folder that exists, so it is not replaced by another.
+        return fill(dir).map_err(trouble);
+    };
+    let made = dir.with_file_name(format!(".{}-{}", name.to_string_lossy(), std::process::id()));
+    let result = fill(&made).and_then(|()| fs::rename(&made, dir));
+    if result.is_err() {
+        // What is half made is ours, and nobody was told of it.
+        let _ = fs::remove_dir_all(&made);
+    }
+    result.map_err(trouble)
+}
+
+fn fill(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    TEMPLATE.extract(dir)?;
+    // What a run in the template's own folder left behind is no part of it.
+    for left in ["journal", "traces"] {
+        match fs::remove_dir_all(dir.join(left)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::create_dir(dir.join(left))?,
+        }
+    }
+    Ok(())
 }
 
 impl Workspace {
@@ -179,7 +201,7 @@ impl Workspace {
                 let _ = fs::remove_file(&temporary);
             }
             written?;
-            File::open(folder)?.sync_all()
+            sync_folder(&full)
         };
         write().map_err(|error| format!("{} can't be written: {error}", full.display()))
     }
@@ -191,9 +213,8 @@ impl Workspace {
             if let Some(folder) = full.parent() {
                 fs::create_dir_all(folder)?;
             }
-            let torn = fs::read(&full).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n'));
-            let mut file = File::options().create(true).append(true).open(&full)?;
-            let text = if torn {
+            let mut file = File::options().create(true).read(true).append(true).open(&full)?;
+            let text = if is_torn(&mut file)? {
                 format!("\n{line}\n")
             } else {
                 format!("{line}\n")
@@ -204,10 +225,11 @@ impl Workspace {
         write().map_err(|error| format!("{} can't be written: {error}", full.display()))
     }
 
-    /// Removes a document.
+    /// Removes a document; it stays removed after a crash.
     pub fn remove(&self, path: &str) -> Result<(), String> {
         let full = self.inside(path)?;
-        fs::remove_file(&full).map_err(|error| format!("{} can't be removed: {error}", full.display()))
+        let removed = fs::remove_file(&full).and_then(|()| sync_folder(&full));
+        removed.map_err(|error| format!("{} can't be removed: {error}", full.display()))
     }
 
     /// The full path of a document, if neither its name nor a symbolic link leads outside.
@@ -228,5 +250,151 @@ impl Workspace {
             }
         }
         Ok(full)
+    }
+}
+
+/// Whether a crash cut the last line off.
+fn is_torn(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}
+
+/// A new, renamed or removed file is only certain once its folder is on disk.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    // Only Unix can open a folder; elsewhere the file system keeps its own journal.
+    match path.parent().filter(|_| cfg!(unix)) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workspace() -> (tempfile::TempDir, Workspace) {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let root = dir.path().join("ws");
+        init(&root).expect("a workspace");
+        let workspace = Workspace::open(&root, true).expect("it opens");
+        (dir, workspace)
+    }
+
+    #[test]
+    fn the_template_is_made_whole_and_only_into_nothing() {
+        let (dir, workspace) = workspace();
+        let documents = workspace.documents();
+        assert!(
+            documents
+                .iter()
+                .any(|(path, text)| path == "devices/arm.md" && text.is_ok()),
+            "{documents:?}"
+        );
+        assert!(workspace.root().join("traces").is_dir());
+        assert_eq!(init(workspace.root()).expect_err("it is not empty").code, 2);
+        let left: Vec<_> = fs::read_dir(dir.path()).expect("a folder").flatten().collect();
+        assert_eq!(left.len(), 1, "nothing half made is left beside it: {left:?}");
+        let empty = dir.path().join("empty");
+        fs::create_dir(&empty).expect("a folder");
+        init(&empty).expect("an empty folder will do");
+    }
+
+    #[test]
+    fn what_is_stored_is_read_back_and_leaves_nothing_behind() {
+        let (_dir, workspace) = workspace();
+        workspace.store("traces/a.md", "one").expect("it is stored");
+        workspace.store("traces/a.md", "two").expect("it is replaced");
+        assert_eq!(workspace.read("traces/a.md"), Some(Ok("two".to_owned())));
+        let files: Vec<_> = fs::read_dir(workspace.root().join("traces"))
+            .expect("a folder")
+            .flatten()
+            .collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        workspace.remove("traces/a.md").expect("it is removed");
+        assert_eq!(workspace.read("traces/a.md"), None);
+    }
+
+    #[test]
+    fn a_line_that_a_crash_tore_swallows_no_other() {
+        let (_dir, workspace) = workspace();
+        let path = "traces/ledger.jsonl";
+        workspace.append(path, "one").expect("it is appended");
+        let file = File::options().append(true).open(workspace.root().join(path));
+        file.expect("the ledger").write_all(b"{\"torn").expect("half a line");
+        workspace.append(path, "two").expect("it is appended");
+        workspace.append(path, "three").expect("it is appended");
+        assert_eq!(workspace.read(path), Some(Ok("one\n{\"torn\ntwo\nthree\n".to_owned())));
+    }
+
+    #[test]
+    fn no_path_leads_outside() {
+        let (dir, workspace) = workspace();
+        fs::write(dir.path().join("secret.md"), "secret").expect("a file");
+        for path in [
+            "../secret.md",
+            "/etc/passwd",
+            "traces/../../secret.md",
+            "",
+            "./policy.toml",
+        ] {
+            assert!(matches!(workspace.read(path), Some(Err(_))), "{path} is read");
+            assert!(workspace.store(path, "x").is_err(), "{path} is written");
+            assert!(workspace.append(path, "x").is_err(), "{path} is appended to");
+            assert!(workspace.remove(path).is_err(), "{path} is removed");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_symbolic_link_leads_outside() {
+        let (dir, workspace) = workspace();
+        fs::write(dir.path().join("secret.md"), "secret").expect("a file");
+        let link = workspace.root().join("traces/link.md");
+        std::os::unix::fs::symlink(dir.path().join("secret.md"), &link).expect("a link");
+        assert!(matches!(workspace.read("traces/link.md"), Some(Err(_))));
+        assert!(workspace.store("traces/link.md", "x").is_err());
+        assert_eq!(
+            fs::read_to_string(dir.path().join("secret.md")).expect("the file"),
+            "secret"
+        );
+        let documents = workspace.documents();
+        let others = documents
+            .iter()
+            .filter(|(path, text)| path != "traces/link.md" && text.is_ok())
+            .count();
+        assert!(others > 0, "the others stay usable: {documents:?}");
+    }
+
+    #[test]
+    fn a_document_that_is_not_utf8_is_reported_and_the_others_stay() {
+        let (_dir, workspace) = workspace();
+        fs::write(workspace.root().join("devices/bad.md"), b"ok\xff").expect("a file");
+        let documents = workspace.documents();
+        let bad = documents
+            .iter()
+            .find(|(path, _)| path == "devices/bad.md")
+            .map(|(_, text)| text.clone());
+        assert_eq!(bad, Some(Err("it is not UTF-8 at byte 2".to_owned())));
+        assert!(
+            documents
+                .iter()
+                .any(|(path, text)| path == "devices/arm.md" && text.is_ok())
+        );
+    }
+
+    #[test]
+    fn one_process_owns_a_workspace() {
+        let (_dir, workspace) = workspace();
+        let second = Workspace::open(workspace.root(), true).expect_err("it is owned");
+        assert_eq!(second.code, 5);
+        assert!(
+            Workspace::open(workspace.root(), false).is_ok(),
+            "looking needs no ownership"
+        );
     }
 }
