@@ -94,3 +94,41 @@ fn prune(folder: &Path) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_is_on_disk_after_each_input_and_verifies() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut journal = Journal::begin(dir.path(), "2026-01-01T00:00:00Z", &Settings::default());
+        journal.input(1, &Input::Ready);
+        journal.flush();
+        let text = fs::read_to_string(&journal.path).expect("the journal");
+        assert_eq!(text.lines().count(), 2, "{text}");
+        llmos_kernel::journal::verify(text.lines().map(str::to_owned)).expect("it verifies");
+    }
+
+    #[test]
+    fn only_the_newest_are_kept() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        for number in 0..KEPT + 5 {
+            fs::write(dir.path().join(format!("{number:03}.jsonl")), "").expect("a file");
+        }
+        fs::write(dir.path().join("notes.txt"), "").expect("a file");
+        prune(dir.path());
+        let mut names: Vec<_> = fs::read_dir(dir.path())
+            .expect("a folder")
+            .flatten()
+            .map(|e| e.file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names.len(), KEPT + 1);
+        assert_eq!(
+            names.first().and_then(|name| name.to_str()),
+            Some("005.jsonl"),
+            "a stranger's file stays"
+        );
+    }
+}
