@@ -1,9 +1,8 @@
-//! Verbs that only look: devices, traces, the model, journals, and the doctor. They read files and print; nothing moves.
+//! Verbs that only look: devices, traces, the model and journals. They read files and print; nothing moves.
 
 use crate::cli::{JournalVerb, ModelVerb, TraceVerb};
-use crate::config::{Broker, Config};
+use crate::config::Config;
 use crate::output::{Printer, status_word};
-use crate::shell::host::Host;
 use crate::shell::model;
 use crate::shell::workspace::Workspace;
 use crate::trouble::Trouble;
@@ -17,7 +16,7 @@ use serde_json::json;
 use std::io::BufRead;
 
 /// A kernel that has read the workspace, and what could not be read.
-fn read(config: &Config) -> Result<(Kernel, Workspace, Vec<String>), Trouble> {
+pub fn read(config: &Config) -> Result<(Kernel, Workspace, Vec<String>), Trouble> {
     let workspace = Workspace::open(&config.workspace, false)?;
     let mut kernel = Kernel::new(Settings::default());
     let mut unreadable = Vec::new();
@@ -298,62 +297,4 @@ pub fn journal(verb: JournalVerb, printer: Printer) -> Result<u8, Trouble> {
         }
         Err(mismatch) => Err(Trouble::failed(format!("{}: {mismatch}", file.display()))),
     }
-}
-
-/// `doctor`.
-pub async fn doctor(config: &Config, printer: Printer) -> Result<u8, Trouble> {
-    let mut checks: Vec<(&str, Result<String, String>)> = Vec::new();
-    match read(config) {
-        Ok((kernel, workspace, unreadable)) => {
-            checks.push(("workspace", Ok(workspace.root().display().to_string())));
-            let broken = kernel.world().broken();
-            let names: Vec<&str> = broken
-                .iter()
-                .map(|(path, _)| path.as_str())
-                .chain(unreadable.iter().map(String::as_str))
-                .collect();
-            let devices = format!("{} devices, {} traces", kernel.devices().len(), kernel.traces().len());
-            checks.push((
-                "documents",
-                if names.is_empty() {
-                    Ok(devices)
-                } else {
-                    Err(format!(
-                        "errors in {}; see llmos device check and llmos trace check",
-                        names.join(", ")
-                    ))
-                },
-            ));
-        }
-        Err(trouble) => checks.push(("workspace", Err(trouble.message))),
-    }
-    checks.push((
-        "model",
-        model::open(config.model.as_deref())
-            .map(|model| format!("{}, {} parameters", model.info().name, model.info().parameters))
-            .map_err(|error| error.to_string()),
-    ));
-    let online = async { Host::online(config, Workspace::open(&config.workspace, false)?, printer).await }.await;
-    let broker = match &config.broker {
-        Broker::Embedded => "embedded, on loopback".to_owned(),
-        Broker::At { text, .. } => text.clone(),
-    };
-    match online {
-        Ok(host) => {
-            checks.push(("broker", Ok(broker)));
-            host.close().await;
-        }
-        Err(trouble) => checks.push(("broker", Err(trouble.message))),
-    }
-    let lines: Vec<String> = checks
-        .iter()
-        .map(|(name, result)| match result {
-            Ok(text) => format!("ok    {name}: {text}"),
-            Err(text) => format!("fail  {name}: {text}"),
-        })
-        .collect();
-    let failed = checks.iter().filter(|(_, result)| result.is_err()).count();
-    let documents: Vec<_> = checks.iter().map(|(name, result)| json!({ "check": name, "ok": result.is_ok(), "text": result.as_ref().unwrap_or_else(|text| text) })).collect();
-    printer.answer(&json!({ "failed": failed, "checks": documents }), &lines);
-    Ok(if failed > 0 { 5 } else { 0 })
 }

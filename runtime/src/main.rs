@@ -7,6 +7,7 @@
 
 mod cli;
 mod config;
+mod doctor;
 mod inspect;
 mod output;
 mod shell;
@@ -19,12 +20,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are answers, everything else is usage.
-            let code = if error.use_stderr() { 2 } else { 0 };
-            let _ = error.print();
-            return ExitCode::from(code);
-        }
+        Err(error) => return usage(&error),
     };
     with_environment();
     let filter = tracing_subscriber::EnvFilter::try_from_env("LLMOS_LOG")
@@ -48,6 +44,23 @@ fn main() -> ExitCode {
     // Threads that wait for a line or a hook must not keep the program.
     runtime.shutdown_background();
     ExitCode::from(code)
+}
+
+/// Help and version are answers, everything else is usage.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Where nobody reads the help, nothing is lost.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let message = text.trim().trim_start_matches("error: ");
+        output::Printer { json: true }.trouble(&trouble::Trouble::usage(message));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(2)
 }
 
 /// Starts this program anew with the settings that the model wants and that nobody can make later, unless they are there.

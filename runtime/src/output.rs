@@ -1,15 +1,16 @@
 //! The only place that prints. A terminal sees lines as things happen; with `--json` stdout gets one document at the end and nothing
 //! else. It must not decide anything.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this file is where the program speaks"
-)]
-
 use llmos_kernel::follow::show;
 use llmos_kernel::message::{Event, Report, Status};
 use llmos_kernel::mode::Mode;
 use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// A line on stdout. Where nobody reads any more there is nobody to tell, and a device in motion is not left for that.
+fn say(text: impl std::fmt::Display) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
 
 /// Speaks to a person or a program.
 #[derive(Clone, Copy, Debug)]
@@ -22,37 +23,43 @@ impl Printer {
     /// A line for a person.
     pub fn line(self, text: &str) {
         if !self.json {
-            println!("{text}");
+            say(text);
+        }
+    }
+
+    /// Asks for a line.
+    pub fn prompt(self) {
+        if !self.json {
+            let mut out = io::stdout().lock();
+            let _ = write!(out, "> ").and_then(|()| out.flush());
         }
     }
 
     /// A JSON document, or the lines for a person.
     pub fn answer(self, document: &Value, lines: &[String]) {
         if self.json {
-            println!("{document}");
+            say(document);
         } else {
-            for line in lines {
-                println!("{line}");
-            }
+            lines.iter().for_each(say);
         }
     }
 
     /// A line that is for a person in either case.
     #[expect(clippy::unused_self, reason = "whoever speaks does so through a printer")]
     pub fn note(self, text: &str) {
-        eprintln!("{text}");
+        let _ = writeln!(io::stderr(), "{text}");
     }
 
     /// Why there is nothing else to say.
     pub fn trouble(self, trouble: &crate::trouble::Trouble) {
-        eprintln!("error: {}", trouble.message);
+        self.note(&format!("error: {}", trouble.message));
         if self.json {
             let status = match trouble.code {
                 2 => "usage",
                 1 => "failed",
                 _ => "environment",
             };
-            println!("{}", json!({ "status": status, "reason": trouble.message }));
+            say(json!({ "status": status, "reason": trouble.message }));
         }
     }
 
@@ -108,7 +115,7 @@ impl Printer {
     /// How a run ended.
     pub fn report(self, report: &Report) {
         if self.json {
-            println!("{}", report_json(report));
+            say(report_json(report));
             return;
         }
         let reason = if report.status == Status::Done && report.steps.iter().any(|step| step.observed.is_some()) {
@@ -131,10 +138,10 @@ impl Printer {
             1 => "1 model call".to_owned(),
             n => format!("{n} model calls"),
         };
-        println!(
+        say(format!(
             "{}{reason} · {seconds} · {calls}{trace}{digest}",
             status_word(report.status)
-        );
+        ));
     }
 }
 

@@ -2,9 +2,12 @@
 
 use crate::cli::{Cli, Common, DeviceVerb, PlanArgs, RunArgs, Verb};
 use crate::config::{Broker, Config};
+use crate::doctor;
 use crate::inspect;
 use crate::output::{Printer, plan_json};
-use crate::shell::host::{self, Host};
+use crate::shell::host::{self, Host, Part};
+use crate::shell::signals::Signals;
+use crate::shell::simulated;
 use crate::shell::workspace::{self, Workspace};
 use crate::trouble::Trouble;
 use llmos_kernel::message::{Caller, Fact, Input, Report, Request, Status};
@@ -60,7 +63,7 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
         Verb::Trace(verb) => inspect::traces(&config, verb, printer),
         Verb::Model(verb) => inspect::model(&config, verb, printer),
         Verb::Journal(verb) => inspect::journal(verb, printer),
-        Verb::Doctor => inspect::doctor(&config, printer).await,
+        Verb::Doctor => doctor::doctor(&config, printer).await,
     }
 }
 
@@ -115,43 +118,46 @@ async fn run_goals(config: &Config, args: RunArgs, printer: Printer) -> Result<u
 
 async fn one(config: &Config, request: Request, printer: Printer) -> Result<u8, Trouble> {
     let workspace = Workspace::open(&config.workspace, true)?;
-    let mut host = Host::online(config, workspace, printer).await?;
-    let report = host.goal(request).await;
+    let mut host = Host::online(config, workspace, printer, Part::Acts).await?;
+    let report = host.goal(request).await?;
     printer.report(&report);
     host.close().await;
     Ok(report.status.exit_code())
 }
 
+/// Goals line by line. The exit code is that of the last one.
 async fn interactive(config: &Config, form: &Request, printer: Printer) -> Result<u8, Trouble> {
     let workspace = Workspace::open(&config.workspace, true)?;
-    let mut host = Host::online(config, workspace, printer).await?;
-    let talks = host.person().talks();
+    let mut host = Host::online(config, workspace, printer, Part::Acts).await?;
+    let talks = host.talks();
     if talks {
         printer.line("say what should be done; an empty line ends");
+        printer.prompt();
     }
     let mut code = 0;
-    while let Some(line) = host.person().line().await {
-        let goal = match line {
+    while let Some(line) = host.line().await {
+        match line {
             Ok(line) if line.trim().is_empty() && talks => break,
             Ok(line) if line.trim().is_empty() => continue,
-            Ok(line) => line.trim().to_owned(),
-            Err(error) => {
-                printer.note(&format!("error: {error}"));
-                code = 2;
-                continue;
+            Ok(line) => {
+                let goal = line.trim().to_owned();
+                let date = host::date();
+                let request = Request {
+                    goal,
+                    date,
+                    ..form.clone()
+                };
+                let report = host.goal(request).await?;
+                printer.report(&report);
+                code = report.status.exit_code();
             }
-        };
-        let report = host
-            .goal(Request {
-                goal,
-                date: host::date(),
-                ..form.clone()
-            })
-            .await;
-        printer.report(&report);
-        code = report.status.exit_code();
-        if host.was_interrupted() {
-            break;
+            Err(error) => {
+                printer.note(&format!("error: {error}; please say it again in UTF-8"));
+                code = 2;
+            }
+        }
+        if talks && !host.was_interrupted() {
+            printer.prompt();
         }
     }
     host.close().await;
@@ -174,9 +180,11 @@ async fn plan(config: &Config, args: PlanArgs, printer: Printer) -> Result<u8, T
     let workspace = Workspace::open(&config.workspace, false)?;
     // With tools of their own, plans need no device, and with devices they only look.
     let quiet = Printer { json: true };
-    let mut host = match tools {
-        Some(_) => Host::offline(config, workspace, quiet),
-        None => Host::online(config, workspace, if args.goals.is_some() { quiet } else { printer }).await?,
+    let mut host = if tools.is_some() {
+        Host::offline(config, workspace, quiet, Part::Plans)?
+    } else {
+        let printer = if args.goals.is_some() { quiet } else { printer };
+        Host::online(config, workspace, printer, Part::Plans).await?
     };
     let lines = args.goals.is_some() || printer.json;
     let mut code = 0;
@@ -187,7 +195,7 @@ async fn plan(config: &Config, args: PlanArgs, printer: Printer) -> Result<u8, T
                 tools: tools.clone(),
                 ..request(&goal)
             })
-            .await;
+            .await?;
         if args.goals.is_none() {
             code = report.status.exit_code();
         }
@@ -240,7 +248,7 @@ async fn shown(
         ));
     }
     let workspace = Workspace::open(&config.workspace, false)?;
-    let mut host = Host::online(config, workspace, printer).await?;
+    let mut host = Host::online(config, workspace, printer, Part::Looks).await?;
     let names: Vec<String> = host
         .kernel()
         .devices()
@@ -299,23 +307,23 @@ async fn simulate(config: &Config, kind: &str, name: Option<&str>, printer: Prin
             "name the broker that the simulated device connects to: --broker mqtt://localhost:1883",
         ));
     };
-    let handle = host::simulate(config, kind, name.unwrap_or(kind), url)?;
+    let mut signals =
+        Signals::new().map_err(|error| Trouble::environment(format!("Ctrl-C can't be received: {error}")))?;
+    let handle = simulated::start(config, kind, name.unwrap_or(kind), url)?;
     printer.note(&format!(
         "simulating {} as {} on {text}, scene {}; Ctrl-C ends it",
         kind,
         name.unwrap_or(kind),
         config.seed
     ));
-    tokio::signal::ctrl_c()
-        .await
-        .map_err(|error| Trouble::environment(format!("signals can't be received: {error}")))?;
+    signals.next().await;
     handle.stop();
     Ok(0)
 }
 
 async fn watch(config: &Config, device: Option<&str>, seconds: Option<u64>, printer: Printer) -> Result<u8, Trouble> {
     let workspace = Workspace::open(&config.workspace, false)?;
-    let mut host = Host::online(config, workspace, printer).await?;
+    let mut host = Host::online(config, workspace, printer, Part::Looks).await?;
     let (mut last, mut rounds) = (String::new(), seconds.map(|seconds| seconds * 5));
     while !host.was_interrupted() && rounds != Some(0) {
         host.carry(None, Duration::from_millis(200)).await;

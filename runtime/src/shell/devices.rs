@@ -3,7 +3,7 @@
 use llmos_firmware_bridge::io::{BusEvent, BusHandle};
 use llmos_firmware_bridge::link::{Channel, Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Loss, Report};
 use llmos_firmware_bridge::plain::Plain;
-use llmos_firmware_bridge::topic::DeviceName;
+use llmos_firmware_bridge::topic::{DeviceName, Subject, Topic};
 use llmos_follower::Millis;
 use llmos_kernel::message::{Fact, Named, News, State};
 use llmos_kernel::tool::{Connect, Device};
@@ -12,22 +12,22 @@ use llmos_kernel::tool::{Connect, Device};
 #[derive(Debug)]
 pub struct Devices {
     bus: BusHandle,
+    /// Whether leases are asked for. Who only looks takes no device from anybody.
+    leases: bool,
     links: Vec<(String, Link)>,
 }
 
 impl Devices {
-    /// A link for each device.
+    /// A link for each device; without `leases` they only listen and stop.
     ///
     /// # Errors
     /// A manifest whose binding is not one.
-    pub fn new(bus: BusHandle, devices: &[Device], session: u32) -> Result<Devices, String> {
+    pub fn new(bus: BusHandle, devices: &[Device], session: u32, leases: bool) -> Result<Devices, String> {
         let links = devices
             .iter()
             .map(|device| Ok((device.name.clone(), Link::new(config(device, session)?))));
-        Ok(Devices {
-            bus,
-            links: links.collect::<Result<_, String>>()?,
-        })
+        let links = links.collect::<Result<_, String>>()?;
+        Ok(Devices { bus, leases, links })
     }
 
     /// News of the bus for all links.
@@ -119,6 +119,7 @@ impl Devices {
             while let Some(output) = link.poll() {
                 match output {
                     LinkOutput::Subscribe(topic) => self.bus.subscribe(&topic),
+                    LinkOutput::Publish { topic, .. } if !self.leases && is_lease(&topic) => {}
                     LinkOutput::Publish {
                         topic,
                         payload,
@@ -132,7 +133,9 @@ impl Devices {
                             tracing::warn!(%topic, %error, "not published");
                         }
                     }
-                    LinkOutput::Event(event) => news.extend(news_of(name, event).map(|news| (name.clone(), news))),
+                    LinkOutput::Event(event) => {
+                        news.extend(news_of(name, event, self.leases).map(|news| (name.clone(), news)));
+                    }
                 }
             }
         }
@@ -158,13 +161,18 @@ fn config(device: &Device, session: u32) -> Result<LinkConfig, String> {
     })
 }
 
-fn news_of(device: &str, event: LinkEvent) -> Option<News> {
+fn is_lease(topic: &str) -> bool {
+    Topic::parse(topic).is_ok_and(|topic| topic.subject == Subject::Lease)
+}
+
+fn news_of(device: &str, event: LinkEvent, leases: bool) -> Option<News> {
     Some(match event {
-        LinkEvent::Online => return None,
+        // Who wants to act needs the lease; who looks only needs the device to be there.
+        LinkEvent::Online if leases => return None,
         LinkEvent::Offline => News::Offline {
             why: "it says, or its broker says, that it is gone".to_owned(),
         },
-        LinkEvent::Leased { .. } => News::Online,
+        LinkEvent::Online | LinkEvent::Leased { .. } => News::Online,
         LinkEvent::LeaseRefused => News::Taken,
         LinkEvent::State(report) => News::State(state(report)),
         LinkEvent::Acknowledged { id } => News::Acknowledged { command: id },

@@ -6,13 +6,14 @@ use super::hooks::Hooks;
 use super::journal::Journal;
 use super::model::Model;
 use super::person::Person;
+use super::signals::Signals;
+use super::simulated;
 use super::workspace::Workspace;
 use crate::config::{Broker, Config};
 use crate::output::Printer;
 use crate::trouble::Trouble;
 use llmos_firmware_bridge::io::{BrokerUrl, Bus, BusEvent, broker};
-use llmos_firmware_bridge::sim::{self, SimHandle, SimKind, SimOptions};
-use llmos_firmware_bridge::topic::DeviceName;
+use llmos_firmware_bridge::sim::SimHandle;
 use llmos_follower::Millis;
 use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::{Input, News, Output, Report, Request};
@@ -22,19 +23,40 @@ use tokio::sync::mpsc;
 
 /// How long the first connection to a broker may take.
 const CONNECT_MS: u64 = 4_000;
+/// How long devices may take to be seen.
+const LOOK_MS: u64 = 2_000;
+/// How often the loop looks around when nothing happens.
+const IDLE_MS: u64 = 100;
 /// How long a stop may take to leave when the program ends.
 const STOP_MS: u64 = 1_000;
+
+/// What a host is there for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// To carry out goals: it leases the devices, keeps a journal and owns the workspace.
+    Acts,
+    /// To plan goals: it sees what devices report and takes no lease.
+    Plans,
+    /// To see what devices report, or to stop them: as before, and without a model.
+    Looks,
+}
 
 /// What happened outside.
 enum Happened {
     Bus(BusEvent),
     Input(Input),
+    /// What the person typed; `None` at the end.
+    Line(Option<Line>),
     Interrupted,
     Time,
 }
 
+/// A line that the person typed, or why it can't be read.
+pub type Line = Result<String, String>;
+
 /// The kernel and everything around it.
 pub struct Host {
+    part: Part,
     kernel: Kernel,
     journal: Option<Journal>,
     workspace: Workspace,
@@ -44,44 +66,60 @@ pub struct Host {
     hooks: Hooks,
     verdicts: (mpsc::UnboundedSender<Input>, mpsc::UnboundedReceiver<Input>),
     person: Person,
+    /// The question that the next line answers.
+    asked: Option<u64>,
+    signals: Signals,
     printer: Printer,
     clock: Instant,
     wake: Option<Millis>,
     pending: VecDeque<Input>,
+    /// Whether a goal is under way.
+    busy: bool,
     done: Option<Box<Report>>,
     interrupts: u32,
     /// Simulated devices live as long as the host.
-    sims: Vec<SimHandle>,
+    simulated: Vec<SimHandle>,
 }
 
 impl Host {
-    /// A host that plans and touches no device.
-    pub fn offline(config: &Config, workspace: Workspace, printer: Printer) -> Host {
-        let hooks = Hooks::read(workspace.read("hooks.toml"));
-        Host {
+    /// A host without devices.
+    pub fn offline(config: &Config, workspace: Workspace, printer: Printer, part: Part) -> Result<Host, Trouble> {
+        let signals = Signals::new()
+            .map_err(|error| Trouble::environment(format!("Ctrl-C can't be received, so nothing is begun: {error}")))?;
+        let mut model = Model::new(config.model.clone());
+        if part != Part::Looks {
+            model.load();
+        }
+        Ok(Host {
+            part,
             kernel: Kernel::new(Settings::default()),
             journal: None,
+            hooks: Hooks::read(workspace.root(), workspace.read("hooks.toml")),
             workspace,
             devices: None,
             bus: None,
-            model: Model::start(config.model.clone()),
-            hooks,
+            model,
             verdicts: mpsc::unbounded_channel(),
             person: Person::new(),
+            asked: None,
+            signals,
             printer,
             clock: Instant::now(),
             wake: None,
             pending: VecDeque::new(),
+            busy: false,
             done: None,
             interrupts: 0,
-            sims: Vec::new(),
-        }
+            simulated: Vec::new(),
+        })
     }
 
     /// A host with its devices on a broker.
-    pub async fn online(config: &Config, workspace: Workspace, printer: Printer) -> Result<Host, Trouble> {
-        let mut host = Host::offline(config, workspace, printer);
-        host.journal = Some(Journal::begin(host.workspace.root(), &date(), &Settings::default()));
+    pub async fn online(config: &Config, workspace: Workspace, printer: Printer, part: Part) -> Result<Host, Trouble> {
+        let mut host = Host::offline(config, workspace, printer, part)?;
+        if part == Part::Acts {
+            host.journal = Some(Journal::begin(host.workspace.root(), &date(), &Settings::default()));
+        }
         for (path, text) in host.workspace.documents() {
             match text {
                 Ok(text) => host.input(Input::Document { path, text }),
@@ -90,10 +128,15 @@ impl Host {
         }
         host.show_findings();
         host.input(Input::Ready);
-        let url = host.start_broker(config)?;
+        let url = match &config.broker {
+            Broker::At { url, .. } => url.clone(),
+            Broker::Embedded => host.start_broker(config)?,
+        };
         let session = session();
         let (bus, mut events) = Bus::connect(&url, &format!("llmos-{session:08x}"));
-        host.devices = Some(Devices::new(bus, host.kernel.devices(), session).map_err(Trouble::environment)?);
+        let leases = part == Part::Acts;
+        let devices = Devices::new(bus, host.kernel.devices(), session, leases);
+        host.devices = Some(devices.map_err(Trouble::environment)?);
         host.wait_for_broker(config, &mut events).await?;
         host.bus = Some(events);
         Ok(host)
@@ -107,31 +150,21 @@ impl Host {
         }
     }
 
-    /// Starts the embedded broker and its simulated devices, where that is wanted.
+    /// Starts the embedded broker and its simulated devices.
     fn start_broker(&mut self, config: &Config) -> Result<BrokerUrl, Trouble> {
-        let Broker::Embedded = config.broker else {
-            return match &config.broker {
-                Broker::At { url, .. } => Ok(url.clone()),
-                Broker::Embedded => Err(Trouble::environment("no broker")),
-            };
-        };
-        let port = broker::start()
-            .map_err(|error| Trouble::environment(format!("the embedded broker does not start: {error}")))?;
+        let port = broker::start().map_err(|error| Trouble::environment(error.to_string()))?;
         let url = BrokerUrl::local(port);
         let mut absent = Vec::new();
         for device in self.kernel.devices() {
-            let Some(kind) = device.simulator.as_deref() else {
-                absent.push(device.name.clone());
-                continue;
-            };
-            self.sims.push(simulate(config, kind, &device.name, &url)?);
+            match device.simulator.as_deref() {
+                Some(kind) => self.simulated.push(simulated::start(config, kind, &device.name, &url)?),
+                None => absent.push(device.name.clone()),
+            }
         }
         for device in absent {
             let why = "it is not simulated on the embedded broker; name its broker with --broker".to_owned();
-            self.input(Input::Device {
-                device,
-                news: News::Offline { why },
-            });
+            let news = News::Offline { why };
+            self.input(Input::Device { device, news });
         }
         Ok(url)
     }
@@ -152,8 +185,11 @@ impl Host {
             }
             false
         };
-        let connected = tokio::time::timeout(Duration::from_millis(CONNECT_MS), wait).await;
-        if connected != Ok(true) {
+        let connected = tokio::select! {
+            connected = tokio::time::timeout(Duration::from_millis(CONNECT_MS), wait) => connected == Ok(true),
+            () = self.signals.next() => return Err(Trouble::failed("interrupted before anything was begun")),
+        };
+        if !connected {
             return Err(Trouble::environment(format!(
                 "{name} can't be reached: {last}; is it running, and are address and password right?"
             )));
@@ -167,25 +203,41 @@ impl Host {
         &self.kernel
     }
 
-    /// The person.
-    pub fn person(&mut self) -> &mut Person {
-        &mut self.person
+    /// Whether there is a person at a terminal.
+    pub fn talks(&self) -> bool {
+        self.person.talks()
     }
 
-    /// How often the person pressed Ctrl-C.
+    /// Whether the person pressed Ctrl-C.
     pub fn was_interrupted(&self) -> bool {
         self.interrupts > 0
     }
 
+    /// The next line that the person types; devices are served meanwhile. `None` at the end, or when the person pressed Ctrl-C.
+    pub async fn line(&mut self) -> Option<Line> {
+        while self.interrupts == 0 {
+            match self.happening(true).await {
+                Happened::Line(line) => return line,
+                other => self.take(other),
+            }
+        }
+        None
+    }
+
     /// Carries out one goal.
-    pub async fn goal(&mut self, request: Request) -> Report {
+    ///
+    /// # Errors
+    /// The person ended it while it was only planned.
+    pub async fn goal(&mut self, request: Request) -> Result<Report, Trouble> {
+        self.busy = true;
         self.input(Input::Goal(request));
         loop {
             if let Some(report) = self.done.take() {
-                if let Some(journal) = self.journal.as_mut() {
-                    journal.flush();
-                }
-                return *report;
+                self.busy = false;
+                return Ok(*report);
+            }
+            if self.interrupts > 0 && self.part != Part::Acts {
+                return Err(Trouble::failed("interrupted; no device was told anything"));
             }
             self.step().await;
         }
@@ -203,6 +255,16 @@ impl Host {
         }
     }
 
+    /// Waits until every device has said something, but not for long.
+    pub async fn look_round(&mut self) {
+        for _ in 0..LOOK_MS / IDLE_MS {
+            if self.kernel.world().all_have_spoken() || self.interrupts > 0 {
+                return;
+            }
+            self.carry(None, Duration::from_millis(IDLE_MS)).await;
+        }
+    }
+
     /// Gives leases back and ends the connections.
     pub async fn close(mut self) {
         let now = self.now();
@@ -214,9 +276,15 @@ impl Host {
     }
 
     async fn step(&mut self) {
-        match self.happening().await {
+        let happened = self.happening(self.asked.is_some()).await;
+        self.take(happened);
+    }
+
+    fn take(&mut self, happened: Happened) {
+        match happened {
             Happened::Bus(event) => self.bus_event(&event),
             Happened::Input(input) => self.input(input),
+            Happened::Line(line) => self.answered(line),
             Happened::Interrupted => self.interrupted(),
             Happened::Time => {}
         }
@@ -231,28 +299,39 @@ impl Host {
         }
     }
 
+    /// The first time stops what this host has begun; what others have begun is theirs.
     fn interrupted(&mut self) {
         self.interrupts += 1;
         if self.interrupts > 1 {
             std::process::exit(1);
         }
-        self.printer.note("stopping; press Ctrl-C again to leave at once");
-        self.input(Input::Stop { device: None });
+        if self.busy && self.part == Part::Acts {
+            self.printer.note("stopping; press Ctrl-C again to leave at once");
+            self.input(Input::Stop { device: None });
+        }
     }
 
-    async fn happening(&mut self) -> Happened {
-        let deadline = self
+    fn answered(&mut self, line: Option<Line>) {
+        let Some(request) = self.asked.take() else { return };
+        let yes = matches!(line, Some(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes"));
+        self.input(Input::Answered { request, yes });
+    }
+
+    async fn happening(&mut self, listens: bool) -> Happened {
+        let deadlines = self
             .wake
             .into_iter()
-            .chain(self.devices.as_ref().and_then(Devices::next_deadline))
-            .min();
-        let wait = deadline.map_or(100, |at| at.saturating_sub(self.now()).min(100));
+            .chain(self.devices.as_ref().and_then(Devices::next_deadline));
+        let wait = deadlines
+            .min()
+            .map_or(IDLE_MS, |at| at.saturating_sub(self.now()).min(IDLE_MS));
         tokio::select! {
             biased;
-            _ = tokio::signal::ctrl_c() => Happened::Interrupted,
+            () = self.signals.next() => Happened::Interrupted,
             Some(event) = receive(&mut self.bus) => Happened::Bus(event),
-            Some((request, answer)) = self.model.answers.recv() => Happened::Input(Input::Generated { request, answer }),
+            (request, answer) = self.model.answer() => Happened::Input(Input::Generated { request, answer }),
             Some(input) = self.verdicts.1.recv() => Happened::Input(input),
+            line = self.person.line(), if listens => Happened::Line(line),
             () = tokio::time::sleep(Duration::from_millis(wait)) => Happened::Time,
         }
     }
@@ -290,6 +369,9 @@ impl Host {
                 }
                 self.carry_out(now, output);
             }
+        }
+        if let Some(journal) = self.journal.as_mut() {
+            journal.flush();
         }
     }
 
@@ -342,7 +424,10 @@ impl Host {
                 self.pending.push_back(Input::Stored { request, error });
             }
             Output::Tell(event) => self.printer.event(&event),
-            Output::Done(report) => self.done = Some(report),
+            Output::Done(report) => {
+                self.asked = None;
+                self.done = Some(report);
+            }
             Output::Wake { at } => self.wake = Some(at),
         }
         self.pending
@@ -350,18 +435,15 @@ impl Host {
     }
 
     fn ask(&mut self, request: u64, question: &str) {
-        self.printer.note(&format!("{question} [y/N]"));
-        if !self.person.talks() {
+        if self.person.talks() {
+            self.printer.note(&format!("{question} [y/N]"));
+            self.asked = Some(request);
+        } else {
+            self.printer.note(&format!(
+                "{question} Nobody is at a terminal to agree, so the answer is no."
+            ));
             self.pending.push_back(Input::Answered { request, yes: false });
-            return;
         }
-        let mut person = std::mem::replace(&mut self.person, Person::new());
-        let sender = self.verdicts.0.clone();
-        tokio::spawn(async move {
-            let yes = matches!(person.line().await, Some(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes"));
-            // The host outlives the question, or there is nobody left to tell.
-            let _ = sender.send(Input::Answered { request, yes });
-        });
     }
 }
 
@@ -370,32 +452,6 @@ async fn receive(bus: &mut Option<mpsc::Receiver<BusEvent>>) -> Option<BusEvent>
         Some(bus) => bus.recv().await,
         None => std::future::pending().await,
     }
-}
-
-/// Starts a simulated device.
-pub fn simulate(config: &Config, kind: &str, name: &str, url: &BrokerUrl) -> Result<SimHandle, Trouble> {
-    let known: Vec<&str> = sim::kinds().iter().map(|(_, name, _)| *name).collect();
-    let kind = SimKind::parse(kind).ok_or_else(|| {
-        Trouble::usage(format!(
-            "there is no simulated \"{kind}\"; known are {}",
-            known.join(", ")
-        ))
-    })?;
-    let device = DeviceName::parse(name).map_err(|error| Trouble::usage(error.to_string()))?;
-    let faults = if config.fault.is_empty() {
-        sim::Faults::default()
-    } else {
-        sim::Faults::parse(&config.fault).map_err(|error| Trouble::usage(error.to_string()))?
-    };
-    let options = SimOptions {
-        kind,
-        device,
-        broker: url.clone(),
-        seed: config.seed,
-        haste: config.haste,
-        faults,
-    };
-    sim::run(options).map_err(|error| Trouble::environment(format!("the simulated {name} does not start: {error}")))
 }
 
 /// Today's date and time, for documents.

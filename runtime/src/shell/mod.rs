@@ -7,4 +7,6 @@ pub mod host;
 pub mod journal;
 pub mod model;
 pub mod person;
+pub mod signals;
+pub mod simulated;
 pub mod workspace;

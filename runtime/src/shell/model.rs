@@ -15,14 +15,63 @@ use tokio::sync::mpsc as answers;
 /// A model that loads and plans on a thread of its own.
 #[derive(Debug)]
 pub struct Model {
+    path: Option<PathBuf>,
+    worker: Option<Worker>,
+    /// The query that has no answer yet.
+    open: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Worker {
     queries: mpsc::Sender<(u64, Query)>,
-    /// Answers, as they come.
-    pub answers: answers::UnboundedReceiver<(u64, Answer)>,
+    answers: answers::UnboundedReceiver<(u64, Answer)>,
 }
 
 impl Model {
-    /// Starts loading.
-    pub fn start(path: Option<PathBuf>) -> Model {
+    /// The model of this file, or the one in the box. Nothing is loaded yet.
+    pub fn new(path: Option<PathBuf>) -> Model {
+        Model {
+            path,
+            worker: None,
+            open: None,
+        }
+    }
+
+    /// Begins to load it, so that it is there when it is asked.
+    pub fn load(&mut self) {
+        let path = self.path.clone();
+        self.worker.get_or_insert_with(|| Worker::start(path));
+    }
+
+    /// Asks for a plan; a query at a time.
+    pub fn ask(&mut self, request: u64, query: Query) {
+        self.load();
+        self.open = Some(request);
+        if let Some(worker) = &self.worker {
+            // A thread that has ended by a panic takes no query; then its missing answers say so.
+            let _ = worker.queries.send((request, query));
+        }
+    }
+
+    /// The next answer; never, where nothing was asked.
+    pub async fn answer(&mut self) -> (u64, Answer) {
+        let (Some(request), Some(worker)) = (self.open, &mut self.worker) else {
+            return std::future::pending().await;
+        };
+        let answered = worker.answers.recv().await;
+        self.open = None;
+        answered.unwrap_or_else(|| {
+            // The next query gets a new thread.
+            self.worker = None;
+            let why =
+                "the model's thread ended in the middle; that is a defect of llmos, please report it with the goal";
+            (request, Answer::Unavailable { why: why.to_owned() })
+        })
+    }
+}
+
+impl Worker {
+    fn start(path: Option<PathBuf>) -> Worker {
         let (queries, inbox) = mpsc::channel::<(u64, Query)>();
         let (outbox, answers) = answers::unbounded_channel();
         thread::spawn(move || {
@@ -37,13 +86,7 @@ impl Model {
                 }
             }
         });
-        Model { queries, answers }
-    }
-
-    /// Asks for a plan.
-    pub fn ask(&self, request: u64, query: Query) {
-        // The thread ends only with this sender, or by a panic, which the missing answer shows.
-        let _ = self.queries.send((request, query));
+        Worker { queries, answers }
     }
 }
 

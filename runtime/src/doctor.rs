@@ -1,0 +1,169 @@
+//! `doctor`: whether everything that a goal needs is there, part by part, each with what to do where it is not. It must not mend anything.
+
+use crate::config::{Broker, Config};
+use crate::inspect;
+use crate::output::Printer;
+use crate::shell::host::{Host, Part};
+use crate::shell::model;
+use crate::shell::workspace::Workspace;
+use crate::trouble::Trouble;
+use llmos_models::{Outcome, PlanRequest, Planner, ToolSpec};
+use serde::Serialize;
+use serde_json::json;
+
+/// What a check found.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Found {
+    Ok,
+    /// Something is not there that some goals do without.
+    Warn,
+    Fail,
+}
+
+#[derive(Serialize)]
+struct Check {
+    #[serde(rename = "check")]
+    part: &'static str,
+    found: Found,
+    text: String,
+}
+
+impl Check {
+    fn ok(part: &'static str, text: impl Into<String>) -> Check {
+        Check::new(part, Found::Ok, text)
+    }
+
+    fn new(part: &'static str, found: Found, text: impl Into<String>) -> Check {
+        let text = text.into();
+        Check { part, found, text }
+    }
+
+    fn line(&self) -> String {
+        let word = match self.found {
+            Found::Ok => "ok  ",
+            Found::Warn => "warn",
+            Found::Fail => "fail",
+        };
+        format!("{word}  {}: {}", self.part, self.text)
+    }
+}
+
+/// Checks everything and prints a line for each; the exit code is 5 where something fails.
+pub async fn doctor(config: &Config, printer: Printer) -> Result<u8, Trouble> {
+    let mut checks = documents(config);
+    checks.push(planner(config));
+    checks.extend(devices(config, printer).await);
+    checks.push(mosquitto());
+    let failed = checks.iter().filter(|check| check.found == Found::Fail).count();
+    let lines: Vec<String> = checks.iter().map(Check::line).collect();
+    printer.answer(&json!({ "failed": failed, "checks": checks }), &lines);
+    Ok(if failed > 0 { 5 } else { 0 })
+}
+
+fn documents(config: &Config) -> Vec<Check> {
+    let (kernel, workspace, unreadable) = match inspect::read(config) {
+        Ok(read) => read,
+        Err(trouble) => return vec![Check::new("workspace", Found::Fail, trouble.message)],
+    };
+    let mut checks = vec![Check::ok("workspace", workspace.root().display().to_string())];
+    let broken = kernel.world().broken();
+    let names: Vec<&str> = broken
+        .iter()
+        .map(|(path, _)| path.as_str())
+        .chain(unreadable.iter().map(String::as_str))
+        .collect();
+    checks.push(if names.is_empty() {
+        let text = format!("{} devices, {} traces", kernel.devices().len(), kernel.traces().len());
+        Check::ok("documents", text)
+    } else {
+        let text = format!(
+            "errors in {}; see llmos device check and llmos trace check",
+            names.join(", ")
+        );
+        Check::new("documents", Found::Fail, text)
+    });
+    checks
+}
+
+/// Whether the model loads, and plans something that it can't get wrong without being broken.
+fn planner(config: &Config) -> Check {
+    let mut model = match model::open(config.model.as_deref()) {
+        Ok(model) => model,
+        Err(error) => return Check::new("model", Found::Fail, error.to_string()),
+    };
+    let name = format!("{}, {} parameters", model.info().name, model.info().parameters);
+    let tools = [ToolSpec {
+        name: "open".to_owned(),
+        does: "Open the gripper".to_owned(),
+        parameters: Vec::new(),
+    }];
+    let request = PlanRequest {
+        tools: &tools,
+        goal: "open the gripper",
+        spans: &[],
+        example: None,
+        calls_max: 2,
+    };
+    match model.plan(&request) {
+        Ok(reply) if reply.outcome == Outcome::Planned => Check::ok("model", format!("{name}; it plans")),
+        Ok(_) => Check::new(
+            "model",
+            Found::Warn,
+            format!("{name}; it loads, but finds no plan for \"open the gripper\""),
+        ),
+        Err(error) => Check::new("model", Found::Fail, format!("{name}: {error}")),
+    }
+}
+
+/// The broker, and which devices are on it.
+async fn devices(config: &Config, printer: Printer) -> Vec<Check> {
+    let name = match &config.broker {
+        Broker::Embedded => "embedded, on loopback".to_owned(),
+        Broker::At { text, .. } => text.clone(),
+    };
+    let online = async {
+        let workspace = Workspace::open(&config.workspace, false)?;
+        Host::online(config, workspace, printer, Part::Looks).await
+    };
+    let mut host = match online.await {
+        Ok(host) => host,
+        Err(trouble) => return vec![Check::new("broker", Found::Fail, trouble.message)],
+    };
+    let mut checks = vec![Check::ok("broker", name)];
+    host.look_round().await;
+    for device in host.kernel().devices() {
+        let view = host.kernel().world().views.get(&device.name);
+        checks.push(match view {
+            Some(view) if view.at.is_some() && view.state.stopped => {
+                let text = format!("{0} is stopped; when it is safe: llmos reset {0}", device.name);
+                Check::new("device", Found::Warn, text)
+            }
+            Some(view) if view.at.is_some() && view.online => Check::ok("device", format!("{} reports", device.name)),
+            _ => {
+                let why = view
+                    .and_then(|view| view.why.clone())
+                    .unwrap_or_else(|| "it does not answer".to_owned());
+                Check::new("device", Found::Warn, format!("{}: {why}", device.name))
+            }
+        });
+    }
+    host.close().await;
+    checks
+}
+
+fn mosquitto() -> Check {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let usual = std::iter::once(std::path::PathBuf::from("/usr/sbin"));
+    let found = std::env::split_paths(&folders)
+        .chain(usual)
+        .map(|folder| folder.join("mosquitto"));
+    match found.into_iter().find(|path| path.is_file()) {
+        Some(path) => Check::ok("mosquitto", path.display().to_string()),
+        None => Check::new(
+            "mosquitto",
+            Found::Warn,
+            "not installed; only needed for devices on a broker of your own",
+        ),
+    }
+}
