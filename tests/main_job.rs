@@ -104,6 +104,19 @@ fn what_already_holds_takes_no_step() {
 }
 
 #[test]
+fn the_one_device_that_may_do_it_is_meant() {
+    let llmos = Llmos::new();
+    let (report, code) = llmos.json(&["run", "go to (1, 1, 1.5)"]);
+    assert_eq!(
+        (code, report["steps"][0]["tool"].as_str()),
+        (0, Some("arm.go_to")),
+        "{report}"
+    );
+    let (report, _) = llmos.json(&["run", "take the green ball, then put it back"]);
+    assert_eq!(report["status"], "done", "{report}");
+}
+
+#[test]
 fn a_second_very_different_device_works_with_the_same_code() {
     let llmos = Llmos::new();
     let (report, code) = llmos.json(&["run", "turn on the light of the greenhouse"]);

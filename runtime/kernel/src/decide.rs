@@ -2,6 +2,7 @@
 //! the program through, ask the person. Every way out that is not a program ends the run with a status and a reason.
 
 use crate::compile::compile;
+use crate::elsewhere;
 use crate::foresee;
 use crate::goal::{self, Language, Negation};
 use crate::ground::{self, Offered};
@@ -299,6 +300,7 @@ impl Kernel {
                 self.finish(now, Status::NoTool, "the model finds no tool here that does this");
             }
             Ok(plan) => {
+                let plan = elsewhere::placed(plan, goal, &self.world.devices, &self.world.readings);
                 let plan = self.prepared(plan);
                 let Some(run) = &self.run else { return };
                 let json = run.toolset.as_ref().map(|toolset| toolset.json(&plan));

@@ -7,6 +7,7 @@
 
 pub mod compile;
 mod decide;
+pub mod elsewhere;
 pub mod follow;
 pub mod foresee;
 pub mod goal;

@@ -1,0 +1,233 @@
+//! What the follower asks for and when it believes it, step by step.
+
+mod support;
+
+use llmos_follower::state::POSITION;
+use llmos_follower::{Follower, Input, Observed, OnError, Output, Progress, Reading, Readings, Symbol, Value, World};
+use support::{ARM, move_right};
+
+/// The readings of an arm at this x.
+fn at(x: i64) -> Readings {
+    let mut readings = Readings::default();
+    let position = Reading {
+        device: ARM,
+        owner: Symbol::NONE,
+        field: POSITION,
+        value: Value::Point([x, 0, 0]),
+    };
+    readings.replace(ARM, [position]).expect("room");
+    readings
+}
+
+/// Feeds inputs with the arm at a place and returns all outputs as text.
+fn check(on_error: OnError, distance: i64, inputs: &[(u64, i64, Input)], expected: &[&str]) {
+    let program = move_right(distance, on_error);
+    let mut follower = Follower::new(&program, &[]).expect("a good program");
+    let mut said = Vec::new();
+    let mut drain = |follower: &mut Follower, x: i64| {
+        let readings = at(x);
+        while let Some(output) = follower.poll(World {
+            program: &program,
+            readings: &readings,
+        }) {
+            said.push(match output {
+                Output::Command(offer) => {
+                    let Value::Number(part) = offer.arguments[0].1 else {
+                        panic!("a distance")
+                    };
+                    format!(
+                        "move {part} to {:?} leg {} of {}",
+                        offer.target.map(|target| target[0]),
+                        offer.leg,
+                        offer.legs
+                    )
+                }
+                Output::StepDone { observed, .. } => format!("step {observed:?}"),
+                Output::CallDone { observed, .. } => format!("call {observed:?}"),
+                Output::Finished { observed, .. } => format!("finished {observed:?}"),
+                Output::Handoff { why, .. } => format!("handoff {why:?}"),
+                Output::Stopped { .. } => "stopped".to_owned(),
+            });
+        }
+    };
+    drain(&mut follower, 0);
+    for (now, x, input) in inputs {
+        let readings = at(*x);
+        follower.handle(
+            World {
+                program: &program,
+                readings: &readings,
+            },
+            *now,
+            *input,
+        );
+        drain(&mut follower, *x);
+    }
+    assert_eq!(said, expected);
+}
+
+const FINISHED: Input = Input::State(Progress::Finished);
+const BUSY: Input = Input::State(Progress::Busy);
+
+#[test]
+fn success_needs_acknowledgement_and_state() {
+    check(
+        OnError::Handoff,
+        300_000,
+        &[
+            (0, 0, Input::Sent),
+            (1, 300_000, FINISHED),
+            (2, 0, Input::Acknowledged),
+            (3, 150_000, BUSY),
+            (4, 300_000, FINISHED),
+        ],
+        &[
+            "move 300000 to Some(300000) leg 0 of 1",
+            "step Met",
+            "call Met",
+            "finished Met",
+        ],
+    );
+}
+
+#[test]
+fn a_long_motion_is_cut_and_its_legs_add_up() {
+    check(
+        OnError::Handoff,
+        1_000_001,
+        &[
+            (0, 0, Input::Sent),
+            (1, 0, Input::Acknowledged),
+            (2, 333_333, FINISHED),
+            (3, 333_333, Input::Sent),
+            (4, 333_333, Input::Acknowledged),
+            (5, 666_667, FINISHED),
+            (6, 666_667, Input::Sent),
+            (7, 666_667, Input::Acknowledged),
+            (8, 1_000_001, FINISHED),
+        ],
+        &[
+            "move 333333 to Some(333333) leg 0 of 3",
+            "move 333334 to Some(666667) leg 1 of 3",
+            "move 333334 to Some(1000001) leg 2 of 3",
+            "step Met",
+            "call Met",
+            "finished Met",
+        ],
+    );
+}
+
+#[test]
+fn a_finished_device_in_the_wrong_place_has_failed() {
+    check(
+        OnError::Handoff,
+        300_000,
+        &[
+            (0, 0, Input::Sent),
+            (1, 0, Input::Acknowledged),
+            (2, 100_000, FINISHED),
+            (500, 100_000, Input::Tick),
+            (700, 100_000, Input::Tick),
+        ],
+        &["move 300000 to Some(300000) leg 0 of 1", "handoff Postcondition"],
+    );
+}
+
+#[test]
+fn silence_and_refusal_end_the_step() {
+    let offered = "move 300000 to Some(300000) leg 0 of 1";
+    check(
+        OnError::Handoff,
+        300_000,
+        &[(0, 0, Input::Refused)],
+        &[offered, "handoff Refused"],
+    );
+    check(
+        OnError::Handoff,
+        300_000,
+        &[(0, 0, Input::Sent), (4_000, 0, Input::Tick)],
+        &[offered, "handoff NoAck"],
+    );
+    check(
+        OnError::Handoff,
+        300_000,
+        &[(0, 0, Input::Sent), (1, 0, Input::Acknowledged), (1_002, 10, BUSY)],
+        &[offered, "handoff Timeout"],
+    );
+    check(
+        OnError::Handoff,
+        300_000,
+        &[(0, 0, Input::Sent), (1, 0, Input::Lost)],
+        &[offered, "handoff Lost"],
+    );
+    check(
+        OnError::Handoff,
+        300_000,
+        &[(0, 0, Input::Sent), (1, 0, Input::Stop), (2, 300_000, FINISHED)],
+        &[offered, "stopped"],
+    );
+}
+
+#[test]
+fn retry_skip_and_stop_do_what_they_say() {
+    let offered = "move 300000 to Some(300000) leg 0 of 1";
+    let failed = [
+        (0, 0, Input::Sent),
+        (1, 0, Input::Failed),
+        (2, 0, Input::Sent),
+        (3, 0, Input::Failed),
+    ];
+    check(
+        OnError::Retry(1),
+        300_000,
+        &failed,
+        &[offered, offered, "handoff DeviceFailed"],
+    );
+    check(
+        OnError::Skip,
+        300_000,
+        &failed,
+        &[offered, "step Skipped", "call Skipped", "finished Skipped"],
+    );
+    check(OnError::Stop, 300_000, &failed, &[offered, "stopped"]);
+}
+
+#[test]
+fn the_digest_is_of_the_calls_and_of_nothing_else() {
+    let digest = |distance: i64, pause: u64| {
+        let program = move_right(distance, OnError::Handoff);
+        let mut follower = Follower::new(&program, &[]).expect("a good program");
+        let mut found = None;
+        for (now, x, input) in [
+            (0, 0, Input::Tick),
+            (pause, 0, Input::Sent),
+            (pause * 2, 0, Input::Acknowledged),
+            (pause * 3, distance, FINISHED),
+        ] {
+            let readings = at(x);
+            let world = World {
+                program: &program,
+                readings: &readings,
+            };
+            while let Some(output) = follower.poll(world) {
+                found = if let Output::Finished { digest, .. } = output {
+                    Some(digest)
+                } else {
+                    found
+                };
+            }
+            follower.handle(world, now, input);
+            while let Some(output) = follower.poll(world) {
+                found = if let Output::Finished { digest, observed } = output {
+                    assert_eq!(observed, Observed::Met);
+                    Some(digest)
+                } else {
+                    found
+                };
+            }
+        }
+        found.expect("it finishes")
+    };
+    assert_eq!(digest(300_000, 1), digest(300_000, 97));
+    assert_ne!(digest(300_000, 1), digest(300_001, 1));
+}
