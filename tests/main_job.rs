@@ -112,8 +112,37 @@ fn the_one_device_that_may_do_it_is_meant() {
         (0, Some("arm.go_to")),
         "{report}"
     );
-    let (report, _) = llmos.json(&["run", "take the green ball, then put it back"]);
+}
+
+#[test]
+fn references_are_resolved_and_what_a_call_needs_comes_first() {
+    let llmos = Llmos::new();
+    let tools = |report: &serde_json::Value| -> Vec<String> {
+        let steps = report["steps"].as_array().expect("steps");
+        steps
+            .iter()
+            .map(|step| step["tool"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    };
+    let (report, _) = llmos.json(&["run", "pick up the green ball, then put it back"]);
+    assert_eq!(
+        (report["status"].as_str(), tools(&report)),
+        (Some("done"), vec!["arm.pick".to_owned(), "arm.place".to_owned()]),
+        "{report}"
+    );
+    let (report, _) = llmos.json(&["run", "grab the red cube, place it on the shelf, then put it back"]);
     assert_eq!(report["status"], "done", "{report}");
+    assert_eq!(
+        tools(&report),
+        ["arm.pick", "arm.place", "arm.pick", "arm.place"],
+        "{report}"
+    );
+    let (report, _) = llmos.json(&["run", "put the blue cube on the shelf"]);
+    assert_eq!(
+        (report["status"].as_str(), tools(&report)),
+        (Some("done"), vec!["arm.pick".to_owned(), "arm.place".to_owned()]),
+        "{report}"
+    );
 }
 
 #[test]

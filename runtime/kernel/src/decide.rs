@@ -10,7 +10,7 @@ use crate::kernel::{Kernel, Phase};
 use crate::matching::{self, Found};
 use crate::message::{Answer, Event, Output, Query, QueryTool, Status, Tokens};
 use crate::mode::{FOLLOW_MIN, Mode};
-use crate::plan::Plan;
+use crate::plan::{Given, Plan};
 use crate::policy::Effect;
 use crate::prepare;
 use crate::search;
@@ -387,7 +387,13 @@ impl Kernel {
         if let Some(why) = self.denied(&plan) {
             return self.finish(now, Status::Refused, &why);
         }
-        let holds = foresee::already_holds(&program, &self.world.devices, &self.world.readings);
+        // What is to be put back is where it was, until it has been taken: that is no reason to do nothing.
+        let returns = plan
+            .calls
+            .iter()
+            .flat_map(|call| &call.arguments)
+            .any(|argument| matches!(argument.value, Given::Start(_)));
+        let holds = !returns && foresee::already_holds(&program, &self.world.devices, &self.world.readings);
         let Some(run) = self.run.as_mut() else { return };
         *run.program = program;
         if run.request.dry_run {

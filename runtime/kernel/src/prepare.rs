@@ -12,14 +12,38 @@ pub fn prepared(plan: Plan, devices: &[Device], holds: impl Fn(&PlannedCall) -> 
     let mut calls: Vec<PlannedCall> = Vec::new();
     for call in plan.calls {
         if let Some(needed) = needed_first(&call, devices) {
-            let provided = calls.iter().rev().any(|earlier| same_act(earlier, &needed));
-            if !provided && !holds(&call) {
+            let met = match before(&calls, &call, &needed) {
+                Before::Provided => true,
+                Before::UsedUp => false,
+                Before::Untouched => holds(&call),
+            };
+            if !met {
                 calls.push(needed);
             }
         }
         calls.push(call);
     }
     Plan { calls }
+}
+
+/// What earlier calls did to what a call needs.
+enum Before {
+    Provided,
+    /// A call of the same tool has used it up since: what was placed is not held any more.
+    UsedUp,
+    Untouched,
+}
+
+fn before(calls: &[PlannedCall], call: &PlannedCall, needed: &PlannedCall) -> Before {
+    for earlier in calls.iter().rev() {
+        if same_act(earlier, needed) {
+            return Before::Provided;
+        }
+        if earlier.device == call.device && earlier.tool == call.tool {
+            return Before::UsedUp;
+        }
+    }
+    Before::Untouched
 }
 
 /// The call that would establish this call's precondition.
