@@ -9,7 +9,7 @@ use std::path::PathBuf;
     name = "llmos",
     version,
     max_term_width = 110,
-    after_help = "Examples:\n  llmos run \"pick up the red cube and put it in bin A\"\n  llmos run --broker mqtt://localhost:1883 \"move the arm 30 cm to the left\"\n  llmos plan --json \"open the gripper\"\n  llmos device check\n\nExit codes: 0 done, 1 failed or stopped, 2 usage, 3 refused by the gate, 4 needs an answer, 5 environment, 6 no tool."
+    after_help = "Examples:\n  llmos run \"pick up the red cube and put it in bin A\"\n  llmos run --broker mqtt://localhost:1883 \"move the arm 30 cm to the left\"\n  llmos plan --json \"open the gripper\"\n  llmos device check\n\nLogs: LLMOS_LOG=debug.\nExit codes: 0 done, 1 failed or stopped, 2 usage, 3 refused by the gate, 4 needs an answer, 5 environment, 6 no tool."
 )]
 pub struct Cli {
     /// Where and how.
@@ -29,17 +29,29 @@ pub struct Common {
     /// The workspace folder; otherwise llmos.toml is looked for upwards from here, then the user's data folder is used.
     #[arg(long, global = true, value_name = "DIR")]
     pub workspace: Option<PathBuf>,
-    /// The broker: `mqtt://[user@]host[:port]`, or "embedded" (with simulated devices). A password comes from `LLMOS_MQTT_PASSWORD`.
-    #[arg(long, global = true, value_name = "URL")]
+    /// The broker; its password comes from the environment.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help = "The broker: mqtt://[user@]host[:port], or \"embedded\" (with simulated devices). A password comes from LLMOS_MQTT_PASSWORD"
+    )]
     pub broker: Option<String>,
-    /// A model file in GGUF instead of the one in the box.
-    #[arg(long, global = true, value_name = "PATH")]
+    /// A model file in GGUF, or "llmos-tiny", which is in the box and the default.
+    #[arg(long, global = true, value_name = "PATH|NAME")]
     pub model: Option<PathBuf>,
     /// The scene of simulated devices on the embedded broker; 0 is the documented one.
     #[arg(long, global = true, default_value_t = 0)]
     pub seed: u64,
-    /// A fault of the simulated devices: slip, slip@2, stall, silent, nonsense, `double_ack`, restart.
-    #[arg(long, global = true, value_name = "FAULT", default_value = "")]
+    /// Faults of the simulated devices.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FAULT",
+        default_value = "",
+        hide_default_value = true,
+        help = "Faults of simulated devices: slip, stall, silent, nonsense, double_ack, restart; slip@2 only the second time"
+    )]
     pub fault: String,
     /// How many times faster than life simulated devices move.
     #[arg(long, global = true, default_value_t = 4)]
@@ -50,6 +62,7 @@ pub struct Common {
 #[derive(Subcommand, Debug)]
 pub enum Verb {
     /// Make a workspace: devices, policy, hooks and their description.
+    #[command(after_help = "Example:\n  llmos init robots && llmos --workspace robots device check")]
     Init {
         /// The folder; it must not exist, or be empty.
         dir: PathBuf,
@@ -65,16 +78,21 @@ pub enum Verb {
     )]
     Plan(PlanArgs),
     /// Stop a device, or all of them, now; it stays stopped until it is reset.
+    #[command(
+        after_help = "Examples:\n  llmos stop --broker mqtt://localhost:1883\n  llmos stop arm --broker mqtt://localhost:1883"
+    )]
     Stop {
         /// The device; all if left out.
         device: Option<String>,
     },
     /// Allow a stopped device to move again. Check first that it is safe.
+    #[command(after_help = "Example:\n  llmos reset arm --broker mqtt://localhost:1883")]
     Reset {
         /// The device.
         device: String,
     },
     /// Follow a trace by name, without a model.
+    #[command(after_help = "Example:\n  llmos trace ls\n  llmos replay move-the-arm-30-cm-to-5591")]
     Replay {
         /// The trace's id, as "llmos trace ls" prints it.
         trace: String,
@@ -86,18 +104,31 @@ pub enum Verb {
         confirm: bool,
     },
     /// Look at what was learned.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  llmos trace ls\n  llmos trace show move-the-arm-30-cm-to-5591\n  llmos trace check"
+    )]
     Trace(TraceVerb),
     /// Look at devices, or simulate one.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  llmos device ls\n  llmos device check\n  llmos device sim arm --broker mqtt://localhost:1883 --seed 7 --fault slip@2\n  llmos device watch arm --broker mqtt://localhost:1883"
+    )]
     Device(DeviceVerb),
     /// Look at the model.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  llmos model show\n  llmos model score --json --gguf model.gguf --tokens 1,2,3"
+    )]
     Model(ModelVerb),
     /// Check the record of a run.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  llmos journal verify journal/2026-11-21T03-28-59Z-429.jsonl"
+    )]
     Journal(JournalVerb),
     /// Check that everything this machine needs is there.
+    #[command(after_help = "Examples:\n  llmos doctor\n  llmos doctor --broker mqtt://localhost:1883 --json")]
     Doctor,
 }
 
@@ -122,8 +153,12 @@ pub struct RunArgs {
 pub struct PlanArgs {
     /// What should be done.
     pub goal: Vec<String>,
-    /// Tools as an `OpenAI` "tools" array instead of the workspace's devices.
-    #[arg(long, value_name = "FILE")]
+    /// Tools that are not the workspace's.
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Tools as an OpenAI \"tools\" array instead of the workspace's devices"
+    )]
     pub tools: Option<PathBuf>,
     /// One goal a line; prints one JSON line for each. "-" is stdin.
     #[arg(long, value_name = "FILE")]
@@ -203,4 +238,27 @@ pub enum JournalVerb {
         /// The journal.
         file: PathBuf,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_verb_has_an_example() {
+        Cli::command().debug_assert();
+        for verb in Cli::command().get_subcommands() {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let shown = format!("llmos {}", verb.get_name());
+            assert!(help.contains("Example") && help.contains(&shown), "{shown}: {help}");
+            let examples = help.lines().filter_map(|line| line.trim().strip_prefix("llmos "));
+            for example in examples.filter(|example| !example.contains(['"', '&', '('])) {
+                let words = ["llmos"].into_iter().chain(example.split_whitespace());
+                if let Err(error) = Cli::try_parse_from(words) {
+                    panic!("the example \"llmos {example}\" is no command line: {error}");
+                }
+            }
+        }
+    }
 }
