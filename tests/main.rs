@@ -3,6 +3,7 @@
 
 mod arrows;
 mod cli;
+mod ending;
 mod faults;
 mod journal;
 mod main_job;

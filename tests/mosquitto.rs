@@ -2,7 +2,7 @@
 //! every command. Where mosquitto is not installed, the tests say so aloud.
 
 use crate::support::Llmos;
-use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
+use rumqttc::{Client, Event, MqttOptions, Packet, QoS, SubscribeFilter};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A process that ends with the test.
-struct Running(Child);
+pub struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -22,7 +22,7 @@ impl Drop for Running {
 }
 
 /// A mosquitto on a free port of loopback, or `None`, said aloud.
-fn mosquitto() -> Option<(Running, u16)> {
+pub fn mosquitto() -> Option<(Running, u16)> {
     let program = ["mosquitto", "/usr/sbin/mosquitto"]
         .into_iter()
         .find(|program| Command::new(program).arg("-h").output().is_ok());
@@ -54,13 +54,14 @@ fn mosquitto() -> Option<(Running, u16)> {
     Some((running, port))
 }
 
-/// Everything that was published on command topics, as somebody else sees it.
-fn subscriber(port: u16) -> Arc<Mutex<Vec<String>>> {
+/// Everything that was published on these topics, as somebody else sees it.
+pub fn subscriber(port: u16, topics: &[&str]) -> Arc<Mutex<Vec<String>>> {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (client, mut connection) = Client::new(MqttOptions::new("observer", "127.0.0.1", port), 16);
-    client
-        .subscribe("llmos/v1/+/cmd", QoS::AtLeastOnce)
-        .expect("a subscription");
+    let filters = topics
+        .iter()
+        .map(|topic| SubscribeFilter::new((*topic).to_owned(), QoS::AtLeastOnce));
+    client.subscribe_many(filters).expect("a subscription");
     let (mine, ready) = (Arc::clone(&seen), Arc::new(Mutex::new(false)));
     let subscribed = Arc::clone(&ready);
     thread::spawn(move || {
@@ -85,7 +86,7 @@ fn subscriber(port: u16) -> Arc<Mutex<Vec<String>>> {
     seen
 }
 
-fn simulate(llmos: &Llmos, kind: &str, broker: &str) -> Running {
+pub fn simulate(llmos: &Llmos, kind: &str, broker: &str) -> Running {
     let mut command = llmos.command(&["device", "sim", kind, "--broker", broker, "--haste", "8"]);
     Running(
         command
@@ -107,7 +108,7 @@ fn the_main_job_runs_on_a_real_broker() {
     for other in ["base", "greenhouse"] {
         std::fs::remove_file(workspace.join(format!("devices/{other}.md"))).expect("the template's device");
     }
-    let commands = subscriber(port);
+    let commands = subscriber(port, &["llmos/v1/+/cmd"]);
     let _arm = simulate(&llmos, "arm", &broker);
     let run = |goal: &str| llmos.json(&["run", "--workspace", path, "--broker", &broker, goal]);
 
