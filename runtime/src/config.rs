@@ -3,8 +3,12 @@
 use crate::cli::Common;
 use crate::trouble::Trouble;
 use llmos_firmware_bridge::io::BrokerUrl;
+use llmos_firmware_bridge::sim::Faults;
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The model in the box, by name.
+pub const IN_THE_BOX: &str = "llmos-tiny";
 
 /// Where a broker's password is read from.
 const PASSWORD: &str = "LLMOS_MQTT_PASSWORD";
@@ -21,7 +25,7 @@ pub struct Config {
     /// The scene of simulated devices.
     pub seed: u64,
     /// Their faults.
-    pub fault: String,
+    pub faults: Faults,
     /// How many times faster than life they move.
     pub haste: u32,
 }
@@ -47,40 +51,108 @@ impl Config {
     /// Joins flags and `llmos.toml`.
     pub fn new(common: &Common, workspace: PathBuf) -> Result<Config, Trouble> {
         let path = workspace.join("llmos.toml");
-        let file: File = match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                toml::from_str(&text).map_err(|error| Trouble::environment(format!("{}: {error}", path.display())))?
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => File::default(),
-            Err(error) => {
-                return Err(Trouble::environment(format!(
-                    "{} can't be read: {error}",
-                    path.display()
-                )));
-            }
-        };
-        let broker = match common.broker.clone().or(file.broker).as_deref() {
-            None | Some("embedded") => Broker::Embedded,
-            Some(text) => {
-                let url = BrokerUrl::parse(text).map_err(|error| Trouble::usage(error.to_string()))?;
-                let url = std::env::var(PASSWORD).map_or(url.clone(), |password| url.with_password(password));
-                Broker::At {
-                    url,
-                    text: text.to_owned(),
-                }
-            }
+        let file = File::read(&path)?;
+        let broker = match (common.broker.as_deref(), file.broker.as_deref()) {
+            (Some(text), _) => Broker::parse(text).map_err(Trouble::usage)?,
+            (None, Some(text)) => Broker::parse(text)
+                .map_err(|error| Trouble::environment(format!("{}: broker: {error}", path.display())))?,
+            (None, None) => Broker::Embedded,
         };
         let model = common
             .model
             .clone()
             .or_else(|| file.model.map(|model| workspace.join(model)));
+        let faults = Faults::parse(&common.fault).map_err(|error| Trouble::usage(error.to_string()))?;
         Ok(Config {
+            model: model.filter(|model| !model.ends_with(IN_THE_BOX)),
             workspace,
             broker,
-            model,
             seed: common.seed,
-            fault: common.fault.clone(),
+            faults,
             haste: common.haste,
         })
+    }
+}
+
+impl File {
+    fn read(path: &Path) -> Result<File, Trouble> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| {
+                let text = format!("{} is not valid, it may set broker and model: {error}", path.display());
+                Trouble::environment(text)
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(File::default()),
+            Err(error) => Err(Trouble::environment(format!(
+                "{} can't be read: {error}",
+                path.display()
+            ))),
+        }
+    }
+}
+
+impl Broker {
+    fn parse(text: &str) -> Result<Broker, String> {
+        if text == "embedded" {
+            return Ok(Broker::Embedded);
+        }
+        let url = BrokerUrl::parse(text).map_err(|error| error.to_string())?;
+        let url = match std::env::var(PASSWORD) {
+            Ok(password) => url.with_password(password),
+            Err(_) => url,
+        };
+        let text = text.to_owned();
+        Ok(Broker::At { url, text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::Parser;
+
+    /// The configuration of these flags in a workspace with this `llmos.toml`.
+    fn check(flags: &[&str], file: &str) -> Result<Config, Trouble> {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(dir.path().join("llmos.toml"), file).expect("a file");
+        let arguments = ["llmos", "doctor"].iter().chain(flags);
+        let cli = Cli::try_parse_from(arguments).expect("the flags are known");
+        Config::new(&cli.common, dir.path().to_owned())
+    }
+
+    fn broker(flags: &[&str], file: &str) -> String {
+        match check(flags, file).expect("a configuration").broker {
+            Broker::Embedded => "embedded".to_owned(),
+            Broker::At { text, .. } => text,
+        }
+    }
+
+    #[test]
+    fn flags_come_before_the_file_and_the_file_before_defaults() {
+        assert_eq!(broker(&[], ""), "embedded");
+        assert_eq!(broker(&[], "broker = \"mqtt://there\""), "mqtt://there");
+        assert_eq!(
+            broker(&["--broker", "mqtt://here"], "broker = \"mqtt://there\""),
+            "mqtt://here"
+        );
+        assert_eq!(
+            broker(&["--broker", "embedded"], "broker = \"mqtt://there\""),
+            "embedded"
+        );
+        let config = check(&[], "model = \"big.gguf\"").expect("a configuration");
+        assert_eq!(config.model, Some(config.workspace.join("big.gguf")));
+        let config = check(&["--model", IN_THE_BOX], "model = \"big.gguf\"").expect("a configuration");
+        assert_eq!(config.model, None, "the model in the box has a name");
+    }
+
+    #[test]
+    fn whose_mistake_it_is_decides_the_code() {
+        assert_eq!(check(&["--broker", "http://x"], "").expect_err("no broker").code, 2);
+        assert_eq!(check(&["--fault", "gremlin"], "").expect_err("no fault").code, 2);
+        for file in ["broker = \"http://x\"", "colour = 7", "broker"] {
+            let trouble = check(&[], file).expect_err("a broken file");
+            assert_eq!(trouble.code, 5, "{file}");
+            assert!(trouble.message.contains("llmos.toml"), "{file}: {trouble}");
+        }
     }
 }

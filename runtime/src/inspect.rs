@@ -1,7 +1,7 @@
 //! Verbs that only look: devices, traces, the model and journals. They read files and print; nothing moves.
 
 use crate::cli::{JournalVerb, ModelVerb, TraceVerb};
-use crate::config::Config;
+use crate::config::{Config, IN_THE_BOX};
 use crate::output::{Printer, status_word};
 use crate::shell::model;
 use crate::shell::workspace::Workspace;
@@ -209,10 +209,9 @@ pub fn traces(config: &Config, verb: TraceVerb, printer: Printer) -> Result<u8, 
             Ok(u8::from(errors > 0))
         }
         TraceVerb::Rm { id } => {
-            workspace
-                .read(&format!("traces/{id}.md"))
-                .ok_or_else(|| no_trace(&id))?
-                .map_err(Trouble::environment)?;
+            if workspace.read(&format!("traces/{id}.md")).is_none() {
+                return Err(no_trace(&id));
+            }
             let owned = Workspace::open(&config.workspace, true)?;
             owned.remove(&format!("traces/{id}.md")).map_err(Trouble::environment)?;
             printer.answer(
@@ -233,7 +232,7 @@ pub fn model(config: &Config, verb: ModelVerb, printer: Printer) -> Result<u8, T
     let fails = |error: llmos_models::ModelError| Trouble::environment(error.to_string());
     match verb {
         ModelVerb::Ls => {
-            let mut lines = vec!["llmos-tiny  in the box".to_owned()];
+            let mut lines = vec![format!("{IN_THE_BOX}  in the box")];
             lines.extend(
                 config
                     .model

@@ -10,6 +10,7 @@ use crate::shell::signals::Signals;
 use crate::shell::simulated;
 use crate::shell::workspace::{self, Workspace};
 use crate::trouble::Trouble;
+use llmos_firmware_bridge::topic::DeviceName;
 use llmos_kernel::message::{Caller, Fact, Input, Report, Request, Status};
 use llmos_kernel::mode::Mode;
 use serde_json::json;
@@ -18,6 +19,8 @@ use std::time::Duration;
 
 /// Bytes that a goal may have on the command line.
 const GOAL_BYTES_MAX: usize = 4_096;
+/// How long a broker may take to answer before a person hears of it.
+const KNOCK_MS: u64 = 2_000;
 /// How long a device may take to show that a stop or reset has arrived.
 const SHOWN_MS: u64 = 3_000;
 
@@ -307,15 +310,22 @@ async fn simulate(config: &Config, kind: &str, name: Option<&str>, printer: Prin
             "name the broker that the simulated device connects to: --broker mqtt://localhost:1883",
         ));
     };
+    let name = name.unwrap_or(kind);
+    let device = DeviceName::parse(name).map_err(|error| Trouble::usage(error.to_string()))?;
+    let simulated = simulated::kind(kind).map_err(Trouble::usage)?;
     let mut signals =
         Signals::new().map_err(|error| Trouble::environment(format!("Ctrl-C can't be received: {error}")))?;
-    let handle = simulated::start(config, kind, name.unwrap_or(kind), url)?;
+    let handle = simulated::start(config, simulated, device, url).map_err(Trouble::environment)?;
     printer.note(&format!(
-        "simulating {} as {} on {text}, scene {}; Ctrl-C ends it",
-        kind,
-        name.unwrap_or(kind),
+        "simulating {kind} as {name} on {text}, scene {}; Ctrl-C ends it",
         config.seed
     ));
+    let knock = tokio::net::TcpStream::connect((url.host(), url.port()));
+    if let Ok(Err(error)) = tokio::time::timeout(Duration::from_millis(KNOCK_MS), knock).await {
+        printer.note(&format!(
+            "warning: {text} does not answer yet ({error}); it is tried again and again"
+        ));
+    }
     signals.next().await;
     handle.stop();
     Ok(0)

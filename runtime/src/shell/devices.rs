@@ -18,16 +18,16 @@ pub struct Devices {
 }
 
 impl Devices {
-    /// A link for each device; without `leases` they only listen and stop.
-    ///
-    /// # Errors
-    /// A manifest whose binding is not one.
-    pub fn new(bus: BusHandle, devices: &[Device], session: u32, leases: bool) -> Result<Devices, String> {
-        let links = devices
-            .iter()
-            .map(|device| Ok((device.name.clone(), Link::new(config(device, session)?))));
-        let links = links.collect::<Result<_, String>>()?;
-        Ok(Devices { bus, leases, links })
+    /// A link for each device; without `leases` they only listen and stop. Also the news of those that can't have one.
+    pub fn new(bus: BusHandle, devices: &[Device], session: u32, leases: bool) -> (Devices, Vec<(String, News)>) {
+        let (mut links, mut unusable) = (Vec::new(), Vec::new());
+        for device in devices {
+            match config(device, session) {
+                Ok(config) => links.push((device.name.clone(), Link::new(config))),
+                Err(why) => unusable.push((device.name.clone(), News::Offline { why })),
+            }
+        }
+        (Devices { bus, leases, links }, unusable)
     }
 
     /// News of the bus for all links.
@@ -52,7 +52,14 @@ impl Devices {
                 }
             }
         }
-        self.drain()
+        let mut news = self.drain();
+        if let (BusEvent::Disconnected(reason), false) = (event, self.leases) {
+            // Without a lease there is none to lose, but nothing is known any more.
+            let why = format!("the connection to the broker is gone: {reason}");
+            let gone = |(name, _): &(String, Link)| (name.clone(), News::Offline { why: why.clone() });
+            news.extend(self.links.iter().map(gone));
+        }
+        news
     }
 
     /// A command for one device.

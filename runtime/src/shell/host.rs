@@ -14,9 +14,11 @@ use crate::output::Printer;
 use crate::trouble::Trouble;
 use llmos_firmware_bridge::io::{BrokerUrl, Bus, BusEvent, broker};
 use llmos_firmware_bridge::sim::SimHandle;
+use llmos_firmware_bridge::topic::DeviceName;
 use llmos_follower::Millis;
 use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::{Input, News, Output, Report, Request};
+use llmos_kernel::tool::Device;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -135,8 +137,9 @@ impl Host {
         let session = session();
         let (bus, mut events) = Bus::connect(&url, &format!("llmos-{session:08x}"));
         let leases = part == Part::Acts;
-        let devices = Devices::new(bus, host.kernel.devices(), session, leases);
-        host.devices = Some(devices.map_err(Trouble::environment)?);
+        let (devices, unusable) = Devices::new(bus, host.kernel.devices(), session, leases);
+        host.devices = Some(devices);
+        host.news(unusable);
         host.wait_for_broker(config, &mut events).await?;
         host.bus = Some(events);
         Ok(host)
@@ -156,16 +159,12 @@ impl Host {
         let url = BrokerUrl::local(port);
         let mut absent = Vec::new();
         for device in self.kernel.devices() {
-            match device.simulator.as_deref() {
-                Some(kind) => self.simulated.push(simulated::start(config, kind, &device.name, &url)?),
-                None => absent.push(device.name.clone()),
+            match stand_in(config, device, &url) {
+                Ok(simulated) => self.simulated.push(simulated),
+                Err(why) => absent.push((device.name.clone(), News::Offline { why })),
             }
         }
-        for device in absent {
-            let why = "it is not simulated on the embedded broker; name its broker with --broker".to_owned();
-            let news = News::Offline { why };
-            self.input(Input::Device { device, news });
-        }
+        self.news(absent);
         Ok(url)
     }
 
@@ -445,6 +444,14 @@ impl Host {
             self.pending.push_back(Input::Answered { request, yes: false });
         }
     }
+}
+
+/// A simulated device in the place of this one, or why there is none.
+fn stand_in(config: &Config, device: &Device, url: &BrokerUrl) -> Result<SimHandle, String> {
+    let kind = device.simulator.as_deref();
+    let kind = kind.ok_or("it is not simulated on the embedded broker; name its broker with --broker")?;
+    let name = DeviceName::parse(&device.name).map_err(|error| error.to_string())?;
+    simulated::start(config, simulated::kind(kind)?, name, url)
 }
 
 async fn receive(bus: &mut Option<mpsc::Receiver<BusEvent>>) -> Option<BusEvent> {

@@ -1,22 +1,26 @@
 //! Simulated devices: as the person starts them, and as they stand in on the embedded broker. They are clients like any other.
 
 use crate::config::Config;
-use crate::trouble::Trouble;
 use llmos_firmware_bridge::io::BrokerUrl;
-use llmos_firmware_bridge::sim::{self, Faults, SimHandle, SimKind, SimOptions};
+use llmos_firmware_bridge::sim::{self, SimHandle, SimKind, SimOptions};
 use llmos_firmware_bridge::topic::DeviceName;
 
-/// Starts a simulated device.
-pub fn start(config: &Config, kind: &str, name: &str, url: &BrokerUrl) -> Result<SimHandle, Trouble> {
+/// What is to be simulated.
+pub fn kind(word: &str) -> Result<SimKind, String> {
     let known: Vec<&str> = sim::kinds().iter().map(|(_, name, _)| *name).collect();
-    let unknown = || format!("there is no simulated \"{kind}\"; known are {}", known.join(", "));
+    SimKind::parse(word).ok_or_else(|| format!("there is no simulated \"{word}\"; known are {}", known.join(", ")))
+}
+
+/// Starts a simulated device.
+pub fn start(config: &Config, kind: SimKind, device: DeviceName, url: &BrokerUrl) -> Result<SimHandle, String> {
+    let name = device.to_string();
     let options = SimOptions {
-        kind: SimKind::parse(kind).ok_or_else(|| Trouble::usage(unknown()))?,
-        device: DeviceName::parse(name).map_err(|error| Trouble::usage(error.to_string()))?,
+        kind,
+        device,
         broker: url.clone(),
         seed: config.seed,
         haste: config.haste,
-        faults: Faults::parse(&config.fault).map_err(|error| Trouble::usage(error.to_string()))?,
+        faults: config.faults.clone(),
     };
-    sim::run(options).map_err(|error| Trouble::environment(format!("the simulated {name} does not start: {error}")))
+    sim::run(options).map_err(|error| format!("the simulated {name} does not start: {error}"))
 }
