@@ -1,0 +1,299 @@
+//! The kernel without any I/O: documents and news go in by hand, and a scripted model answers. What it must never do is tried here, by goals
+//! that only look alike and by a model that is assumed hostile.
+
+use llmos_kernel::kernel::{Kernel, Settings};
+use llmos_kernel::message::{
+    Answer, AnswerCall, Caller, Fact, Input, Named, News, Output, Pointed, Query, Report, Request, State, Status,
+    Tokens,
+};
+use llmos_kernel::mode::Mode;
+
+const ARM: &str = include_str!("../../../workspace/devices/arm.md");
+const POLICY: &str = include_str!("../../../workspace/policy.toml");
+
+const MOVE: &str = "---\ntrace: move\ngoal: move the arm 30 cm to the left\npatterns:\n  - \"move arm {distance} to {direction}\"\nslots: { distance: length, direction: \"left|right|forward|back|up|down\" }\nsteps:\n  - arm.move: { direction: \"{direction}\", distance: \"{distance}\" }\nstatus: done\nmode: LEARNER\n---\n";
+const PUT: &str = "---\ntrace: put\ngoal: pick up the red cube and put it in bin A\npatterns:\n  - \"pick up {object} and put it in {at}\"\nslots: { object: entity, at: place }\nsteps:\n  - arm.pick: { object: \"{object}\" }\n  - arm.place: { object: \"{object}\", at: \"{at}\" }\nstatus: done\nmode: LEARNER\n---\n";
+
+fn named(owner: &str, field: &str, value: Fact) -> Named {
+    Named {
+        owner: owner.to_owned(),
+        field: field.to_owned(),
+        value,
+    }
+}
+
+fn text(word: &str) -> Fact {
+    Fact::Text(word.to_owned())
+}
+
+/// The arm at home, with three things and two bins on its desk.
+fn state() -> State {
+    let mut readings = vec![
+        named("", "position", Fact::Point([800_000, 0, 1_200_000])),
+        named("", "gripper", text("open")),
+        named("", "holding", Fact::Nothing),
+        named("", "tool", text("off")),
+        named("", "speed", Fact::Number(500_000)),
+    ];
+    for (name, kind, at) in [
+        ("red cube", "object", [800_000, 300_000, 20_000]),
+        ("blue cube", "object", [900_000, -300_000, 20_000]),
+        ("green ball", "object", [1_100_000, 100_000, 20_000]),
+        ("bin A", "place", [500_000, 600_000, 100_000]),
+        ("bin B", "place", [500_000, -600_000, 100_000]),
+    ] {
+        readings.push(named(name, "kind", text(kind)));
+        readings.push(named(name, "position", Fact::Point(at)));
+    }
+    State {
+        progress: None,
+        stopped: false,
+        readings,
+    }
+}
+
+fn kernel(traces: &[&str]) -> Kernel {
+    let mut kernel = Kernel::new(Settings::default());
+    let mut document = |path: &str, text: &str| {
+        kernel.handle(
+            0,
+            Input::Document {
+                path: path.to_owned(),
+                text: text.to_owned(),
+            },
+        );
+    };
+    document("devices/arm.md", ARM);
+    document("policy.toml", POLICY);
+    for (index, trace) in traces.iter().enumerate() {
+        document(&format!("traces/{index}.md"), trace);
+    }
+    let device = |news| Input::Device {
+        device: "arm".to_owned(),
+        news,
+    };
+    kernel.handle(0, device(News::Online));
+    kernel.handle(0, device(News::State(state())));
+    assert!(
+        kernel.findings().iter().all(|(_, found)| found.is_empty()),
+        "{:?}",
+        kernel.findings()
+    );
+    kernel
+}
+
+/// What a goal led to: the report, and whether any command left.
+struct Ended {
+    report: Report,
+    commands: usize,
+}
+
+/// Runs a dry goal to its end with a model that answers as scripted.
+fn ask(kernel: &mut Kernel, goal: &str, dry_run: bool, model: impl Fn(&Query) -> Answer) -> Ended {
+    let request = Request {
+        goal: goal.to_owned(),
+        who: Caller::Person,
+        mode: None,
+        trace: None,
+        dry_run,
+        confirm: false,
+        tools: None,
+        date: String::new(),
+    };
+    kernel.handle(1, Input::Goal(request));
+    let mut commands = 0;
+    for now in 2..2_000 {
+        let mut inputs = Vec::new();
+        while let Some(output) = kernel.poll() {
+            match output {
+                Output::Generate { request, query } => inputs.push(Input::Generated {
+                    request,
+                    answer: model(&query),
+                }),
+                Output::Command { .. } => commands += 1,
+                Output::Hook { request, .. } => inputs.push(Input::Verdict {
+                    request,
+                    verdict: llmos_kernel::message::Verdict::Pass,
+                }),
+                Output::Store { request, .. } | Output::Append { request, .. } => {
+                    inputs.push(Input::Stored { request, error: None });
+                }
+                Output::Done(report) => {
+                    return Ended {
+                        report: *report,
+                        commands,
+                    };
+                }
+                _ => {}
+            }
+        }
+        if inputs.is_empty() {
+            inputs.push(Input::Stop { device: None });
+        }
+        for input in inputs {
+            kernel.handle(now, input);
+        }
+    }
+    panic!("{goal}: the run does not end");
+}
+
+fn no_tool(_: &Query) -> Answer {
+    Answer::NoTool {
+        tokens: Tokens::default(),
+    }
+}
+
+#[test]
+fn what_a_trace_accounts_for_is_followed() {
+    for goal in [
+        "move the arm 30 cm to the left",
+        "Please move the arm half a metre to the right.",
+        "move the arm by... 12 cm to the back",
+        "pick up the blue cube and put it in bin B",
+        "could you pick up the green ball and put it in bin A",
+    ] {
+        let ended = ask(&mut kernel(&[MOVE, PUT]), goal, true, no_tool);
+        let followed = ended.report.mode == Some(Mode::Follower);
+        assert_eq!(followed, !goal.contains("by..."), "{goal}: {}", ended.report.reason);
+        assert!(!followed || ended.report.model_calls == 0);
+    }
+}
+
+#[test]
+fn what_only_looks_alike_is_never_followed() {
+    for goal in [
+        "do not move the arm 30 cm to the left",
+        "don't move the arm 30 cm to the left",
+        "never move the arm 30 cm to the left",
+        "move the arm 30 cm to the left and open the gripper",
+        "move the arm 30 cm to the left twice",
+        "move the arm 30 degrees to the left",
+        "move the arm 30 seconds to the left",
+        "move the arm 30 to the left",
+        "move the arm to the left",
+        "move the arm 30 cm",
+        "move the arm 30 cm from the left",
+        "move the gripper 30 cm to the left",
+        "turn the arm 30 cm to the left",
+        "move the arm 30 cm to the left, no, stop",
+        "first move the arm 30 cm to the left",
+        "move the arm 30 cm to the left slowly",
+        "do not pick up the red cube and put it in bin A",
+        "pick up the red cube and put it in bin A and bin B",
+        "pick up the red cube and put it on bin A",
+        "pick up the red cube and throw it in bin A",
+        "pick up the red cube",
+        "put the red cube in bin A",
+        "pick up the red cube or put it in bin A",
+        "put it in bin A and pick up the red cube",
+        "pick up bin A and put it in the red cube and open the gripper",
+        "pick up the red cube and do not put it in bin A",
+    ] {
+        let ended = ask(&mut kernel(&[MOVE, PUT]), goal, true, no_tool);
+        assert_ne!(
+            ended.report.mode,
+            Some(Mode::Follower),
+            "{goal}: {}",
+            ended.report.reason
+        );
+    }
+}
+
+#[test]
+fn an_ambiguous_slot_asks() {
+    let ended = ask(
+        &mut kernel(&[PUT]),
+        "pick up the cube and put it in bin A",
+        true,
+        no_tool,
+    );
+    assert_eq!(ended.report.status, Status::NeedsAnswer);
+    assert!(
+        ended
+            .report
+            .question
+            .is_some_and(|question| question.contains("red cube") && question.contains("blue cube"))
+    );
+}
+
+#[test]
+fn a_trace_that_did_not_succeed_is_never_followed() {
+    for status in ["failed", "stopped", "unverified", "refused"] {
+        let trace = MOVE.replace("status: done", &format!("status: {status}"));
+        let ended = ask(&mut kernel(&[&trace]), "move the arm 30 cm to the left", true, no_tool);
+        assert_ne!(ended.report.mode, Some(Mode::Follower), "{status}");
+    }
+}
+
+/// Every call that a model could make of one tool, whether its arguments make sense or not.
+fn every_call(query: &Query) -> Vec<AnswerCall> {
+    let places = [(0, 4), (0, query.goal.len()), (5, 9), (query.goal.len(), usize::MAX)];
+    let mut pointed: Vec<Pointed> = places.map(|(start, end)| Pointed::Span { start, end }).to_vec();
+    pointed.extend(query.spans.iter().map(|span| Pointed::Span {
+        start: span.start,
+        end: span.end,
+    }));
+    pointed.extend([
+        Pointed::Choice(0),
+        Pointed::Choice(5),
+        Pointed::Choice(usize::MAX),
+        Pointed::Absent,
+    ]);
+    let mut calls = Vec::new();
+    for tool in (0..query.tools.len()).chain([usize::MAX]) {
+        for first in &pointed {
+            for second in &pointed {
+                calls.push(AnswerCall {
+                    tool,
+                    arguments: vec![*first, *second],
+                });
+            }
+        }
+    }
+    calls
+}
+
+#[test]
+fn a_hostile_model_gets_no_number_out_that_nobody_said() {
+    for goal in [
+        "move the arm 30 cm to the left",
+        "go to (5, 0, 1)",
+        "go to (0, 0, 0.4)",
+        "do the dishes",
+        "set the speed to 9 m/s",
+    ] {
+        let query = std::cell::RefCell::new(None);
+        ask(&mut kernel(&[]), goal, true, |asked| {
+            query.replace(Some(asked.clone()));
+            no_tool(asked)
+        });
+        let Some(query) = query.into_inner() else {
+            panic!("{goal}: the model was not asked")
+        };
+        for call in every_call(&query) {
+            let answer = Answer::Calls {
+                calls: vec![call.clone()],
+                tokens: Tokens::default(),
+            };
+            let ended = ask(&mut kernel(&[]), goal, false, |_| answer.clone());
+            let forbidden = goal.contains('5') || goal.contains('9') || goal.contains("0.4");
+            let moved = ended.report.plan.calls.iter().any(|call| !call.arguments.is_empty());
+            if forbidden && moved && ended.report.status != Status::NeedsAnswer {
+                assert_eq!(
+                    (ended.report.status, ended.commands),
+                    (Status::Refused, 0),
+                    "{goal}: {call:?}: {}",
+                    ended.report.reason
+                );
+            }
+            for argument in ended.report.plan.calls.iter().flat_map(|call| &call.arguments) {
+                let shown = argument.value.to_string();
+                let number = shown.chars().any(|c| c.is_ascii_digit());
+                assert!(
+                    !number || ["0.3 m", "(5, 0, 1)", "(0, 0, 0.4)", "9 m/s"].contains(&shown.as_str()),
+                    "{goal}: {shown}"
+                );
+            }
+        }
+    }
+}
