@@ -198,3 +198,26 @@ fn tokens(tokens: llmos_models::Tokens) -> Tokens {
         forced: narrow(tokens.forced),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_ends_in_the_middle_is_an_answer_and_not_silence() {
+        let (queries, _) = mpsc::channel();
+        let (_, answers) = answers::unbounded_channel();
+        let mut model = Model {
+            path: None,
+            worker: Some(Worker { queries, answers }),
+            open: Some(7),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let (request, answer) = runtime.block_on(model.answer());
+        assert_eq!(request, 7);
+        assert!(matches!(answer, Answer::Unavailable { why } if why.contains("ended in the middle")));
+        assert!(model.worker.is_none(), "the next query gets a new thread");
+    }
+}
