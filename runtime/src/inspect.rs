@@ -9,8 +9,8 @@ use crate::trouble::Trouble;
 use llmos_firmware_bridge::binding::Binding;
 use llmos_kernel::journal;
 use llmos_kernel::kernel::{Kernel, Settings};
-use llmos_kernel::message::Input;
-use llmos_kernel::text::{Diagnostic, show};
+use llmos_kernel::message::{Input, Status};
+use llmos_kernel::text::show;
 use llmos_kernel::tool::{Connect, Device, Tool};
 use serde_json::json;
 use std::io::BufRead;
@@ -139,74 +139,23 @@ pub fn traces(config: &Config, verb: TraceVerb, printer: Printer) -> Result<u8, 
     let (kernel, workspace, unreadable) = read(config)?;
     match verb {
         TraceVerb::Ls => {
-            let rows: Vec<_> = kernel
-                .traces()
-                .iter()
-                .map(|trace| {
-                    let uses: Vec<_> = kernel
-                        .world()
-                        .uses
-                        .iter()
-                        .filter(|entry| entry.trace == trace.id)
-                        .collect();
-                    let good = uses
-                        .iter()
-                        .filter(|entry| entry.status == llmos_kernel::message::Status::Done)
-                        .count();
-                    (trace, uses.len(), good)
-                })
-                .collect();
-            let lines: Vec<String> = rows
-                .iter()
-                .map(|(trace, uses, good)| {
-                    format!(
-                        "{}  {}  {good} of {uses} succeeded  \"{}\"",
-                        trace.id,
-                        status_word(trace.status),
-                        trace.patterns.join("\", \"")
-                    )
-                })
-                .collect();
-            let documents: Vec<_> = rows.iter().map(|(trace, uses, good)| json!({ "id": trace.id, "goal": trace.goal, "patterns": trace.patterns, "status": trace.status, "mode": trace.mode, "uses": uses, "successes": good })).collect();
-            printer.answer(&json!({ "traces": documents }), &lines);
+            list_traces(&kernel, printer);
             Ok(0)
         }
         TraceVerb::Show { id } => {
-            let text = workspace
-                .read(&format!("traces/{id}.md"))
-                .ok_or_else(|| no_trace(&id))?
-                .map_err(Trouble::environment)?;
+            let text = workspace.read(&format!("traces/{id}.md"));
+            let text = text.ok_or_else(|| no_trace(&id))?.map_err(Trouble::environment)?;
             printer.answer(&json!({ "id": id, "text": text }), &[text.trim_end().to_owned()]);
             Ok(0)
         }
         TraceVerb::Check { id } => {
-            let wanted = |path: &str| {
-                path.starts_with("traces/") && id.as_ref().is_none_or(|id| path == format!("traces/{id}.md"))
-            };
-            let all: Vec<(&String, &Diagnostic)> = kernel
-                .findings()
-                .iter()
-                .filter(|(path, _)| wanted(path))
-                .flat_map(|(path, found)| found.iter().map(move |diagnostic| (path, diagnostic)))
-                .collect();
-            let mut lines: Vec<String> = unreadable
-                .into_iter()
-                .filter(|line| line.starts_with("traces/"))
-                .collect();
-            let errors = lines.len() + all.iter().filter(|(_, diagnostic)| diagnostic.is_error()).count();
-            lines.extend(all.iter().map(|(path, diagnostic)| show(path, diagnostic)));
             if let Some(id) = id
                 .as_ref()
                 .filter(|id| workspace.read(&format!("traces/{id}.md")).is_none())
             {
                 return Err(no_trace(id));
             }
-            lines.push(format!(
-                "{} traces can be followed, {errors} errors",
-                kernel.traces().len()
-            ));
-            printer.answer(&json!({ "errors": errors, "findings": lines }), &lines);
-            Ok(u8::from(errors > 0))
+            Ok(check_traces(&kernel, unreadable, id.as_deref(), printer))
         }
         TraceVerb::Rm { id } => {
             if workspace.read(&format!("traces/{id}.md")).is_none() {
@@ -214,13 +163,50 @@ pub fn traces(config: &Config, verb: TraceVerb, printer: Printer) -> Result<u8, 
             }
             let owned = Workspace::open(&config.workspace, true)?;
             owned.remove(&format!("traces/{id}.md")).map_err(Trouble::environment)?;
-            printer.answer(
-                &json!({ "removed": id }),
-                &[format!("removed {id}; its goal will be planned anew")],
-            );
+            let line = format!("removed {id}; its goal will be planned anew");
+            printer.answer(&json!({ "removed": id }), &[line]);
             Ok(0)
         }
     }
+}
+
+fn list_traces(kernel: &Kernel, printer: Printer) {
+    let (mut lines, mut documents) = (Vec::new(), Vec::new());
+    for trace in kernel.traces() {
+        let uses = kernel.world().uses.iter().filter(|entry| entry.trace == trace.id);
+        let good = uses.clone().filter(|entry| entry.status == Status::Done).count();
+        let uses = uses.count();
+        lines.push(format!(
+            "{}  {}  {good} of {uses} succeeded  \"{}\"",
+            trace.id,
+            status_word(trace.status),
+            trace.patterns.join("\", \"")
+        ));
+        documents.push(
+            json!({ "id": trace.id, "goal": trace.goal, "patterns": trace.patterns, "status": trace.status,
+                               "mode": trace.mode, "uses": uses, "successes": good }),
+        );
+    }
+    printer.answer(&json!({ "traces": documents }), &lines);
+}
+
+fn check_traces(kernel: &Kernel, unreadable: Vec<String>, id: Option<&str>, printer: Printer) -> u8 {
+    let wanted = |path: &str| path.starts_with("traces/") && id.is_none_or(|id| path == format!("traces/{id}.md"));
+    let unreadable = unreadable.into_iter();
+    let mut lines: Vec<String> = unreadable
+        .filter(|line| line.split(':').next().is_some_and(wanted))
+        .collect();
+    let mut errors = lines.len();
+    for (path, found) in kernel.findings().iter().filter(|(path, _)| wanted(path)) {
+        errors += found.iter().filter(|diagnostic| diagnostic.is_error()).count();
+        lines.extend(found.iter().map(|diagnostic| show(path, diagnostic)));
+    }
+    lines.push(format!(
+        "{} traces can be followed, {errors} errors",
+        kernel.traces().len()
+    ));
+    printer.answer(&json!({ "errors": errors, "findings": lines }), &lines);
+    u8::from(errors > 0)
 }
 
 fn no_trace(id: &str) -> Trouble {
