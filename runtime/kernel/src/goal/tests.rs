@@ -1,6 +1,10 @@
 //! Tables: a goal and what is read from it.
 
+mod mentions;
+mod quantities;
+
 use super::*;
+use proptest::prelude::*;
 
 fn name(name: &str, also: &[&str], kind: NameKind) -> Name {
     Name {
@@ -95,4 +99,39 @@ fn the_main_job() {
         ("move to (5,0,1)", "(5,0,1)=(5, 0, 1)"),
         ("move left, no, right", "~left=left; right=right"),
     ]);
+}
+
+proptest! {
+    /// Any text gives a goal, and every span lies in it on character boundaries.
+    #[test]
+    fn any_text_is_read_without_a_panic(text in any::<String>()) {
+        let goal = read(&text, &lexicon());
+        for span in &goal.spans {
+            prop_assert!(span.start < span.end && text.get(span.start..span.end).is_some(), "{span:?}");
+        }
+        let _ = content(&goal);
+    }
+
+    /// The same for texts that are nearly goals.
+    #[test]
+    fn nearly_goals_are_read_without_a_panic(
+        words in proptest::collection::vec("(move|the|red cube|half|a|not|no|,|and|minus|[0-9]{1,25}|[.]5|m/s|°|cm|it|back|twice|-|\\(|\\)|x=)", 0..20),
+        joiner in "( |)",
+    ) {
+        let text = words.join(&joiner);
+        let goal = read(&text, &lexicon());
+        for span in &goal.spans {
+            prop_assert!(text.get(span.start..span.end).is_some_and(|part| !part.is_empty()), "{span:?}");
+        }
+    }
+
+    /// What is printed is read as the same.
+    #[test]
+    fn printed_quantities_are_read_back(micro in -1_000_000_000_000_000_i64..1_000_000_000_000_000) {
+        for dimension in ["length", "angle", "duration", "speed", "temperature", "ratio", "volume", "mass"] {
+            let dimension = Dimension::parse(dimension).expect("a dimension");
+            let text = print_quantity(dimension, micro);
+            prop_assert_eq!(parse_quantity(&text), Ok((dimension, micro)), "{}", text);
+        }
+    }
 }
