@@ -115,14 +115,15 @@ impl Kernel {
         }
     }
 
+    /// The logical call that a command belongs to.
+    fn call_of(&self, offer: &Offer) -> Option<usize> {
+        let step = self.run.as_ref()?.program.steps.get(usize::from(offer.step))?;
+        Some(usize::from(step.call))
+    }
+
     /// The gate: policy, provenance, envelope; then the hooks.
     fn judge(&mut self, now: Millis, offer: Offer) {
-        let Some(run) = &self.run else { return };
-        let call = run
-            .program
-            .steps
-            .get(usize::from(offer.step))
-            .map_or(0, |step| usize::from(step.call));
+        let Some(call) = self.call_of(&offer) else { return };
         self.begin_call(call);
         match self.verdict(now, &offer, call) {
             Ok(()) => {
@@ -179,12 +180,7 @@ impl Kernel {
     }
 
     pub(crate) fn after_hooks(&mut self, now: Millis, offer: &Offer, verdict: Verdict) {
-        let Some(run) = &self.run else { return };
-        let call = run
-            .program
-            .steps
-            .get(usize::from(offer.step))
-            .map_or(0, |step| usize::from(step.call));
+        let Some(call) = self.call_of(offer) else { return };
         // The hooks took time: the gate looks again at the state as it is now.
         let allowed = match verdict {
             Verdict::Deny { why } => Err(format!("a hook denied it: {why}")),
@@ -559,10 +555,33 @@ fn is_sourced(run: &Run, argument: &Argument) -> bool {
         (Source::Goal { start, end, words }, value) => {
             goal.text.get(*start..*end) == Some(words.as_str()) && is_meant(goal, *start, *end, value)
         }
-        (Source::State { words } | Source::Slot { words, .. }, _) => said(words),
+        (Source::Slot { words, .. }, value) => {
+            let named = |span: &&crate::goal::Span| goal.text.get(span.start..span.end) == Some(words.as_str());
+            let computed = || {
+                goal.spans
+                    .iter()
+                    .filter(named)
+                    .any(|span| is_meant(goal, span.start, span.end, value))
+            };
+            said(words) && (is_word(value) || computed())
+        }
+        (Source::State { words }, value) => said(words) && is_word(value),
         (Source::Manifest, Given::Option(_) | Given::Boolean(_)) => true,
         (Source::Trace, _) => run.followed.is_some(),
         (Source::Manifest | Source::Answer, _) => false,
+    }
+}
+
+/// Whether a value is a name or a word, which is looked up and not computed.
+fn is_word(value: &Given) -> bool {
+    match value {
+        Given::Quantity(..) | Given::Number(_) | Given::Point(_) => false,
+        Given::Boolean(_)
+        | Given::Option(_)
+        | Given::Entity(_)
+        | Given::Named(_)
+        | Given::Start(_)
+        | Given::Text(_) => true,
     }
 }
 
