@@ -85,7 +85,7 @@ fn kernel(traces: &[&str]) -> Kernel {
 /// What a goal led to: the report, and whether any command left.
 struct Ended {
     report: Report,
-    commands: usize,
+    commands: Vec<Vec<(String, Fact)>>,
 }
 
 /// Runs a dry goal to its end with a model that answers as scripted.
@@ -101,7 +101,7 @@ fn ask(kernel: &mut Kernel, goal: &str, dry_run: bool, model: impl Fn(&Query) ->
         date: String::new(),
     };
     kernel.handle(1, Input::Goal(request));
-    let mut commands = 0;
+    let mut commands = Vec::new();
     for now in 2..2_000 {
         let mut inputs = Vec::new();
         while let Some(output) = kernel.poll() {
@@ -110,7 +110,7 @@ fn ask(kernel: &mut Kernel, goal: &str, dry_run: bool, model: impl Fn(&Query) ->
                     request,
                     answer: model(&query),
                 }),
-                Output::Command { .. } => commands += 1,
+                Output::Command { arguments, .. } => commands.push(arguments),
                 Output::Hook { request, .. } => inputs.push(Input::Verdict {
                     request,
                     verdict: llmos_kernel::message::Verdict::Pass,
@@ -253,6 +253,32 @@ fn every_call(query: &Query) -> Vec<AnswerCall> {
     calls
 }
 
+/// Whether an argument that left lies in the arm's limits, written without the gate's code.
+fn is_within(name: &str, fact: &Fact) -> bool {
+    match fact {
+        Fact::Point([x, y, z]) => {
+            let low = [*x, *y].iter().all(|axis| axis.abs() <= 2_000_000) && (0..=3_000_000).contains(z);
+            let squares = [*x, *y, z - 400_000]
+                .iter()
+                .map(|axis| i128::from(*axis).pow(2))
+                .sum::<i128>();
+            low && squares > 300_000_i128.pow(2)
+        }
+        Fact::Number(micro) if name == "value" => micro.abs() <= 500_000,
+        Fact::Number(micro) if name == "distance" => *micro == 300_000,
+        Fact::Number(_) => false,
+        Fact::Bool(_) | Fact::Text(_) | Fact::Nothing => true,
+    }
+}
+
+#[test]
+fn the_check_of_limits_can_fail() {
+    assert!(!is_within("to", &Fact::Point([5_000_000, 0, 1_000_000])));
+    assert!(!is_within("to", &Fact::Point([0, 0, 400_000])));
+    assert!(!is_within("value", &Fact::Number(9_000_000)));
+    assert!(is_within("to", &Fact::Point([800_000, 0, 1_200_000])));
+}
+
 #[test]
 fn a_hostile_model_gets_no_number_out_that_nobody_said() {
     for goal in [
@@ -276,15 +302,8 @@ fn a_hostile_model_gets_no_number_out_that_nobody_said() {
                 tokens: Tokens::default(),
             };
             let ended = ask(&mut kernel(&[]), goal, false, |_| answer.clone());
-            let forbidden = goal.contains('5') || goal.contains('9') || goal.contains("0.4");
-            let moved = ended.report.plan.calls.iter().any(|call| !call.arguments.is_empty());
-            if forbidden && moved && ended.report.status != Status::NeedsAnswer {
-                assert_eq!(
-                    (ended.report.status, ended.commands),
-                    (Status::Refused, 0),
-                    "{goal}: {call:?}: {}",
-                    ended.report.reason
-                );
+            for (name, fact) in ended.commands.iter().flatten() {
+                assert!(is_within(name, fact), "{goal}: {call:?} sent {name} {fact:?}");
             }
             for argument in ended.report.plan.calls.iter().flat_map(|call| &call.arguments) {
                 let shown = argument.value.to_string();
