@@ -23,6 +23,8 @@ use crate::weights::{Chance, Origin, WeightError, Weights};
 use crate::{PlanReply, PlanRequest, Planner, control};
 
 #[cfg(test)]
+mod parity;
+#[cfg(test)]
 mod tests;
 
 /// What `llmos model show` prints.

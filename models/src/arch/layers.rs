@@ -22,18 +22,17 @@ impl Linear {
         Self { parts, inputs, outputs }
     }
 
-    /// `[rows, inputs]` to `[rows, outputs]`.
-    pub fn forward(&self, input: Vec<f32>) -> Result<Vec<f32>, ModelError> {
-        let rows = input.len() / self.inputs;
-        let input = CpuStorage::F32(input);
+    /// `[rows, inputs]` to `[rows, outputs]`. The input is lent to the tensor library, which wants to own it, and comes
+    /// back as it was.
+    pub fn forward(&self, input: &mut Vec<f32>) -> Result<Vec<f32>, ModelError> {
         if let [only] = self.parts.as_slice() {
-            return product(only, &input, rows, self.inputs);
+            return product(only, input, self.inputs);
         }
-        let mut output = vec![0.0; rows * self.outputs];
+        let mut output = vec![0.0; input.len() / self.inputs * self.outputs];
         let mut column = 0;
         for part in &self.parts {
             let width = rows_of(part);
-            let result = product(part, &input, rows, self.inputs)?;
+            let result = product(part, input, self.inputs)?;
             for (to, from) in output.chunks_exact_mut(self.outputs).zip(result.chunks_exact(width)) {
                 to[column..column + width].copy_from_slice(from);
             }
@@ -47,14 +46,15 @@ fn rows_of(matrix: &QTensor) -> usize {
     matrix.shape().dims().first().copied().unwrap_or(0)
 }
 
-/// The tensor library's kernel without the tensor around it.
-pub(super) fn product(
-    matrix: &QTensor,
-    input: &CpuStorage,
-    rows: usize,
-    columns: usize,
-) -> Result<Vec<f32>, ModelError> {
-    match matrix.cpu_fwd(input, &Layout::contiguous((rows, columns)))? {
+/// The tensor library's kernel without the tensor around it: `[rows, columns]` times a matrix.
+pub(super) fn product(matrix: &QTensor, input: &mut Vec<f32>, columns: usize) -> Result<Vec<f32>, ModelError> {
+    let rows = input.len() / columns;
+    let lent = CpuStorage::F32(std::mem::take(input));
+    let result = matrix.cpu_fwd(&lent, &Layout::contiguous((rows, columns)));
+    if let CpuStorage::F32(returned) = lent {
+        *input = returned;
+    }
+    match result? {
         (CpuStorage::F32(output), _) => Ok(output),
         _ => Err(ModelError::Internal {
             part: "tensors",
@@ -95,51 +95,78 @@ pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// Rotates pairs of numbers by an angle that grows with the position (Su et al. 2021); the pair of number `i` is number
-/// `i + head / 2`.
+/// Which two numbers of a head are rotated together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pairs {
+    /// Number `i` with number `i + head / 2`.
+    Halves,
+    /// Number `2 i` with number `2 i + 1`.
+    Neighbours,
+}
+
+/// Rotates pairs of numbers by an angle that grows with the position (Su et al. 2021).
 #[derive(Debug)]
 pub(super) struct Rotation {
     frequencies: Vec<f32>,
+    pairs: Pairs,
 }
 
 impl Rotation {
-    pub fn new(head: usize, base: f32) -> Self {
+    pub fn new(head: usize, base: f32, pairs: Pairs) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "heads have at most 2^10 numbers")]
         let frequency = |pair: usize| 1.0 / base.powf((2 * pair) as f32 / head as f32);
-        Self {
-            frequencies: (0..head / 2).map(frequency).collect(),
+        let frequencies = (0..head / 2).map(frequency).collect();
+        Self { frequencies, pairs }
+    }
+
+    /// Slows each pair down by a divisor of its own.
+    pub fn divide(&mut self, divisors: &[f32]) {
+        for (frequency, divisor) in self.frequencies.iter_mut().zip(divisors) {
+            *frequency /= divisor;
         }
     }
 
     /// Sine and cosine of each pair's angle at `position`, computed once per position and used by all its heads.
-    pub fn at(&self, position: usize) -> Vec<(f32, f32)> {
+    pub fn at(&self, position: usize) -> impl Iterator<Item = (f32, f32)> {
         #[expect(clippy::cast_precision_loss, reason = "contexts have at most 2^20 positions")]
         let position = position as f32;
         self.frequencies
             .iter()
-            .map(|frequency| (position * frequency).sin_cos())
-            .collect()
+            .map(move |frequency| (position * frequency).sin_cos())
     }
-}
 
-/// Rotates all heads of a row.
-pub(super) fn rotate(heads: &mut [f32], angles: &[(f32, f32)]) {
-    for head in heads.chunks_exact_mut(2 * angles.len()) {
-        let (low, high) = head.split_at_mut(angles.len());
-        for ((low, high), (sine, cosine)) in low.iter_mut().zip(high).zip(angles) {
-            (*low, *high) = (*low * cosine - *high * sine, *low * sine + *high * cosine);
+    /// Rotates all heads of a row.
+    pub fn rotate(&self, heads: &mut [f32], angles: &[(f32, f32)]) {
+        for head in heads.chunks_exact_mut(2 * angles.len()) {
+            match self.pairs {
+                Pairs::Halves => {
+                    let (low, high) = head.split_at_mut(angles.len());
+                    for ((low, high), angle) in low.iter_mut().zip(high).zip(angles) {
+                        turn(low, high, *angle);
+                    }
+                }
+                Pairs::Neighbours => {
+                    let (pairs, _) = head.as_chunks_mut::<2>();
+                    for ([low, high], angle) in pairs.iter_mut().zip(angles) {
+                        turn(low, high, *angle);
+                    }
+                }
+            }
         }
     }
 }
 
-/// `gate * sigmoid(gate) * up` over rows of gates followed by ups (Shazeer 2020).
-pub(super) fn swiglu(gate_up: &[f32], width: usize) -> Vec<f32> {
-    let mut output = Vec::with_capacity(gate_up.len() / 2);
+fn turn(low: &mut f32, high: &mut f32, (sine, cosine): (f32, f32)) {
+    (*low, *high) = (*low * cosine - *high * sine, *low * sine + *high * cosine);
+}
+
+/// `gate * sigmoid(gate) * up` over rows of gates followed by ups (Shazeer 2020), into `output`.
+pub(super) fn swiglu(gate_up: &[f32], width: usize, output: &mut Vec<f32>) {
+    output.clear();
     for row in gate_up.chunks_exact(2 * width) {
         let (gate, up) = row.split_at(width);
         output.extend(gate.iter().zip(up).map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up));
     }
-    output
 }
 
 pub(super) fn add(to: &mut [f32], what: &[f32]) {

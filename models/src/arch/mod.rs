@@ -1,19 +1,19 @@
-//! One decoder per architecture behind one enum: tokens go in, the hidden state of every position comes out.
+//! The network: tokens go in, the hidden state of every position comes out.
 //!
 //! A [`Cache`] holds what attention remembers and can be cut back to any length, so that a prompt pays only for the tokens
 //! that differ from the last one. Results do not depend on how the tokens were cut into pieces. Nothing here knows what a
 //! token means.
 
+mod decoder;
 mod layers;
 mod pointer;
-mod qwen3;
 #[cfg(test)]
 mod tests;
 
-use crate::error::{Fault, ModelError};
+use crate::error::Fault;
 use crate::gguf::Gguf;
-use crate::weights::{WeightError, Weights};
 
+pub(crate) use decoder::Network;
 pub(crate) use layers::{Cache, dot, softmax};
 pub(crate) use pointer::{Head, Pointers};
 
@@ -85,9 +85,17 @@ impl Dimensions {
             feed_forward: gguf.positive(&key("feed_forward_length"), limit::WIDTH * 8)?,
             vocabulary: *vocabulary,
             context_max: gguf.positive(&key("context_length"), limit::CONTEXT)?,
-            rope_base: narrow(gguf.positive_float(&key("rope.freq_base"), 1e12)?),
+            rope_base: rope_base(gguf, &key("rope.freq_base"))?,
             norm_epsilon: narrow(gguf.positive_float(&key("attention.layer_norm_rms_epsilon"), 1.0)?),
         })
+    }
+}
+
+/// Files of the first Llama models leave it out and mean 10,000.
+fn rope_base(gguf: &Gguf, key: &str) -> Result<f32, Fault> {
+    match gguf.value(key) {
+        None => Ok(10_000.0),
+        Some(_) => Ok(narrow(gguf.positive_float(key, 1e12)?)),
     }
 }
 
@@ -113,56 +121,4 @@ fn head_size(gguf: &Gguf, key: &str, width: usize, heads: usize) -> Result<usize
         ));
     }
     Ok(head)
-}
-
-/// A loaded network of one of the architectures that we run.
-#[derive(Debug)]
-pub(crate) enum Network {
-    Qwen3(qwen3::Qwen3),
-}
-
-impl Network {
-    /// Chooses the architecture by the file's metadata and loads it.
-    pub fn load(weights: &mut Weights<'_>) -> Result<Self, WeightError> {
-        let key = "general.architecture";
-        match weights.gguf.text(key)? {
-            "qwen3" => Ok(Self::Qwen3(qwen3::Qwen3::load(weights)?)),
-            other => Err(Fault::new(key, "`qwen3`", format!("`{other}`")).into()),
-        }
-    }
-
-    pub fn dimensions(&self) -> &Dimensions {
-        match self {
-            Self::Qwen3(network) => network.dimensions(),
-        }
-    }
-
-    /// An empty memory for this network.
-    pub fn cache(&self) -> Cache {
-        let dimensions = self.dimensions();
-        Cache::new(dimensions.layers, dimensions.kv_heads, dimensions.head)
-    }
-
-    /// The final hidden state, after the last norm, of each of `tokens`: `[tokens, width]`. They go behind what `cache`
-    /// holds and are remembered there. The caller sees to it that they fit the context and the vocabulary.
-    pub fn forward(&self, tokens: &[u32], cache: &mut Cache) -> Result<Vec<f32>, ModelError> {
-        match self {
-            Self::Qwen3(network) => network.forward(tokens, cache),
-        }
-    }
-
-    /// Scores of the whole vocabulary for each hidden state: `[states, vocabulary]`.
-    pub fn logits(&self, hidden: Vec<f32>) -> Result<Vec<f32>, ModelError> {
-        match self {
-            Self::Qwen3(network) => network.logits(hidden),
-        }
-    }
-
-    /// The rows of the output matrix of these tokens, `[tokens, width]`: their dot products with a hidden state are
-    /// the logits, so that a choice among five tokens does not cost the whole vocabulary.
-    pub fn output_rows(&self, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
-        match self {
-            Self::Qwen3(network) => network.output_rows(tokens),
-        }
-    }
 }

@@ -64,8 +64,8 @@ impl Pointers {
     }
 
     /// Queries and keys of each hidden state: `[states, row]`.
-    pub fn forward(&self, hidden: Vec<f32>) -> Result<Vec<f32>, ModelError> {
-        self.heads.forward(hidden)
+    pub fn forward(&self, mut hidden: Vec<f32>) -> Result<Vec<f32>, ModelError> {
+        self.heads.forward(&mut hidden)
     }
 
     /// How much the state of row `from` points at that of row `to`.

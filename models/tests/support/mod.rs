@@ -91,11 +91,9 @@ pub fn strings(texts: &[String]) -> Vec<u8> {
     out
 }
 
-/// A small planner with random weights: two layers, four heads on two, a context of 1,024.
-pub fn random_model(seed: u64) -> Draft {
-    let (width, layers, heads, kv_heads, head, feed_forward) = (256, 2, 4, 2, 64, 512);
-    let tokens = vocabulary();
-    let rows = tokens.len();
+/// Metadata of a small model, without tensors: two layers, four heads on two, a context of 1,024.
+fn header(architecture: &str) -> Draft {
+    let (width, layers, heads, kv_heads, head, feed_forward) = SIZES;
     let mut draft = Draft {
         magic: *b"GGUF",
         version: 3,
@@ -105,9 +103,8 @@ pub fn random_model(seed: u64) -> Draft {
         metadata_count: None,
         alignment: 32,
     };
-    draft.set("general.architecture", 8, &string("qwen3"));
+    draft.set("general.architecture", 8, &string(architecture));
     draft.set("general.name", 8, &string("random"));
-    draft.set("llmos.format", 4, &1u32.to_le_bytes());
     let sizes = [
         ("block_count", layers),
         ("embedding_length", width),
@@ -119,14 +116,146 @@ pub fn random_model(seed: u64) -> Draft {
         ("attention.value_length", head),
     ];
     for (key, size) in sizes {
-        draft.set(&format!("qwen3.{key}"), 4, &number(size).to_le_bytes());
+        draft.set(&format!("{architecture}.{key}"), 4, &number(size).to_le_bytes());
     }
-    draft.set("qwen3.rope.freq_base", 6, &10_000f32.to_le_bytes());
-    draft.set("qwen3.attention.layer_norm_rms_epsilon", 6, &1e-6f32.to_le_bytes());
+    draft.set(&format!("{architecture}.rope.freq_base"), 6, &10_000f32.to_le_bytes());
+    draft.set(
+        &format!("{architecture}.attention.layer_norm_rms_epsilon"),
+        6,
+        &1e-6f32.to_le_bytes(),
+    );
     draft.set("tokenizer.ggml.model", 8, &string("gpt2"));
     draft.set("tokenizer.ggml.pre", 8, &string("qwen2"));
-    draft.set("tokenizer.ggml.tokens", 9, &strings(&tokens));
+    draft.set("tokenizer.ggml.tokens", 9, &strings(&vocabulary()));
     draft.set("tokenizer.ggml.merges", 9, &strings(&merges()));
+    draft
+}
+
+/// The weights of one case of `fixtures/parity.json`, drawn as `fixtures/parity.py` draws them; and the state of the dice
+/// behind them, which draw the tokens next.
+pub fn parity_model(architecture: &str, dtype: Storage, seed: u64, rope_divisors: Option<&[f32]>) -> Draft {
+    let mut dice = Dice(seed);
+    let llama = architecture == "llama";
+    let (width, layers, heads, kv_heads, head, feed_forward) = SIZES;
+    let rows = vocabulary().len();
+    let mut draft = header(architecture);
+    let tensors = &mut draft.tensors;
+    tensors.push(dtype.matrix(&mut dice, "token_embd.weight".into(), rows, width));
+    for layer in 0..layers {
+        let name = |part: &str| format!("blk.{layer}.{part}.weight");
+        tensors.push(near_ones(&mut dice, name("attn_norm"), width));
+        for (part, rows) in [("attn_q", heads), ("attn_k", kv_heads), ("attn_v", kv_heads)] {
+            tensors.push(dtype.matrix(&mut dice, name(part), rows * head, width));
+        }
+        if !llama {
+            tensors.push(near_ones(&mut dice, name("attn_q_norm"), head));
+            tensors.push(near_ones(&mut dice, name("attn_k_norm"), head));
+        }
+        tensors.push(dtype.matrix(&mut dice, name("attn_output"), width, heads * head));
+        tensors.push(near_ones(&mut dice, name("ffn_norm"), width));
+        for (part, rows, columns) in [
+            ("ffn_gate", feed_forward, width),
+            ("ffn_up", feed_forward, width),
+            ("ffn_down", width, feed_forward),
+        ] {
+            tensors.push(dtype.matrix(&mut dice, name(part), rows, columns));
+        }
+    }
+    tensors.push(near_ones(&mut dice, "output_norm.weight".into(), width));
+    if llama {
+        tensors.push(dtype.matrix(&mut dice, "output.weight".into(), rows, width));
+    }
+    if let Some(divisors) = rope_divisors {
+        tensors.push(vector("rope_freqs.weight".into(), divisors));
+    }
+    draft
+}
+
+/// A storage type whose blocks can be drawn byte by byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    F16,
+    Q8,
+    Q4K,
+}
+
+impl Storage {
+    pub fn named(name: &str) -> Self {
+        match name {
+            "F16" => Self::F16,
+            "Q8_0" => Self::Q8,
+            "Q4_K" => Self::Q4K,
+            other => panic!("no storage type {other}"),
+        }
+    }
+
+    /// Blocks of numbers with a mean near 0 and a deviation near 1/16.
+    fn matrix(self, dice: &mut Dice, name: String, rows: usize, columns: usize) -> DraftTensor {
+        let count = rows * columns;
+        let mut data = Vec::new();
+        match self {
+            Self::F16 => data.extend((0..count).flat_map(|_| half(eleven_bits(dice) / 8_192.0))),
+            Self::Q8 => {
+                for _ in 0..count / 32 {
+                    data.extend(half(1.0 / 1_024.0));
+                    data.extend((0..32).map(|_| byte(dice)));
+                }
+            }
+            Self::Q4K => {
+                for _ in 0..count / 256 {
+                    data.extend(half(1.0 / 2_048.0));
+                    data.extend(half(7.5 / 2_048.0));
+                    data.extend((0..140).map(|_| byte(dice)));
+                }
+            }
+        }
+        let dtype = match self {
+            Self::F16 => 1,
+            Self::Q8 => 8,
+            Self::Q4K => 12,
+        };
+        let dimensions = vec![columns as u64, rows as u64];
+        DraftTensor {
+            name,
+            dimensions,
+            dtype,
+            data,
+            offset: None,
+        }
+    }
+}
+
+fn byte(dice: &mut Dice) -> u8 {
+    u8::try_from(dice.roll(256)).expect("a byte")
+}
+
+/// A whole number from -1,024 to 1,023.
+fn eleven_bits(dice: &mut Dice) -> f32 {
+    f32::from(u16::try_from(dice.roll(2_048)).expect("11 bits")) - 1_024.0
+}
+
+/// The bytes of a number in half precision; the numbers here are exact in it.
+fn half(number: f32) -> [u8; 2] {
+    let tensor = Tensor::from_vec(vec![number], (1, 1), &Device::Cpu).expect("a tensor");
+    let stored = QTensor::quantize(&tensor, GgmlDType::F16).expect("half precision");
+    let data = stored.data().expect("bytes");
+    [data[0], data[1]]
+}
+
+fn near_ones(dice: &mut Dice, name: String, length: usize) -> DraftTensor {
+    let numbers: Vec<f32> = (0..length).map(|_| 1.0 + eleven_bits(dice) / 4_096.0).collect();
+    vector(name, &numbers)
+}
+
+/// Width, layers, heads, key-value heads, numbers in a head, feed-forward width.
+const SIZES: (usize, usize, usize, usize, usize, usize) = (256, 2, 4, 2, 64, 512);
+
+/// A small planner with random weights.
+pub fn random_model(seed: u64) -> Draft {
+    let (width, layers, heads, kv_heads, head, feed_forward) = SIZES;
+    let rows = vocabulary().len();
+    let mut draft = header("qwen3");
+    draft.set("llmos.format", 4, &1u32.to_le_bytes());
     let mut dice = Dice(seed);
     let mut matrix = |name: String, rows: usize, columns: usize| draft_matrix(&mut dice, name, rows, columns);
     draft.tensors.push(matrix("token_embd.weight".into(), rows, width));
@@ -161,10 +290,14 @@ pub fn random_model(seed: u64) -> Draft {
 }
 
 fn ones(name: String, length: usize) -> DraftTensor {
-    let data = std::iter::repeat_n(1f32.to_le_bytes(), length).flatten().collect();
+    vector(name, &vec![1.0; length])
+}
+
+fn vector(name: String, numbers: &[f32]) -> DraftTensor {
+    let data = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
     DraftTensor {
         name,
-        dimensions: vec![length as u64],
+        dimensions: vec![numbers.len() as u64],
         dtype: 0,
         data,
         offset: None,

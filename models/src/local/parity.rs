@@ -1,0 +1,95 @@
+//! Our log-probabilities against those of another implementation: `tests/fixtures/parity.json`, made by `parity.py` in f32
+//! from the same blocks of weights.
+
+use std::fmt::Write;
+use std::io::Cursor;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::LocalModel;
+use crate::support::{Storage, parity_model};
+use crate::weights::Origin;
+
+#[derive(Deserialize)]
+struct Case {
+    architecture: String,
+    dtype: String,
+    seed: u64,
+    sha256: String,
+    rope_divisors: Option<Vec<f32>>,
+    tokens: Vec<u32>,
+    logprobs: Vec<f32>,
+}
+
+fn cases() -> Vec<Case> {
+    serde_json::from_str(include_str!("../../tests/fixtures/parity.json")).expect("the fixture's fields")
+}
+
+fn model(case: &Case, origin: Origin) -> LocalModel {
+    let draft = parity_model(
+        &case.architecture,
+        Storage::named(&case.dtype),
+        case.seed,
+        case.rope_divisors.as_deref(),
+    );
+    let drawn = draft.tensors.iter().filter(|tensor| tensor.name != "rope_freqs.weight");
+    let mut hash = Sha256::new();
+    drawn.for_each(|tensor| hash.update(&tensor.data));
+    let mut digest = String::new();
+    for byte in hash.finalize() {
+        write!(digest, "{byte:02x}").expect("a string");
+    }
+    assert_eq!(digest, case.sha256, "both sides draw the same weights");
+    LocalModel::load(&mut Cursor::new(draft.bytes()), "parity", origin).expect("a model")
+}
+
+/// The largest difference over all positions.
+fn difference(case: &Case, origin: Origin) -> f32 {
+    let found = model(case, origin).score(&case.tokens).expect("scores");
+    assert_eq!(found.len(), case.logprobs.len());
+    let differences = found
+        .iter()
+        .zip(&case.logprobs)
+        .map(|(found, expected)| (found - expected).abs());
+    differences.fold(0.0, f32::max)
+}
+
+#[test]
+fn exact_products_give_the_log_probabilities_of_another_engine() {
+    for case in cases() {
+        let difference = difference(&case, Origin::Plain);
+        println!("{} {}: {difference:.1e}", case.architecture, case.dtype);
+        assert!(difference <= 1e-4, "{} {}: {difference}", case.architecture, case.dtype);
+    }
+}
+
+/// The kernels round states to half precision (F16) or to eight bits (the others) before each product.
+#[test]
+fn rounded_products_stay_near_them() {
+    for case in cases() {
+        let allowed = match Storage::named(&case.dtype) {
+            Storage::F16 => 0.01,
+            Storage::Q8 => 0.2,
+            Storage::Q4K => 0.4,
+        };
+        let difference = difference(&case, Origin::File);
+        println!("{} {}: {difference:.1e}", case.architecture, case.dtype);
+        assert!(
+            difference <= allowed,
+            "{} {}: {difference}",
+            case.architecture,
+            case.dtype
+        );
+    }
+}
+
+/// The comparison can fail.
+#[test]
+fn another_rotation_is_seen() {
+    let case = cases().remove(4);
+    assert_eq!((case.architecture.as_str(), case.dtype.as_str()), ("llama", "Q8_0"));
+    let mut without = case;
+    without.rope_divisors = Some(vec![1.1; 32]);
+    assert!(difference(&without, Origin::Plain) > 0.01);
+}
