@@ -59,7 +59,6 @@ fn difference(case: &Case, origin: Origin) -> f32 {
 fn exact_products_give_the_log_probabilities_of_another_engine() {
     for case in cases() {
         let difference = difference(&case, Origin::Plain);
-        println!("{} {}: {difference:.1e}", case.architecture, case.dtype);
         assert!(difference <= 1e-4, "{} {}: {difference}", case.architecture, case.dtype);
     }
 }
@@ -74,7 +73,6 @@ fn rounded_products_stay_near_them() {
             Storage::Q4K => 0.4,
         };
         let difference = difference(&case, Origin::File);
-        println!("{} {}: {difference:.1e}", case.architecture, case.dtype);
         assert!(
             difference <= allowed,
             "{} {}: {difference}",
