@@ -60,7 +60,7 @@ enum State {
     Done(Outcome),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Grammar<'a> {
     request: &'a PlanRequest<'a>,
     prompt: &'a Prompt,
@@ -126,6 +126,23 @@ impl<'a> Grammar<'a> {
             State::Span { .. } => "the end of a span",
             State::Done(_) => "nothing",
         }
+    }
+
+    /// How many calls are complete.
+    pub fn complete(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// How many arguments the call at hand has.
+    pub fn arguments(&self) -> usize {
+        self.open.as_ref().map_or(0, |call| call.arguments.len())
+    }
+
+    /// The next choice on the way to an option of the argument at hand.
+    pub fn towards(&self, option: usize) -> Option<Choice> {
+        let spelled = self.spelled();
+        let rest = self.options().get(option)?.strip_prefix(spelled.as_slice())?;
+        Some(rest.first().map_or(Choice::Close, |token| Choice::Word(*token)))
     }
 
     /// The complete calls, and the one that an `Ask` left open.

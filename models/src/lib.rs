@@ -9,6 +9,7 @@
 
 mod arch;
 mod control;
+mod draft;
 mod error;
 mod gguf;
 mod grammar;
@@ -31,6 +32,7 @@ pub use request::{
     Argument, Call, Example, Outcome, ParameterKind, ParameterSpec, PlanReply, PlanRequest, Span, SpanKind, Tokens,
     ToolSpec,
 };
+pub use sample::Shortcuts;
 
 /// Environment variables to start the process with, unless the person has set them; nobody can set them later.
 ///

@@ -15,7 +15,7 @@ use crate::arch::{Network, Pointers};
 use crate::error::{Fault, ModelError};
 use crate::gguf::{self, Gguf, Source, Value};
 use crate::prompt::Prompt;
-use crate::sample::Chooser;
+use crate::sample::{Chooser, Shortcuts};
 use crate::session::Sessions;
 use crate::thread::unsplit;
 use crate::tokenizer::Tokenizer;
@@ -59,6 +59,7 @@ pub struct LocalModel {
     /// The heads, or what the file lacks to plan.
     pointers: Result<Pointers, String>,
     sessions: Sessions,
+    shortcuts: Shortcuts,
 }
 
 impl LocalModel {
@@ -114,6 +115,11 @@ impl LocalModel {
     /// The tokens of a text, as [`LocalModel::score`] takes them.
     pub fn tokenize(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         Ok(self.tokenizer.encode(text)?.iter().map(|token| token.id).collect())
+    }
+
+    /// Takes shortcuts away or gives them back; the plans stay the same, only their cost changes.
+    pub fn set_shortcuts(&mut self, shortcuts: Shortcuts) {
+        self.shortcuts = shortcuts;
     }
 
     /// Forgets the tool lists of earlier requests.
@@ -194,6 +200,7 @@ impl LocalModel {
             network,
             pointers,
             sessions: Sessions::default(),
+            shortcuts: Shortcuts::default(),
         };
         model.warm_up()?;
         Ok(model)
@@ -204,10 +211,10 @@ impl LocalModel {
         let tokens = [0; 2];
         let (network, pointers) = (&self.network, &self.pointers);
         on_threads(self.info.file_bytes, || {
-            let hidden = network.forward(&tokens, &mut network.cache())?;
+            let mut hidden = network.forward(&tokens, &mut network.cache())?;
             pointers
                 .as_ref()
-                .map_or(Ok(()), |pointers| pointers.forward(hidden).map(drop))
+                .map_or(Ok(()), |pointers| pointers.forward(&mut hidden).map(drop))
         })
     }
 }
@@ -325,10 +332,18 @@ impl Planner for LocalModel {
                 context_max,
             });
         }
-        let (network, sessions) = (&self.network, &mut self.sessions);
+        let (network, sessions, shortcuts) = (&self.network, &mut self.sessions, self.shortcuts);
+        if !shortcuts.kept_prefix {
+            sessions.clear();
+        }
         on_threads(self.info.file_bytes, || {
             let (mut sequence, cached) = sessions.resume(network, pointers, &prompt.tokens, prompt.tools_end);
-            let reply = Chooser { network, pointers }.plan(request, &prompt, &mut sequence, cached)?;
+            let reply = Chooser {
+                network,
+                pointers,
+                shortcuts,
+            }
+            .plan(request, &prompt, &mut sequence, cached)?;
             sessions.keep(sequence);
             Ok(reply)
         })

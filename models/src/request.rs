@@ -14,7 +14,8 @@ pub struct PlanRequest<'a> {
     pub goal: &'a str,
     /// What code recognised in the goal: the only numbers, entities and places that an argument can be.
     pub spans: &'a [Span],
-    /// A similar goal of the past with its calls (mode MIXED).
+    /// A similar goal of the past with its calls (mode MIXED): it is shown to the model, and its calls are the draft of the
+    /// plan.
     pub example: Option<&'a Example>,
     /// A plan longer than this ends as [`Outcome::TooLong`].
     pub calls_max: usize,
@@ -152,6 +153,8 @@ pub struct Tokens {
     pub generated: usize,
     /// Tokens of the plan that only one choice was left for, so that nothing was computed to choose them.
     pub forced: usize,
+    /// Tokens among the generated that the draft had right, so that they were checked together and not one by one.
+    pub drafted: usize,
 }
 
 /// A plan, or why there is none.

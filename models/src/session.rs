@@ -17,18 +17,28 @@ pub(crate) struct Sequence {
     cache: Cache,
     /// One row of pointer queries and keys for each token.
     pointers: Vec<f32>,
-    /// The state of the last token that went through.
-    hidden: Vec<f32>,
+    /// The states of the tokens that went through last, up to the end.
+    states: Vec<f32>,
+    /// Numbers in a state, and in a row of pointers.
+    width: usize,
+    row: usize,
 }
 
 impl Sequence {
-    pub fn new(network: &Network) -> Self {
+    pub fn new(network: &Network, pointers: &Pointers) -> Self {
         Self {
             tokens: Vec::new(),
             cache: network.cache(),
             pointers: Vec::new(),
-            hidden: Vec::new(),
+            states: Vec::new(),
+            width: network.dimensions().width,
+            row: pointers.row(),
         }
+    }
+
+    /// Tokens that went through.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
     }
 
     /// Sends tokens through the network, behind those that went before.
@@ -42,31 +52,33 @@ impl Sequence {
                 context_max,
             });
         }
-        let hidden = network.forward(tokens, &mut self.cache)?;
-        let width = network.dimensions().width;
-        self.hidden = hidden
-            .get(hidden.len().saturating_sub(width)..)
-            .unwrap_or_default()
-            .to_vec();
-        self.pointers.extend(pointers.forward(hidden)?);
+        self.states = network.forward(tokens, &mut self.cache)?;
+        self.pointers.extend(pointers.forward(&mut self.states)?);
         self.tokens.extend_from_slice(tokens);
         Ok(())
     }
 
-    /// How much the last token points at the one at `position`.
-    pub fn points_at(&self, pointers: &Pointers, head: Head, position: usize) -> f32 {
-        let row = pointers.row();
-        let last = self.tokens.len() - 1;
-        pointers.score(
-            head,
-            &self.pointers[last * row..],
-            &self.pointers[position * row..(position + 1) * row],
-        )
+    /// How much the token at `from` points at the one at `to`.
+    pub fn points_at(&self, pointers: &Pointers, head: Head, from: usize, to: usize) -> f32 {
+        let part = |position: usize| &self.pointers[position * self.row..(position + 1) * self.row];
+        pointers.score(head, part(from), part(to))
     }
 
-    /// The logit of a token after the last, given its row of the output matrix.
-    pub fn logit(&self, output_row: &[f32]) -> f32 {
-        dot(&self.hidden, output_row)
+    /// The logit of a token after the one at `from`, given its row of the output matrix. States are kept of the last
+    /// extension only.
+    pub fn logit(&self, from: usize, output_row: &[f32]) -> f32 {
+        let first = self.tokens.len() - self.states.len() / self.width;
+        let start = (from - first) * self.width;
+        dot(&self.states[start..start + self.width], output_row)
+    }
+
+    /// Forgets the tokens from `length` on.
+    pub fn truncate(&mut self, length: usize) {
+        let cut = self.tokens.len().saturating_sub(length);
+        self.states.truncate(self.states.len().saturating_sub(cut * self.width));
+        self.tokens.truncate(length);
+        self.pointers.truncate(length * self.row);
+        self.cache.truncate(length);
     }
 
     fn shared(&self, tokens: &[u32]) -> usize {
@@ -75,12 +87,6 @@ impl Sequence {
             .zip(tokens)
             .take_while(|(held, wanted)| held == wanted)
             .count()
-    }
-
-    fn truncate(&mut self, length: usize, row: usize) {
-        self.tokens.truncate(length);
-        self.pointers.truncate(length * row);
-        self.cache.truncate(length);
     }
 }
 
@@ -105,7 +111,7 @@ impl Sessions {
     ) -> (Sequence, usize) {
         let nearest = (0..self.sequences.len()).max_by_key(|&index| self.sequences[index].shared(prompt));
         let Some(nearest) = nearest else {
-            return (Sequence::new(network), 0);
+            return (Sequence::new(network, pointers), 0);
         };
         let shared = self.sequences[nearest]
             .shared(prompt)
@@ -115,7 +121,7 @@ impl Sessions {
         } else {
             self.sequences[nearest].clone()
         };
-        sequence.truncate(shared, pointers.row());
+        sequence.truncate(shared);
         (sequence, shared)
     }
 

@@ -4,7 +4,7 @@ mod support;
 
 use llmos_models::{
     Argument, Call, Example, LocalModel, ModelError, Outcome, ParameterKind, ParameterSpec, PlanReply, PlanRequest,
-    Planner, Span, SpanKind, Tokens, ToolSpec,
+    Planner, Shortcuts, Span, SpanKind, Tokens, ToolSpec,
 };
 
 fn model() -> LocalModel {
@@ -187,4 +187,100 @@ fn an_example_goes_before_the_goal_and_must_fit_the_tools() {
         lie(&mut wrong);
         assert!(matches!(ask(&wrong), Err(ModelError::BadExample { .. })), "{wrong:?}");
     }
+}
+
+/// Every way of saving work gives the plan that plain greedy choosing gives, token for token.
+#[test]
+fn shortcuts_change_the_cost_and_not_the_plan() {
+    let plain = Shortcuts {
+        kept_prefix: false,
+        jump_forward: false,
+        draft: false,
+    };
+    let ways = [
+        Shortcuts {
+            jump_forward: true,
+            ..plain
+        },
+        Shortcuts { draft: true, ..plain },
+        Shortcuts {
+            kept_prefix: true,
+            ..plain
+        },
+        Shortcuts::default(),
+    ];
+    let tools = tools();
+    let past = "go 5 cm up then say hi there";
+    let example = |calls: Vec<Call>| Example {
+        goal: past.into(),
+        calls,
+    };
+    let moved = |option: usize| Call {
+        tool: 0,
+        arguments: vec![Argument::Option(option), Argument::Span { start: 3, end: 7 }],
+    };
+    let said = Call {
+        tool: 1,
+        arguments: vec![Argument::Span { start: 20, end: 28 }],
+    };
+    let stopped = Call {
+        tool: 2,
+        arguments: vec![],
+    };
+    let examples = [
+        example(vec![]),
+        example(vec![moved(1)]),
+        example(vec![moved(3), said.clone()]),
+        example(vec![stopped, said, moved(0)]),
+    ];
+    let goals = [
+        "move the arm 30 cm to the left",
+        "say hello to the people",
+        "stop",
+        "30 cm up then stop",
+    ];
+    let mut models = [model(), model(), model(), model(), model()];
+    let mut drafted = 0;
+    for (example, goal) in examples.iter().flat_map(|example| goals.map(|goal| (example, goal))) {
+        let spans: Vec<Span> = goal
+            .find("30 cm")
+            .map(|start| Span {
+                start,
+                end: start + 5,
+                kind: SpanKind::Quantity("length".into()),
+            })
+            .into_iter()
+            .collect();
+        let request = PlanRequest {
+            tools: &tools,
+            goal,
+            spans: &spans,
+            example: Some(example),
+            calls_max: 4,
+        };
+        models[4].set_shortcuts(plain);
+        let expected = models[4].plan(&request).expect("a plan");
+        for (model, shortcuts) in models.iter_mut().zip(ways) {
+            model.set_shortcuts(shortcuts);
+            let reply = model.plan(&request).expect("a plan");
+            drafted += reply.tokens.drafted;
+            let found = (
+                &reply.calls,
+                reply.outcome,
+                reply.confidence.to_bits(),
+                reply.tokens.generated,
+            );
+            let plainly = (
+                &expected.calls,
+                expected.outcome,
+                expected.confidence.to_bits(),
+                expected.tokens.generated,
+            );
+            assert_eq!(found, plainly, "{goal} with {shortcuts:?}");
+        }
+    }
+    assert!(
+        drafted > 0,
+        "some draft was right, so that the comparison says something"
+    );
 }

@@ -63,9 +63,9 @@ impl Pointers {
         NAMES.len() * self.size
     }
 
-    /// Queries and keys of each hidden state: `[states, row]`.
-    pub fn forward(&self, mut hidden: Vec<f32>) -> Result<Vec<f32>, ModelError> {
-        self.heads.forward(&mut hidden)
+    /// Queries and keys of each hidden state: `[states, row]`. The states come back as they were.
+    pub fn forward(&self, hidden: &mut Vec<f32>) -> Result<Vec<f32>, ModelError> {
+        self.heads.forward(hidden)
     }
 
     /// How much the state of row `from` points at that of row `to`.

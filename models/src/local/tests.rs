@@ -60,11 +60,11 @@ fn differences(origin: Origin) -> (f32, f32) {
             "start" => Head::Start,
             _ => Head::End,
         };
-        let mut sequence = Sequence::new(&model.network);
+        let mut sequence = Sequence::new(&model.network, pointers);
         sequence
             .extend(&model.network, pointers, &expected.tokens[..=pointer.s])
             .expect("states");
-        found.push(sequence.points_at(pointers, head, pointer.p));
+        found.push(sequence.points_at(pointers, head, pointer.s, pointer.p));
     }
     let scores: Vec<f32> = expected.pointer.iter().map(|pointer| pointer.score).collect();
     (words, largest_difference(&found, &scores))
