@@ -3,17 +3,18 @@
 
 use crate::compile::compile;
 use crate::elsewhere;
+use crate::example;
 use crate::foresee;
 use crate::goal::{self, Language, Negation};
 use crate::ground::{self, Offered};
 use crate::kernel::{Kernel, Phase};
 use crate::matching::{self, Found};
-use crate::message::{Answer, Event, Output, Query, QueryTool, Status, Tokens};
-use crate::mode::{FOLLOW_MIN, Mode};
+use crate::message::{Answer, Event, Output, Query, QueryExample, QueryTool, Status, Tokens};
+use crate::mode::{FOLLOW_MIN, MIXED_MIN, Mode};
 use crate::plan::{Given, Plan};
 use crate::policy::Effect;
 use crate::prepare;
-use crate::search;
+use crate::search::{self, Candidate};
 use crate::text::trace::Trace;
 use crate::tool::Tool;
 use crate::toolset::Toolset;
@@ -93,18 +94,13 @@ impl Kernel {
                 );
             }
             Found::Nothing { best, id } => {
-                let near = id.map_or_else(
+                let near = id.as_ref().map_or_else(
                     || "no trace yet".to_owned(),
-                    |id| format!("nearest trace {id} at {}.{:02}", best / 1_000, best % 1_000 / 10),
+                    |id| format!("nearest trace {id} at {}", share(best)),
                 );
-                self.learn(
-                    now,
-                    &format!(
-                        "no trace reaches {}.{:02} ({near})",
-                        FOLLOW_MIN / 1_000,
-                        FOLLOW_MIN % 1_000 / 10
-                    ),
-                );
+                let helps = best >= MIXED_MIN || forced == Some(Mode::Mixed);
+                let reason = format!("no trace reaches {} ({near})", share(FOLLOW_MIN));
+                self.learn_from(now, &reason, id.filter(|_| helps).as_deref());
             }
         }
     }
@@ -173,17 +169,18 @@ impl Kernel {
 
     /// Asks the model to plan with the tools that are nearest to the goal.
     fn learn(&mut self, now: Millis, reason: &str) {
-        self.choose(Mode::Learner, reason);
+        self.learn_from(now, reason, None);
+    }
+
+    /// The same with a near trace as the worked example, where it fits what is there now.
+    fn learn_from(&mut self, now: Millis, reason: &str, near: Option<&str>) {
         let all: Vec<(&str, &Tool)> = self
             .world
             .devices
             .iter()
             .flat_map(|device| {
-                device
-                    .tools
-                    .iter()
-                    .filter(|tool| tool.offered)
-                    .map(|tool| (device.name.as_str(), tool))
+                let offered = device.tools.iter().filter(|tool| tool.offered);
+                offered.map(|tool| (device.name.as_str(), tool))
             })
             .collect();
         if all.is_empty() {
@@ -193,39 +190,46 @@ impl Kernel {
                 "no device offers a tool; add one under devices/ (see llmos device check)",
             );
         }
-        let Some(run) = &self.run else { return };
-        let texts: Vec<String> = all.iter().map(|(device, tool)| describe(device, tool)).collect();
-        let chosen = search::nearest(&run.request.goal, &texts, search::TOOLS_MAX);
-        let shared = |name: &str| chosen.iter().filter(|index| all[**index].1.name == name).count() > 1;
-        let tools: Vec<QueryTool> = chosen
+        let Some(goal) = self.run.as_ref().and_then(|run| run.goal.as_ref()) else {
+            return;
+        };
+        let candidates: Vec<Candidate<'_>> = all
             .iter()
-            .map(|index| {
-                let (device, tool) = all[*index];
-                let name = if shared(&tool.name) {
-                    format!("{device} {}", tool.name)
-                } else {
-                    tool.name.clone()
-                };
-                let parameters = tool
-                    .parameters
-                    .iter()
-                    .map(|p| (p.name.clone(), p.kind.clone(), p.required))
-                    .collect();
-                QueryTool {
-                    name,
-                    does: tool.does.clone(),
-                    parameters,
-                }
+            .map(|(device, tool)| Candidate {
+                device,
+                name: &tool.name,
+                does: &tool.does,
+                parameters: &tool.parameters,
             })
             .collect();
-        let offered = chosen
-            .iter()
-            .map(|index| (all[*index].0.to_owned(), all[*index].1.name.clone()))
-            .collect();
-        self.generate(tools, offered);
+        let trace = near.and_then(|id| self.world.traces.iter().find(|trace| trace.id == id));
+        let of_trace = |(device, tool): &(&str, &Tool)| {
+            let steps = trace.iter().flat_map(|trace| &trace.steps);
+            steps
+                .clone()
+                .any(|step| step.device == *device && step.tool == tool.name)
+        };
+        let sure: Vec<usize> = (0..all.len()).filter(|index| of_trace(&all[*index])).collect();
+        let chosen = search::nearest(goal, &candidates, &sure, search::TOOLS_MAX);
+        let shared = |name: &str| chosen.iter().filter(|index| all[**index].1.name == name).count() > 1;
+        let (mut tools, mut offered) = (Vec::new(), Vec::new());
+        for (device, tool) in chosen.iter().map(|index| all[*index]) {
+            let name = if shared(&tool.name) {
+                format!("{device} {}", tool.name)
+            } else {
+                tool.name.clone()
+            };
+            tools.push(QueryTool::new(name, &tool.does, &tool.parameters));
+            offered.push((device.to_owned(), tool.name.clone()));
+        }
+        let lexicon = self.world.lexicon();
+        let example = trace.and_then(|trace| example::of(trace, &lexicon, &self.world.devices, &offered));
+        let mode = if example.is_some() { Mode::Mixed } else { Mode::Learner };
+        self.choose(mode, reason);
+        self.generate(tools, offered, example);
     }
 
-    fn generate(&mut self, tools: Vec<QueryTool>, offered: Vec<(String, String)>) {
+    fn generate(&mut self, tools: Vec<QueryTool>, offered: Vec<(String, String)>, example: Option<QueryExample>) {
         let request = self.next();
         let lexicon = self.world.lexicon();
         let Some(run) = self.run.as_mut() else { return };
@@ -235,6 +239,7 @@ impl Kernel {
             goal: goal.text.clone(),
             spans: ground::spans(goal, &lexicon),
             calls_max: CALLS_MAX,
+            example,
         };
         run.offered = offered;
         run.model_calls += 1;
@@ -248,14 +253,25 @@ impl Kernel {
             Ok(toolset) => {
                 self.choose(Mode::Learner, "tools were given, so the model plans from them alone");
                 let Some(run) = self.run.as_mut() else { return };
-                let chosen = search::nearest(&run.request.goal, &toolset.texts(), search::TOOLS_MAX);
-                let tools = chosen.iter().map(|index| toolset.query(*index)).collect();
-                let offered = chosen
+                let Some(goal) = &run.goal else { return };
+                let known = &toolset.tools;
+                let candidates: Vec<Candidate<'_>> = known
                     .iter()
-                    .map(|index| (String::new(), toolset.tools[*index].name.clone()))
+                    .map(|tool| Candidate {
+                        device: "",
+                        name: &tool.name,
+                        does: &tool.does,
+                        parameters: &tool.parameters,
+                    })
                     .collect();
+                let chosen = search::nearest(goal, &candidates, &[], search::TOOLS_MAX);
+                let tools = chosen.iter().map(|index| &known[*index]);
+                let tools = tools.map(|tool| QueryTool::new(tool.name.clone(), &tool.does, &tool.parameters));
+                let tools = tools.collect();
+                let offered = chosen.iter().map(|index| (String::new(), known[*index].name.clone()));
+                let offered = offered.collect();
                 run.toolset = Some(toolset);
-                self.generate(tools, offered);
+                self.generate(tools, offered, None);
             }
         }
     }
@@ -369,6 +385,7 @@ impl Kernel {
             run.tokens.cached += tokens.cached;
             run.tokens.generated += tokens.generated;
             run.tokens.forced += tokens.forced;
+            run.tokens.drafted += tokens.drafted;
         }
     }
 
@@ -487,12 +504,7 @@ impl Kernel {
     }
 }
 
-/// What tool search reads of a tool.
-fn describe(device: &str, tool: &Tool) -> String {
-    let parameters: Vec<String> = tool
-        .parameters
-        .iter()
-        .map(|p| format!("{} {}", p.name, p.kind.word()))
-        .collect();
-    format!("{device} {} {} {}", tool.name, tool.does, parameters.join(" "))
+/// Thousandths as people write them.
+fn share(thousandths: u32) -> String {
+    format!("{}.{:02}", thousandths / 1_000, thousandths % 1_000 / 10)
 }

@@ -8,6 +8,7 @@
 pub mod compile;
 mod decide;
 pub mod elsewhere;
+pub mod example;
 pub mod follow;
 pub mod foresee;
 pub mod goal;

@@ -144,6 +144,18 @@ pub struct Query {
     pub spans: Vec<QuerySpan>,
     /// Most calls in the answer.
     pub calls_max: usize,
+    /// A similar goal of the past (mode MIXED).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<QueryExample>,
+}
+
+/// A goal of the past with the calls that met it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct QueryExample {
+    /// Its words.
+    pub goal: String,
+    /// Its calls: tools are indices into the query's tools, spans are bytes of its words.
+    pub calls: Vec<AnswerCall>,
 }
 
 /// A tool as the model reads it.
@@ -155,6 +167,19 @@ pub struct QueryTool {
     pub does: String,
     /// Name, type, and whether it is required.
     pub parameters: Vec<(String, crate::tool::Type, bool)>,
+}
+
+impl QueryTool {
+    /// A tool under the name by which this query tells it from the others.
+    #[must_use]
+    pub fn new(name: String, does: &str, parameters: &[crate::tool::Parameter]) -> QueryTool {
+        let shown = |p: &crate::tool::Parameter| (p.name.clone(), p.kind.clone(), p.required);
+        QueryTool {
+            name,
+            does: does.to_owned(),
+            parameters: parameters.iter().map(shown).collect(),
+        }
+    }
 }
 
 /// A stretch of the goal.
@@ -221,6 +246,14 @@ pub struct Tokens {
     pub generated: u32,
     /// Tokens that the grammar forced.
     pub forced: u32,
+    /// Tokens among the chosen that the example's calls had right.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub drafted: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A verdict of the hooks: it may only tighten.

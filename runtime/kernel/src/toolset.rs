@@ -3,7 +3,6 @@
 //! are not understood are named and refused, so that nothing is planned against half a schema.
 
 use crate::goal::{self, Dimension};
-use crate::message::QueryTool;
 use crate::plan::{Argument, Given, Plan};
 use crate::tool::{Parameter, Type};
 use llmos_follower::MICRO;
@@ -52,38 +51,6 @@ impl Toolset {
         Ok(Toolset {
             tools: tools.collect::<Result<_, _>>()?,
         })
-    }
-
-    /// What tool search reads of each tool.
-    #[must_use]
-    pub fn texts(&self) -> Vec<String> {
-        self.tools
-            .iter()
-            .map(|tool| {
-                let parameters: Vec<String> = tool
-                    .parameters
-                    .iter()
-                    .map(|p| format!("{} {}", p.name, p.kind.word()))
-                    .collect();
-                format!("{} {} {}", tool.name, tool.does, parameters.join(" "))
-            })
-            .collect()
-    }
-
-    /// A tool as the model reads it.
-    #[must_use]
-    pub fn query(&self, index: usize) -> QueryTool {
-        let tool = &self.tools[index];
-        let parameters = tool
-            .parameters
-            .iter()
-            .map(|p| (p.name.clone(), p.kind.clone(), p.required))
-            .collect();
-        QueryTool {
-            name: tool.name.clone(),
-            does: tool.does.clone(),
-            parameters,
-        }
     }
 
     /// A plan in the terms of the schemas: `[{"name", "arguments"}]`.

@@ -3,8 +3,8 @@
 
 use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::{
-    Answer, AnswerCall, Caller, Fact, Input, Named, News, Output, Pointed, Query, Report, Request, State, Status,
-    Tokens,
+    Answer, AnswerCall, Caller, Fact, Input, Named, News, Output, Pointed, Query, QueryExample, Report, Request, State,
+    Status, Tokens,
 };
 use llmos_kernel::mode::Mode;
 
@@ -315,4 +315,46 @@ fn a_hostile_model_gets_no_number_out_that_nobody_said() {
             }
         }
     }
+}
+
+/// The example of the query that a goal led to, if one did.
+fn example_for(traces: &[&str], goal: &str) -> (Option<Mode>, Option<QueryExample>) {
+    let seen = std::cell::RefCell::new(None);
+    let ended = ask(&mut kernel(traces), goal, true, |query| {
+        seen.replace(query.example.clone());
+        no_tool(query)
+    });
+    (ended.report.mode, seen.into_inner())
+}
+
+#[test]
+fn a_near_trace_is_shown_to_the_model_with_the_calls_that_met_it() {
+    let (mode, example) = example_for(&[MOVE, PUT], "drive the arm 12 cm to the right");
+    assert_eq!(mode, Some(Mode::Mixed));
+    let example = example.expect("an example");
+    assert_eq!(example.goal, "move the arm 30 cm to the left");
+    let [call] = example.calls.as_slice() else {
+        panic!("one call: {:?}", example.calls);
+    };
+    assert_eq!(call.arguments[0], Pointed::Choice(0), "left");
+    let Pointed::Span { start, end } = call.arguments[1] else {
+        panic!("the distance is a span");
+    };
+    assert_eq!(&example.goal[start..end], "30 cm");
+}
+
+#[test]
+fn a_far_trace_is_no_example() {
+    for goal in ["open the gripper", "pick up the red cube"] {
+        let (mode, example) = example_for(&[MOVE], goal);
+        assert_eq!((mode, example), (Some(Mode::Learner), None), "{goal}");
+    }
+    // What the near trace's own goal names is gone, so its calls cannot be shown.
+    let gone = PUT.replace("red cube", "glass ball");
+    let (mode, example) = example_for(&[&gone], "pick up the blue cube and lay it in bin B");
+    assert_eq!((mode, example), (Some(Mode::Learner), None));
+    assert_eq!(
+        example_for(&[PUT], "pick up the blue cube and lay it in bin B").0,
+        Some(Mode::Mixed)
+    );
 }

@@ -4,7 +4,7 @@
 use llmos_kernel::message::{Answer, AnswerCall, Pointed, Query, Tokens};
 use llmos_kernel::tool::Type;
 use llmos_models::{
-    Argument, Call, LocalModel, ModelError, Outcome, ParameterKind, ParameterSpec, PlanRequest, Planner, Span,
+    Argument, Call, Example, LocalModel, ModelError, Outcome, ParameterKind, ParameterSpec, PlanRequest, Planner, Span,
     SpanKind, ToolSpec,
 };
 use std::path::{Path, PathBuf};
@@ -124,11 +124,15 @@ fn plan(model: &mut LocalModel, query: &Query) -> Answer {
             })
         })
         .collect();
+    let example = query.example.as_ref().map(|example| Example {
+        goal: example.goal.clone(),
+        calls: example.calls.iter().map(example_call).collect(),
+    });
     let request = PlanRequest {
         tools: &tools,
         goal: &query.goal,
         spans: &spans,
-        example: None,
+        example: example.as_ref(),
         calls_max: query.calls_max,
     };
     match model.plan(&request) {
@@ -189,6 +193,18 @@ fn answer_call(call: &Call) -> AnswerCall {
     }
 }
 
+fn example_call(call: &AnswerCall) -> Call {
+    let argument = |pointed: &Pointed| match *pointed {
+        Pointed::Span { start, end } => Argument::Span { start, end },
+        Pointed::Choice(option) => Argument::Option(option),
+        Pointed::Absent => Argument::Absent,
+    };
+    Call {
+        tool: call.tool,
+        arguments: call.arguments.iter().map(argument).collect(),
+    }
+}
+
 fn tokens(tokens: llmos_models::Tokens) -> Tokens {
     let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     Tokens {
@@ -196,6 +212,7 @@ fn tokens(tokens: llmos_models::Tokens) -> Tokens {
         cached: narrow(tokens.cached),
         generated: narrow(tokens.generated),
         forced: narrow(tokens.forced),
+        drafted: narrow(tokens.drafted),
     }
 }
 
