@@ -18,6 +18,7 @@ mod prompt;
 mod request;
 mod sample;
 mod session;
+mod snapshot;
 #[cfg(test)]
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::SeekFrom;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -17,6 +17,7 @@ use crate::gguf::{self, Gguf, Source, Value};
 use crate::prompt::Prompt;
 use crate::sample::{Chooser, Shortcuts};
 use crate::session::Sessions;
+use crate::snapshot::Snapshots;
 use crate::thread::unsplit;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{Chance, Origin, WeightError, Weights};
@@ -60,6 +61,9 @@ pub struct LocalModel {
     pointers: Result<Pointers, String>,
     sessions: Sessions,
     shortcuts: Shortcuts,
+    snapshots: Option<Snapshots>,
+    /// What tells these weights from all others.
+    weights: String,
 }
 
 impl LocalModel {
@@ -88,10 +92,52 @@ impl LocalModel {
 
     /// The natural log-probability of each token after the first, given those before it.
     pub fn score(&mut self, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
+        self.check_tokens(tokens, 2)?;
+        let network = &self.network;
+        on_threads(self.info.file_bytes, || scores(network, tokens))
+    }
+
+    /// Sends tokens through the network, so many at a time, and forgets them: work without a result, for measuring.
+    ///
+    /// # Errors
+    /// When they do not fit the model.
+    pub fn compute(&mut self, tokens: &[u32], at_once: usize) -> Result<(), ModelError> {
+        self.check_tokens(tokens, 1)?;
+        let network = &self.network;
+        on_threads(self.info.file_bytes, || {
+            let mut cache = network.cache();
+            let mut pieces = tokens.chunks(at_once.max(1));
+            pieces.try_for_each(|piece| network.forward(piece, &mut cache).map(drop))
+        })
+    }
+
+    /// The tokens of a text, as [`LocalModel::score`] takes them.
+    pub fn tokenize(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        Ok(self.tokenizer.encode(text)?.iter().map(|token| token.id).collect())
+    }
+
+    /// Keeps the state of tool lists in this folder too, for the next process. At most 128 MiB are used; what cannot be
+    /// read or written there is computed and logged.
+    pub fn keep_snapshots(&mut self, folder: PathBuf) {
+        self.snapshots = Some(Snapshots::new(folder, self.weights.clone()));
+    }
+
+    /// Takes shortcuts away or gives them back; the plans stay the same, only their cost changes.
+    pub fn set_shortcuts(&mut self, shortcuts: Shortcuts) {
+        self.shortcuts = shortcuts;
+    }
+
+    /// Forgets the tool lists of earlier requests.
+    pub fn forget(&mut self) {
+        self.sessions.clear();
+    }
+
+    /// Whether tokens are known, enough, and fit the context.
+    fn check_tokens(&self, tokens: &[u32], least: usize) -> Result<(), ModelError> {
         let dimensions = self.network.dimensions();
         let vocabulary = dimensions.vocabulary;
         let bad = |reason: String| Err(ModelError::BadTokens { reason, vocabulary });
-        if tokens.len() < 2 {
+        if tokens.len() < least {
             return bad(format!("there are {}", tokens.len()));
         }
         if let Some(unknown) = tokens
@@ -108,23 +154,7 @@ impl LocalModel {
                 context_max,
             });
         }
-        let network = &self.network;
-        on_threads(self.info.file_bytes, || scores(network, tokens))
-    }
-
-    /// The tokens of a text, as [`LocalModel::score`] takes them.
-    pub fn tokenize(&self, text: &str) -> Result<Vec<u32>, ModelError> {
-        Ok(self.tokenizer.encode(text)?.iter().map(|token| token.id).collect())
-    }
-
-    /// Takes shortcuts away or gives them back; the plans stay the same, only their cost changes.
-    pub fn set_shortcuts(&mut self, shortcuts: Shortcuts) {
-        self.shortcuts = shortcuts;
-    }
-
-    /// Forgets the tool lists of earlier requests.
-    pub fn forget(&mut self) {
-        self.sessions.clear();
+        Ok(())
     }
 
     fn from_path(path: &Path, origin: Origin) -> Result<Self, ModelError> {
@@ -193,7 +223,7 @@ impl LocalModel {
             Some(gap) => Err(gap),
             None => Pointers::load(&mut weights, dimensions.width).map_err(unusable)?,
         };
-        let info = describe(&gguf, &network, pointers.is_ok(), path, file_bytes, digest);
+        let info = describe(&gguf, &network, pointers.is_ok(), path, file_bytes, digest.clone());
         let model = Self {
             info,
             tokenizer,
@@ -201,6 +231,8 @@ impl LocalModel {
             pointers,
             sessions: Sessions::default(),
             shortcuts: Shortcuts::default(),
+            snapshots: None,
+            weights: format!("{digest} {origin:?}"),
         };
         model.warm_up()?;
         Ok(model)
@@ -333,17 +365,22 @@ impl Planner for LocalModel {
             });
         }
         let (network, sessions, shortcuts) = (&self.network, &mut self.sessions, self.shortcuts);
+        let snapshots = self.snapshots.as_ref().filter(|_| shortcuts.kept_prefix);
         if !shortcuts.kept_prefix {
             sessions.clear();
         }
         on_threads(self.info.file_bytes, || {
-            let (mut sequence, cached) = sessions.resume(network, pointers, &prompt.tokens, prompt.tools_end);
+            let (mut sequence, cached) =
+                sessions.resume(network, pointers, &prompt.tokens, prompt.tools_end, snapshots);
             let reply = Chooser {
                 network,
                 pointers,
                 shortcuts,
             }
             .plan(request, &prompt, &mut sequence, cached)?;
+            if cached < prompt.tools_end && sequence.len() >= prompt.tools_end {
+                snapshots.inspect(|saved| saved.save(&sequence, prompt.tools_end));
+            }
             sessions.keep(sequence);
             Ok(reply)
         })

@@ -6,6 +6,7 @@
 
 use crate::arch::{Cache, Head, Network, Pointers, dot};
 use crate::error::ModelError;
+use crate::snapshot::Snapshots;
 
 /// Tool lists remembered at once; at the default's size each costs a few megabytes.
 const SEQUENCES_MAX: usize = 4;
@@ -39,6 +40,46 @@ impl Sequence {
     /// Tokens that went through.
     pub fn len(&self) -> usize {
         self.tokens.len()
+    }
+
+    /// The tokens that went through.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// Bytes that [`Sequence::dump`] writes for so many tokens.
+    pub fn bytes(&self, length: usize) -> usize {
+        4 * length * (1 + self.row + self.cache.width())
+    }
+
+    /// Writes the first `length` tokens with all that was remembered of them.
+    pub fn dump(&self, length: usize, out: &mut Vec<u8>) {
+        out.reserve(self.bytes(length));
+        out.extend(self.tokens[..length].iter().flat_map(|token| token.to_le_bytes()));
+        let numbers = self.pointers[..length * self.row].iter();
+        out.extend(numbers.flat_map(|number| number.to_le_bytes()));
+        for run in self.cache.runs(length) {
+            out.extend(run.iter().flat_map(|number| number.to_le_bytes()));
+        }
+    }
+
+    /// Takes what [`Sequence::dump`] wrote of exactly these tokens; whether it was that.
+    pub fn restore(&mut self, tokens: &[u32], bytes: &[u8]) -> bool {
+        let (words, rest) = bytes.as_chunks::<4>();
+        let length = tokens.len();
+        let written = words
+            .iter()
+            .zip(tokens)
+            .all(|(word, token)| *word == token.to_le_bytes());
+        if bytes.len() != self.bytes(length) || !rest.is_empty() || !written {
+            return false;
+        }
+        let mut numbers = words[length..].iter().map(|word| f32::from_le_bytes(*word));
+        self.pointers = numbers.by_ref().take(length * self.row).collect();
+        self.cache.refill(length, &mut numbers);
+        self.tokens = tokens.to_vec();
+        self.states.clear();
+        true
     }
 
     /// Sends tokens through the network, behind those that went before.
@@ -108,14 +149,20 @@ impl Sessions {
         pointers: &Pointers,
         prompt: &[u32],
         tools_end: usize,
+        snapshots: Option<&Snapshots>,
     ) -> (Sequence, usize) {
         let nearest = (0..self.sequences.len()).max_by_key(|&index| self.sequences[index].shared(prompt));
+        let shared = nearest.map_or(0, |nearest| self.sequences[nearest].shared(prompt));
+        if shared < tools_end {
+            let saved = snapshots.and_then(|saved| saved.load(network, pointers, &prompt[..tools_end]));
+            if let Some(sequence) = saved {
+                return (sequence, tools_end);
+            }
+        }
         let Some(nearest) = nearest else {
             return (Sequence::new(network, pointers), 0);
         };
-        let shared = self.sequences[nearest]
-            .shared(prompt)
-            .min(prompt.len().saturating_sub(1));
+        let shared = shared.min(prompt.len().saturating_sub(1));
         let mut sequence = if shared >= tools_end {
             self.sequences.remove(nearest)
         } else {

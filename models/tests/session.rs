@@ -284,3 +284,59 @@ fn shortcuts_change_the_cost_and_not_the_plan() {
         "some draft was right, so that the comparison says something"
     );
 }
+
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    entries.map(|entry| entry.expect("an entry").path()).collect()
+}
+
+#[test]
+fn a_snapshot_gives_the_next_process_the_same_plan() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (tools, goal) = (tools(), "move the arm 30 cm to the left");
+    let expected = plan(&mut model(), &tools, goal);
+    let with_snapshots = || {
+        let mut model = model();
+        model.keep_snapshots(folder.path().to_owned());
+        plan(&mut model, &tools, goal)
+    };
+    assert_eq!(with_snapshots(), expected, "the first computes");
+    let saved = files(folder.path());
+    assert_eq!(saved.len(), 1, "and saves, without leftovers: {saved:?}");
+    let second = with_snapshots();
+    assert!(second.tokens.cached > 32, "{:?}", second.tokens);
+    assert_eq!(without_cache(second), expected);
+
+    let right = std::fs::read(&saved[0]).expect("the snapshot");
+    for position in [0, 8, 40, right.len() / 2, right.len() - 1] {
+        let mut wrong = right.clone();
+        wrong[position] ^= 4;
+        std::fs::write(&saved[0], &wrong).expect("written");
+        assert_eq!(with_snapshots(), expected, "byte {position} differs: computed again");
+        assert!(
+            std::fs::read(&saved[0]).expect("the snapshot") == right,
+            "and saved anew"
+        );
+    }
+    std::fs::write(&saved[0], &right[..100]).expect("written");
+    assert_eq!(with_snapshots(), expected, "cut short");
+
+    let mut other = LocalModel::randomised(None, 3).expect("another model");
+    other.keep_snapshots(folder.path().to_owned());
+    assert_eq!(
+        plan(&mut other, &tools, goal).tokens.cached,
+        0,
+        "a snapshot is of one model only"
+    );
+}
+
+#[test]
+fn where_no_snapshot_can_be_written_the_model_goes_on() {
+    let file = tempfile::NamedTempFile::new().expect("a file where the folder should be");
+    let mut model = model();
+    model.keep_snapshots(file.path().to_owned());
+    assert_eq!(
+        plan(&mut model, &tools(), "stop"),
+        plan(&mut self::model(), &tools(), "stop")
+    );
+}

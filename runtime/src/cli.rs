@@ -228,6 +228,18 @@ pub enum ModelVerb {
         #[arg(long, value_delimiter = ',', required = true)]
         tokens: Vec<u32>,
     },
+    /// Measure the model on this machine, with and without each way of saving work.
+    Bench {
+        /// Numbers of threads to measure with.
+        #[arg(long, value_delimiter = ',', default_value = "1,2")]
+        threads: Vec<usize>,
+        /// How often the goals are planned.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+        rounds: u16,
+        /// Measure in this process, with the threads it has.
+        #[arg(long, hide = true)]
+        here: bool,
+    },
 }
 
 /// `llmos journal`.

@@ -1,5 +1,6 @@
 //! Verbs that only look: devices, traces, the model and journals. They read files and print; nothing moves.
 
+use crate::bench;
 use crate::cli::{JournalVerb, ModelVerb, TraceVerb};
 use crate::config::{Config, IN_THE_BOX};
 use crate::output::{Printer, status_word};
@@ -213,7 +214,7 @@ fn no_trace(id: &str) -> Trouble {
     Trouble::environment(format!("there is no trace \"{id}\"; see llmos trace ls"))
 }
 
-/// `model ls|show|score`.
+/// `model ls|show|score|bench`.
 pub fn model(config: &Config, verb: ModelVerb, printer: Printer) -> Result<u8, Trouble> {
     let fails = |error: llmos_models::ModelError| Trouble::environment(error.to_string());
     match verb {
@@ -246,6 +247,8 @@ pub fn model(config: &Config, verb: ModelVerb, printer: Printer) -> Result<u8, T
             ];
             printer.answer(&json!(info), &lines);
         }
+        ModelVerb::Bench { rounds, here: true, .. } => return bench::here(config, rounds.into(), printer),
+        ModelVerb::Bench { threads, rounds, .. } => return bench::bench(config, &threads, rounds.into(), printer),
         ModelVerb::Score { gguf, tokens } => {
             let mut loaded = model::open(Some(&gguf)).map_err(fails)?;
             let scores = loaded.score(&tokens).map_err(fails)?;

@@ -5,6 +5,7 @@
     reason = "there is one future for each process, and it is pinned once"
 )]
 
+mod bench;
 mod cli;
 mod config;
 mod doctor;

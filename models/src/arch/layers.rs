@@ -202,6 +202,26 @@ impl Cache {
         self.length
     }
 
+    /// Numbers remembered of one position.
+    pub fn width(&self) -> usize {
+        (self.keys.len() + self.values.len()) * self.head
+    }
+
+    /// The first `length` positions of every run, in a fixed order.
+    pub fn runs(&self, length: usize) -> impl Iterator<Item = &[f32]> {
+        let all = self.keys.iter().chain(&self.values);
+        all.map(move |run| &run[..length * self.head])
+    }
+
+    /// Takes the numbers of [`Cache::runs`].
+    pub fn refill(&mut self, length: usize, numbers: &mut impl Iterator<Item = f32>) {
+        for run in self.keys.iter_mut().chain(&mut self.values) {
+            run.clear();
+            run.extend(numbers.by_ref().take(length * self.head));
+        }
+        self.length = length;
+    }
+
     /// Forgets the positions from `length` on.
     pub fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);

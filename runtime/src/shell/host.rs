@@ -88,7 +88,7 @@ impl Host {
     pub fn offline(config: &Config, workspace: Workspace, printer: Printer, part: Part) -> Result<Host, Trouble> {
         let signals = Signals::new()
             .map_err(|error| Trouble::environment(format!("Ctrl-C can't be received, so nothing is begun: {error}")))?;
-        let mut model = Model::new(config.model.clone());
+        let mut model = Model::new(config.model.clone(), workspace.root().join("cache"));
         if part != Part::Looks {
             model.load();
         }

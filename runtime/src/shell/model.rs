@@ -16,6 +16,8 @@ use tokio::sync::mpsc as answers;
 #[derive(Debug)]
 pub struct Model {
     path: Option<PathBuf>,
+    /// Where the state of tool lists is kept.
+    snapshots: PathBuf,
     worker: Option<Worker>,
     /// The query that has no answer yet.
     open: Option<u64>,
@@ -28,10 +30,11 @@ struct Worker {
 }
 
 impl Model {
-    /// The model of this file, or the one in the box. Nothing is loaded yet.
-    pub fn new(path: Option<PathBuf>) -> Model {
+    /// The model of this file, or the one in the box; it keeps the state of tool lists in a folder. Nothing is loaded yet.
+    pub fn new(path: Option<PathBuf>, snapshots: PathBuf) -> Model {
         Model {
             path,
+            snapshots,
             worker: None,
             open: None,
         }
@@ -39,8 +42,8 @@ impl Model {
 
     /// Begins to load it, so that it is there when it is asked.
     pub fn load(&mut self) {
-        let path = self.path.clone();
-        self.worker.get_or_insert_with(|| Worker::start(path));
+        let (path, snapshots) = (self.path.clone(), self.snapshots.clone());
+        self.worker.get_or_insert_with(|| Worker::start(path, snapshots));
     }
 
     /// Asks for a plan; a query at a time.
@@ -71,11 +74,14 @@ impl Model {
 }
 
 impl Worker {
-    fn start(path: Option<PathBuf>) -> Worker {
+    fn start(path: Option<PathBuf>, snapshots: PathBuf) -> Worker {
         let (queries, inbox) = mpsc::channel::<(u64, Query)>();
         let (outbox, answers) = answers::unbounded_channel();
         thread::spawn(move || {
             let mut model = open(path.as_deref());
+            if let Ok(model) = &mut model {
+                model.keep_snapshots(snapshots);
+            }
             while let Ok((request, query)) = inbox.recv() {
                 let answer = match &mut model {
                     Ok(model) => plan(model, &query),
@@ -95,7 +101,8 @@ pub fn open(path: Option<&Path>) -> Result<LocalModel, ModelError> {
     path.map_or_else(LocalModel::embedded, LocalModel::open)
 }
 
-fn plan(model: &mut LocalModel, query: &Query) -> Answer {
+/// Asks a model here and now.
+pub fn plan(model: &mut LocalModel, query: &Query) -> Answer {
     let tools: Vec<ToolSpec> = query
         .tools
         .iter()
@@ -226,6 +233,7 @@ mod tests {
         let (_, answers) = answers::unbounded_channel();
         let mut model = Model {
             path: None,
+            snapshots: PathBuf::new(),
             worker: Some(Worker { queries, answers }),
             open: Some(7),
         };
