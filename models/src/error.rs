@@ -60,17 +60,6 @@ pub enum ModelError {
         /// The field, what was expected, what was found.
         fault: Fault,
     },
-    /// The model runs, but was not made to plan.
-    #[error(
-        "the model {name} cannot plan: it lacks {lacks}; \
-         use the model in the box or one made by the recipe in models/training"
-    )]
-    NotAPlanner {
-        /// `general.name` of the file.
-        name: String,
-        /// The first thing that is missing.
-        lacks: String,
-    },
     /// More tokens than the model can hold at once.
     #[error(
         "{what} needs {needed} tokens, {} more than the {context_max} that the model holds; \
@@ -124,6 +113,12 @@ pub enum ModelError {
         reason: String,
         /// Number of tokens the model knows.
         vocabulary: usize,
+    },
+    /// The tools of the request give no grammar that can be followed.
+    #[error("the tools give no grammar that can be followed: {reason}; simplify the tool that it names")]
+    Grammar {
+        /// What the grammar engine said.
+        reason: String,
     },
     /// The weights lead to infinities or not-a-number.
     #[error(

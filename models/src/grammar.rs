@@ -375,7 +375,7 @@ fn distinct(tokens: impl Iterator<Item = usize>) -> Vec<usize> {
 }
 
 /// Byte ranges of the words of a text, without the punctuation around them.
-fn words(text: &str) -> Vec<(usize, usize)> {
+pub(crate) fn words(text: &str) -> Vec<(usize, usize)> {
     let mut words = Vec::new();
     let mut at = 0;
     for piece in text.split_inclusive(char::is_whitespace) {

@@ -13,6 +13,7 @@ mod draft;
 mod error;
 mod gguf;
 mod grammar;
+mod json;
 mod local;
 mod prompt;
 mod request;

@@ -14,9 +14,10 @@ use sha2::{Digest, Sha256};
 use crate::arch::{Network, Pointers};
 use crate::error::{Fault, ModelError};
 use crate::gguf::{self, Gguf, Source, Value};
+use crate::json::Writer;
 use crate::prompt::Prompt;
 use crate::sample::{Chooser, Shortcuts};
-use crate::session::Sessions;
+use crate::session::{Sequence, Sessions};
 use crate::snapshot::Snapshots;
 use crate::thread::unsplit;
 use crate::tokenizer::Tokenizer;
@@ -51,14 +52,31 @@ pub struct ModelInfo {
     pub digest: String,
 }
 
+/// How a model plans.
+#[derive(Debug)]
+enum Way {
+    /// In the plan language that it was made for.
+    Points(Pointers),
+    /// In JSON, as it was not made for planning.
+    Writes(Writer),
+}
+
+impl Way {
+    fn pointers(&self) -> Option<&Pointers> {
+        match self {
+            Self::Points(pointers) => Some(pointers),
+            Self::Writes(_) => None,
+        }
+    }
+}
+
 /// A model that runs in this process.
 #[derive(Debug)]
 pub struct LocalModel {
     info: ModelInfo,
     tokenizer: Tokenizer,
     network: Network,
-    /// The heads, or what the file lacks to plan.
-    pointers: Result<Pointers, String>,
+    planner: Way,
     sessions: Sessions,
     shortcuts: Shortcuts,
     snapshots: Option<Snapshots>,
@@ -219,16 +237,27 @@ impl LocalModel {
                 vocabulary.len().to_string(),
             )));
         }
-        let pointers = match planning_gap(&gguf, vocabulary) {
-            Some(gap) => Err(gap),
-            None => Pointers::load(&mut weights, dimensions.width).map_err(unusable)?,
+        let planner = if gguf.value("llmos.format").is_some() {
+            if let Some(lacks) = planning_gap(&gguf, vocabulary) {
+                return Err(malformed(Fault::new("llmos.format", lacks, "something else")));
+            }
+            Way::Points(Pointers::load(&mut weights, dimensions.width).map_err(unusable)?)
+        } else {
+            Way::Writes(Writer::new(vocabulary, dimensions.vocabulary)?)
         };
-        let info = describe(&gguf, &network, pointers.is_ok(), path, file_bytes, digest.clone());
+        let info = describe(
+            &gguf,
+            &network,
+            planner.pointers().is_some(),
+            path,
+            file_bytes,
+            digest.clone(),
+        );
         let model = Self {
             info,
             tokenizer,
             network,
-            pointers,
+            planner,
             sessions: Sessions::default(),
             shortcuts: Shortcuts::default(),
             snapshots: None,
@@ -241,12 +270,13 @@ impl LocalModel {
     /// Sends a few tokens through, since the tensor library rearranges a matrix at its first product.
     fn warm_up(&self) -> Result<(), ModelError> {
         let tokens = [0; 2];
-        let (network, pointers) = (&self.network, &self.pointers);
+        let (network, planner) = (&self.network, &self.planner);
         on_threads(self.info.file_bytes, || {
             let mut hidden = network.forward(&tokens, &mut network.cache())?;
-            pointers
-                .as_ref()
-                .map_or(Ok(()), |pointers| pointers.forward(&mut hidden).map(drop))
+            match planner {
+                Way::Points(pointers) => pointers.forward(&mut hidden).map(drop),
+                Way::Writes(_) => network.logits(hidden).map(drop),
+            }
         })
     }
 }
@@ -350,36 +380,79 @@ fn digest(source: &mut dyn Source) -> std::io::Result<(String, u64)> {
 
 impl Planner for LocalModel {
     fn plan(&mut self, request: &PlanRequest<'_>) -> Result<PlanReply, ModelError> {
-        let pointers = self.pointers.as_ref().map_err(|lacks| ModelError::NotAPlanner {
-            name: self.info.name.clone(),
-            lacks: lacks.clone(),
-        })?;
-        check(request)?;
-        let prompt = Prompt::write(request, &self.tokenizer)?;
+        check(request, &self.planner)?;
+        let shortcuts = self.shortcuts;
+        if !shortcuts.kept_prefix {
+            self.sessions.clear();
+        }
+        let (network, tokenizer) = (&self.network, &self.tokenizer);
+        let mut desk = Desk {
+            network,
+            pointers: self.planner.pointers(),
+            sessions: &mut self.sessions,
+            snapshots: self.snapshots.as_ref().filter(|_| shortcuts.kept_prefix),
+            file_bytes: self.info.file_bytes,
+        };
+        match &self.planner {
+            Way::Points(pointers) => {
+                let prompt = Prompt::write(request, tokenizer)?;
+                let chooser = Chooser {
+                    network,
+                    pointers,
+                    shortcuts,
+                };
+                desk.work(&prompt.tokens, prompt.tools_end, |sequence| {
+                    chooser.plan(request, &prompt, sequence)
+                })
+            }
+            Way::Writes(writer) => {
+                let text = writer.prompt(request, tokenizer)?;
+                desk.work(&text.tokens, text.tools_end, |sequence| {
+                    writer.plan(network, tokenizer, request, &text, sequence, shortcuts)
+                })
+            }
+        }
+    }
+}
+
+/// What stays between goals.
+struct Desk<'a> {
+    network: &'a Network,
+    pointers: Option<&'a Pointers>,
+    sessions: &'a mut Sessions,
+    snapshots: Option<&'a Snapshots>,
+    file_bytes: u64,
+}
+
+impl Desk<'_> {
+    /// Plans behind as much of a prompt as is known already, and keeps what was computed.
+    fn work(
+        &mut self,
+        prompt: &[u32],
+        tools_end: usize,
+        plan: impl FnOnce(&mut Sequence) -> Result<PlanReply, ModelError> + Send,
+    ) -> Result<PlanReply, ModelError> {
         let context_max = self.network.dimensions().context_max;
-        if prompt.tokens.len() > context_max {
+        if prompt.len() > context_max {
             return Err(ModelError::ContextOverflow {
                 what: "the prompt",
-                needed: prompt.tokens.len(),
+                needed: prompt.len(),
                 context_max,
             });
         }
-        let (network, sessions, shortcuts) = (&self.network, &mut self.sessions, self.shortcuts);
-        let snapshots = self.snapshots.as_ref().filter(|_| shortcuts.kept_prefix);
-        if !shortcuts.kept_prefix {
-            sessions.clear();
-        }
-        on_threads(self.info.file_bytes, || {
-            let (mut sequence, cached) =
-                sessions.resume(network, pointers, &prompt.tokens, prompt.tools_end, snapshots);
-            let reply = Chooser {
-                network,
-                pointers,
-                shortcuts,
-            }
-            .plan(request, &prompt, &mut sequence, cached)?;
-            if cached < prompt.tools_end && sequence.len() >= prompt.tools_end {
-                snapshots.inspect(|saved| saved.save(&sequence, prompt.tools_end));
+        let Self {
+            network,
+            pointers,
+            sessions,
+            snapshots,
+            file_bytes,
+        } = self;
+        on_threads(*file_bytes, || {
+            let mut sequence = sessions.resume(network, *pointers, prompt, tools_end, *snapshots);
+            let cached = sequence.len();
+            let reply = plan(&mut sequence)?;
+            if cached < tools_end && sequence.len() >= tools_end {
+                snapshots.inspect(|saved| saved.save(&sequence, tools_end));
             }
             sessions.keep(sequence);
             Ok(reply)
@@ -387,8 +460,8 @@ impl Planner for LocalModel {
     }
 }
 
-fn check(request: &PlanRequest<'_>) -> Result<(), ModelError> {
-    if request.tools.len() > control::TOOLS_MAX {
+fn check(request: &PlanRequest<'_>, planner: &Way) -> Result<(), ModelError> {
+    if planner.pointers().is_some() && request.tools.len() > control::TOOLS_MAX {
         return Err(ModelError::TooManyTools {
             found: request.tools.len(),
             max: control::TOOLS_MAX,

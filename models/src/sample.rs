@@ -58,14 +58,14 @@ struct Progress<'a> {
 }
 
 impl Chooser<'_> {
-    /// Plans; `sequence` holds the first `cached` tokens of the prompt and afterwards all of it with the plan.
+    /// Plans; `sequence` holds a beginning of the prompt, and afterwards all of it with the plan.
     pub fn plan(
         &self,
         request: &PlanRequest<'_>,
         prompt: &Prompt,
         sequence: &mut Sequence,
-        cached: usize,
     ) -> Result<PlanReply, ModelError> {
+        let cached = sequence.len();
         let mut progress = Progress {
             grammar: Grammar::new(request, prompt),
             tokens: Tokens {
@@ -87,13 +87,13 @@ impl Chooser<'_> {
                 [only] => {
                     progress.tokens.forced += 1;
                     if !self.shortcuts.jump_forward {
-                        sequence.extend(self.network, self.pointers, &progress.waiting)?;
+                        sequence.extend(self.network, Some(self.pointers), &progress.waiting)?;
                         progress.waiting.clear();
                     }
                     *only
                 }
                 several => {
-                    sequence.extend(self.network, self.pointers, &progress.waiting)?;
+                    sequence.extend(self.network, Some(self.pointers), &progress.waiting)?;
                     progress.waiting.clear();
                     progress.tokens.generated += 1;
                     let (best, share) =
@@ -133,7 +133,7 @@ impl Chooser<'_> {
             spelled.push(guessed.token(*choice));
             guessed.take(*choice);
         }
-        sequence.extend(self.network, self.pointers, &spelled)?;
+        sequence.extend(self.network, Some(self.pointers), &spelled)?;
         for (index, choice) in draft.iter().enumerate() {
             let deciding = first + index;
             let allowed = progress.grammar.allowed();

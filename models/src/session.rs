@@ -26,14 +26,14 @@ pub(crate) struct Sequence {
 }
 
 impl Sequence {
-    pub fn new(network: &Network, pointers: &Pointers) -> Self {
+    pub fn new(network: &Network, pointers: Option<&Pointers>) -> Self {
         Self {
             tokens: Vec::new(),
             cache: network.cache(),
             pointers: Vec::new(),
             states: Vec::new(),
             width: network.dimensions().width,
-            row: pointers.row(),
+            row: pointers.map_or(0, Pointers::row),
         }
     }
 
@@ -83,7 +83,7 @@ impl Sequence {
     }
 
     /// Sends tokens through the network, behind those that went before.
-    pub fn extend(&mut self, network: &Network, pointers: &Pointers, tokens: &[u32]) -> Result<(), ModelError> {
+    pub fn extend(&mut self, network: &Network, pointers: Option<&Pointers>, tokens: &[u32]) -> Result<(), ModelError> {
         let context_max = network.dimensions().context_max;
         let needed = self.tokens.len() + tokens.len();
         if needed > context_max {
@@ -94,7 +94,9 @@ impl Sequence {
             });
         }
         self.states = network.forward(tokens, &mut self.cache)?;
-        self.pointers.extend(pointers.forward(&mut self.states)?);
+        if let Some(pointers) = pointers {
+            self.pointers.extend(pointers.forward(&mut self.states)?);
+        }
         self.tokens.extend_from_slice(tokens);
         Ok(())
     }
@@ -103,6 +105,11 @@ impl Sequence {
     pub fn points_at(&self, pointers: &Pointers, head: Head, from: usize, to: usize) -> f32 {
         let part = |position: usize| &self.pointers[position * self.row..(position + 1) * self.row];
         pointers.score(head, part(from), part(to))
+    }
+
+    /// The state of the last token.
+    pub fn last_state(&self) -> &[f32] {
+        &self.states[self.states.len().saturating_sub(self.width)..]
     }
 
     /// The logit of a token after the one at `from`, given its row of the output matrix. States are kept of the last
@@ -139,28 +146,28 @@ pub(crate) struct Sessions {
 
 impl Sessions {
     /// A sequence that holds a beginning of `prompt`, as long as can be but short of its last token, whose state is
-    /// needed; with the number of tokens it holds. A sequence that differs within the first `tools_end` tokens belongs to
+    /// needed. A sequence that differs within the first `tools_end` tokens belongs to
     /// another tool list and stays for that list's next goal.
     ///
     /// The sequence is taken out: [`Sessions::keep`] puts it back, and a failed one is thus dropped and not reused.
     pub fn resume(
         &mut self,
         network: &Network,
-        pointers: &Pointers,
+        pointers: Option<&Pointers>,
         prompt: &[u32],
         tools_end: usize,
         snapshots: Option<&Snapshots>,
-    ) -> (Sequence, usize) {
+    ) -> Sequence {
         let nearest = (0..self.sequences.len()).max_by_key(|&index| self.sequences[index].shared(prompt));
         let shared = nearest.map_or(0, |nearest| self.sequences[nearest].shared(prompt));
         if shared < tools_end {
             let saved = snapshots.and_then(|saved| saved.load(network, pointers, &prompt[..tools_end]));
             if let Some(sequence) = saved {
-                return (sequence, tools_end);
+                return sequence;
             }
         }
         let Some(nearest) = nearest else {
-            return (Sequence::new(network, pointers), 0);
+            return Sequence::new(network, pointers);
         };
         let shared = shared.min(prompt.len().saturating_sub(1));
         let mut sequence = if shared >= tools_end {
@@ -169,7 +176,7 @@ impl Sessions {
             self.sequences[nearest].clone()
         };
         sequence.truncate(shared);
-        (sequence, shared)
+        sequence
     }
 
     /// Remembers a sequence, and forgets the one unused for longest if there are too many.

@@ -44,7 +44,7 @@ impl Snapshots {
     }
 
     /// The state behind exactly these tokens, if it was saved.
-    pub fn load(&self, network: &Network, pointers: &Pointers, tokens: &[u32]) -> Option<Sequence> {
+    pub fn load(&self, network: &Network, pointers: Option<&Pointers>, tokens: &[u32]) -> Option<Sequence> {
         if tokens.len() < TOKENS_MIN {
             return None;
         }

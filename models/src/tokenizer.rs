@@ -25,7 +25,7 @@ pub(crate) struct Token {
     pub end: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tokenizer {
     inner: tokenizers::Tokenizer,
 }

@@ -236,7 +236,11 @@ pub fn model(config: &Config, verb: ModelVerb, printer: Printer) -> Result<u8, T
                 format!(
                     "architecture  {}{}",
                     info.architecture,
-                    if info.plans { ", made to plan" } else { ", can't plan" }
+                    if info.plans {
+                        ", made to plan"
+                    } else {
+                        ", plans by writing JSON"
+                    }
                 ),
                 format!("parameters    {}, {}", info.parameters, info.quantisation),
                 format!(

@@ -33,29 +33,21 @@ pub(crate) struct Pointers {
 }
 
 impl Pointers {
-    /// The heads of a file, or the name of the first tensor that it lacks.
-    pub fn load(weights: &mut Weights<'_>, width: usize) -> Result<Result<Self, String>, WeightError> {
+    /// The heads of a file.
+    pub fn load(weights: &mut Weights<'_>, width: usize) -> Result<Self, WeightError> {
         let names = NAMES.map(|name| format!("pointer.{name}.weight"));
-        if let Some(missing) = names.iter().find(|name| !weights.holds(name)) {
-            return Ok(Err(format!("the tensor {missing}")));
-        }
-        let size = weights
-            .gguf
-            .tensors()
-            .get(&names[0])
-            .and_then(|tensor| tensor.dimensions.first().copied());
-        let size = size.filter(|size| *size <= SIZE_MAX).ok_or_else(|| {
-            Fault::new(
-                format!("tensor {}", names[0]),
-                format!("at most {SIZE_MAX} rows"),
-                "more",
-            )
-        })?;
+        let first = weights.gguf.tensors().get(&names[0]);
+        let size = first.and_then(|tensor| tensor.dimensions.first().copied());
+        let Some(size) = size.filter(|size| *size <= SIZE_MAX) else {
+            let found = size.map_or("no such tensor".to_owned(), |rows| format!("{rows} rows"));
+            let field = format!("tensor {}", names[0]);
+            return Err(Fault::new(field, format!("a matrix of at most {SIZE_MAX} rows"), found).into());
+        };
         let rows = names.map(|name| (name, size));
-        Ok(Ok(Self {
+        Ok(Self {
             heads: Linear::new(weights.stack(&rows, width)?, width),
             size,
-        }))
+        })
     }
 
     /// Numbers in one row of [`Pointers::forward`].

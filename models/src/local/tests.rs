@@ -52,7 +52,7 @@ fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {
 fn differences(origin: Origin) -> (f32, f32) {
     let (mut model, expected) = fixture(origin);
     let words = largest_difference(&model.score(&expected.tokens).expect("scores"), &expected.logprobs);
-    let pointers = model.pointers.as_ref().expect("pointer heads");
+    let pointers = model.planner.pointers().expect("pointer heads");
     let mut found = Vec::new();
     for pointer in &expected.pointer {
         let head = match pointer.head.as_str() {
@@ -60,9 +60,9 @@ fn differences(origin: Origin) -> (f32, f32) {
             "start" => Head::Start,
             _ => Head::End,
         };
-        let mut sequence = Sequence::new(&model.network, pointers);
+        let mut sequence = Sequence::new(&model.network, Some(pointers));
         sequence
-            .extend(&model.network, pointers, &expected.tokens[..=pointer.s])
+            .extend(&model.network, Some(pointers), &expected.tokens[..=pointer.s])
             .expect("states");
         found.push(sequence.points_at(pointers, head, pointer.s, pointer.p));
     }

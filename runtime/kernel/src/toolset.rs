@@ -210,7 +210,7 @@ mod tests {
         };
         assert_eq!(
             toolset.json(&plan),
-            r#"[{"arguments":{"distance":30.5},"name":"move"}]"#
+            r#"[{"name":"move","arguments":{"distance":30.5}}]"#
         );
     }
 
