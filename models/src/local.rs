@@ -243,7 +243,7 @@ impl LocalModel {
             }
             Way::Points(Pointers::load(&mut weights, dimensions.width).map_err(unusable)?)
         } else {
-            Way::Writes(Writer::new(vocabulary, dimensions.vocabulary)?)
+            Way::Writes(Writer::new(vocabulary, dimensions.vocabulary))
         };
         let info = describe(
             &gguf,
@@ -357,7 +357,6 @@ fn describe(gguf: &Gguf, network: &Network, plans: bool, path: &str, file_bytes:
 }
 
 fn digest(source: &mut dyn Source) -> std::io::Result<(String, u64)> {
-    use std::fmt::Write;
     source.seek(SeekFrom::Start(0))?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
@@ -370,12 +369,18 @@ fn digest(source: &mut dyn Source) -> std::io::Result<(String, u64)> {
         hash.update(&buffer[..count]);
         total += count as u64;
     }
+    Ok((hexadecimal(&hash.finalize()), total))
+}
+
+/// Bytes as people compare them.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write;
     let mut text = String::new();
-    for byte in hash.finalize() {
+    for byte in bytes {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
-    Ok((text, total))
+    text
 }
 
 impl Planner for LocalModel {

@@ -25,10 +25,6 @@ pub(crate) struct Chooser<'a> {
 
 /// Ways to the same plan with less work; tests and measurements take them away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent switches, named where they are used"
-)]
 pub struct Shortcuts {
     /// The state of a tool list is kept for the next goal.
     pub kept_prefix: bool,
@@ -147,12 +143,12 @@ impl Chooser<'_> {
                 progress.tokens.drafted += usize::from(best == *choice);
                 best
             };
-            let token = progress.grammar.token(taken);
+            let spelling = progress.grammar.token(taken);
             progress.grammar.take(taken);
             if taken != *choice || index == sent.len() {
                 // What was sent behind this place was a wrong guess, and what was taken here has not been sent.
                 sequence.truncate(deciding + 1);
-                progress.waiting.push(token);
+                progress.waiting.push(spelling);
                 break;
             }
         }

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 
 use crate::arch::{Network, Pointers};
+use crate::local::hexadecimal;
 use crate::session::Sequence;
 
 const MAGIC: &[u8; 8] = b"LLMOSKV1";
@@ -38,9 +39,12 @@ impl Snapshots {
         let mut hash = Sha256::new();
         hash.update(MAGIC);
         hash.update(self.model.as_bytes());
-        tokens.iter().for_each(|token| hash.update(token.to_le_bytes()));
-        let name: String = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        self.folder.join(name).with_extension(ENDING)
+        for token in tokens {
+            hash.update(token.to_le_bytes());
+        }
+        self.folder
+            .join(hexadecimal(&hash.finalize()[..16]))
+            .with_extension(ENDING)
     }
 
     /// The state behind exactly these tokens, if it was saved.

@@ -19,7 +19,7 @@ pub(crate) struct Chat {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Format {
-    /// `<|im_start|>role\n .. <|im_end|>\n` (Qwen, SmolLM and others); with the tokens of an empty thought where the model
+    /// `<|im_start|>role\n .. <|im_end|>\n` (Qwen and others); with the tokens of an empty thought where the model
     /// would think aloud otherwise.
     ChatMl {
         start: u32,

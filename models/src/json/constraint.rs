@@ -28,7 +28,7 @@ impl fmt::Debug for Language {
 
 impl Language {
     /// `rows` is the number of tokens that the network scores.
-    pub fn new(vocabulary: &[String], rows: usize) -> Result<Self, ModelError> {
+    pub fn new(vocabulary: &[String], rows: usize) -> Self {
         let bytes = bytes_of_letters();
         let mut spelled: Vec<Vec<u8>> = vocabulary.iter().map(|token| spell(token, &bytes)).collect();
         spelled.resize(rows, Vec::new());
@@ -41,7 +41,7 @@ impl Language {
         // A vocabulary without an end gets a row that spells nothing; our grammars end by themselves.
         let end = end.unwrap_or(size.saturating_sub(1));
         let trie = TokTrie::from(&TokRxInfo::new(size, end), &spelled);
-        Ok(Self { spelled, trie })
+        Self { spelled, trie }
     }
 
     /// The bytes of some tokens.
@@ -66,17 +66,13 @@ impl Language {
         factory.quiet();
         let parser = factory.create_parser(TopLevelGrammar::from_json_schema(schema.clone()));
         let mut matcher = Matcher::new(parser);
-        match matcher.get_error() {
+        let warnings = matcher.grammar_warnings();
+        match matcher
+            .get_error()
+            .or((!warnings.is_empty()).then(|| warnings.join("; ")))
+        {
             Some(reason) => Err(ModelError::Grammar { reason }),
-            None => {
-                let warnings = matcher.grammar_warnings();
-                if warnings.is_empty() {
-                    Ok(Grammar { matcher })
-                } else {
-                    let reason = warnings.join("; ");
-                    Err(ModelError::Grammar { reason })
-                }
-            }
+            None => Ok(Grammar { matcher }),
         }
     }
 }

@@ -36,11 +36,11 @@ pub(crate) struct Text {
 
 impl Writer {
     /// Learns from the vocabulary how such a model is spoken to and what its tokens spell.
-    pub fn new(vocabulary: &[String], rows: usize) -> Result<Self, ModelError> {
-        Ok(Self {
+    pub fn new(vocabulary: &[String], rows: usize) -> Self {
+        Self {
             chat: Chat::of(vocabulary),
-            language: Language::new(vocabulary, rows)?,
-        })
+            language: Language::new(vocabulary, rows),
+        }
     }
 
     /// The prompt of a request.

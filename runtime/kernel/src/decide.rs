@@ -324,7 +324,8 @@ impl Kernel {
                     run.plan = plan;
                 }
                 match json {
-                    Some(json) => self.finish_with_calls(now, &json),
+                    Some(Ok(json)) => self.finish_with_calls(now, &json),
+                    Some(Err(question)) => self.finish_asking(now, &question),
                     None => self.check_plan(now),
                 }
             }

@@ -2,10 +2,11 @@
 //! parameter may say `"x-unit": "m"`: its value is then a number in that unit, computed here from the words of the goal. Keywords that
 //! are not understood are named and refused, so that nothing is planned against half a schema.
 
-use crate::goal::{self, Dimension};
-use crate::plan::{Argument, Given, Plan};
-use crate::tool::{Parameter, Type};
-use llmos_follower::MICRO;
+mod schema;
+
+use crate::plan::Plan;
+use crate::tool::Parameter;
+use schema::Schema;
 use serde_json::{Value, json};
 
 /// The tools, in the order of the request.
@@ -22,10 +23,9 @@ pub struct ForeignTool {
     pub name: String,
     /// Its description.
     pub does: String,
-    /// Its parameters; required ones and optional ones in the order of the schema.
+    /// Its parameters, in the order of the schema; those of an object inside carry its name in front.
     pub parameters: Vec<Parameter>,
-    /// The unit that each number is wanted in: its name, and micro-units of the base unit in one of it.
-    units: Vec<Option<(String, i64)>>,
+    schema: Schema,
 }
 
 /// Tools that one request may bring.
@@ -54,46 +54,25 @@ impl Toolset {
     }
 
     /// A plan in the terms of the schemas: `[{"name", "arguments"}]`.
-    #[must_use]
-    pub fn json(&self, plan: &Plan) -> String {
-        let calls: Vec<Value> = plan
-            .calls
-            .iter()
-            .map(|call| {
-                let tool = self.tools.iter().find(|tool| tool.name == call.tool);
-                let arguments: serde_json::Map<String, Value> = call
-                    .arguments
-                    .iter()
-                    .map(|argument| (argument.parameter.clone(), json_value(tool, argument)))
-                    .collect();
-                json!({ "name": call.tool, "arguments": arguments })
-            })
-            .collect();
-        Value::Array(calls).to_string()
-    }
-}
-
-fn json_value(tool: Option<&ForeignTool>, argument: &Argument) -> Value {
-    match &argument.value {
-        Given::Quantity(_, micro) => {
-            let at = tool.and_then(|tool| tool.parameters.iter().position(|p| p.name == argument.parameter));
-            let unit = at.and_then(|at| tool?.units.get(at)?.as_ref());
-            number(*micro, unit.map_or(MICRO, |(_, scale)| *scale))
+    ///
+    /// # Errors
+    /// What the person is asked, where a value of the goal breaks a schema.
+    pub fn json(&self, plan: &Plan) -> Result<String, String> {
+        let mut calls = Vec::new();
+        for call in &plan.calls {
+            let tool = self.tools.iter().find(|tool| tool.name == call.tool);
+            let given = call
+                .arguments
+                .iter()
+                .map(|given| (given.parameter.as_str(), &given.value));
+            let arguments = match tool {
+                Some(tool) => tool.schema.json(given).map_err(|why| format!("{}: {why}", tool.name))?,
+                None => json!({}),
+            };
+            calls.push(json!({ "name": call.tool, "arguments": arguments }));
         }
-        Given::Number(micro) => number(*micro, MICRO),
-        Given::Boolean(truth) => json!(truth),
-        other => json!(other.to_string()),
+        Ok(Value::Array(calls).to_string())
     }
-}
-
-/// `micro / scale`, as a whole number where it is one; otherwise rounded to six decimals and read back from its text.
-fn number(micro: i64, scale: i64) -> Value {
-    if micro % scale == 0 {
-        return json!(micro / scale);
-    }
-    let rounded = i128::from(micro) * i128::from(MICRO) / i128::from(scale.max(1));
-    let text = goal::print_number(i64::try_from(rounded).unwrap_or(i64::MAX));
-    serde_json::from_str(&text).unwrap_or(json!(text))
 }
 
 fn read_tool(value: &Value) -> Result<ForeignTool, String> {
@@ -110,85 +89,21 @@ fn read_tool(value: &Value) -> Result<ForeignTool, String> {
         .to_owned();
     let empty = json!({});
     let schema = function.get("parameters").unwrap_or(&empty);
-    let properties = schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default();
-    let required: Vec<&str> = schema
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    let (mut parameters, mut units) = (Vec::new(), Vec::new());
-    for (key, property) in &properties {
-        let (kind, unit) = read_type(property).map_err(|message| format!("{name}.{key}: {message}"))?;
-        parameters.push(Parameter {
-            name: key.clone(),
-            kind,
-            required: required.contains(&key.as_str()),
-            limit: None,
-        });
-        units.push(unit);
-    }
+    let schema = Schema::read(schema).map_err(|message| format!("{name}: {message}"))?;
+    let parameters = schema.leaves.iter().map(|leaf| leaf.parameter.clone()).collect();
     Ok(ForeignTool {
         name,
         does,
         parameters,
-        units,
+        schema,
     })
-}
-
-type TypeAndUnit = (Type, Option<(String, i64)>);
-
-fn read_type(property: &Value) -> Result<TypeAndUnit, String> {
-    const UNKNOWN: [&str; 6] = ["anyOf", "oneOf", "allOf", "$ref", "items", "properties"];
-    if let Some(keyword) = UNKNOWN.iter().find(|keyword| property.get(**keyword).is_some()) {
-        return Err(format!(
-            "the schema keyword \"{keyword}\" is not supported; use string, number, integer, boolean or enum"
-        ));
-    }
-    if let Some(options) = property.get("enum").and_then(Value::as_array) {
-        let options: Option<Vec<String>> = options
-            .iter()
-            .map(|option| option.as_str().map(str::to_owned))
-            .collect();
-        let options = options
-            .filter(|list| !list.is_empty())
-            .ok_or("an enum of texts was expected")?;
-        return Ok((Type::Enumeration(options), None));
-    }
-    let unit = property.get("x-unit").and_then(Value::as_str);
-    match (property.get("type").and_then(Value::as_str), unit) {
-        (Some("number" | "integer"), Some(unit)) => {
-            let (dimension, scale) = unit_of(unit)?;
-            Ok((Type::Quantity(dimension), Some((unit.to_owned(), scale))))
-        }
-        (Some("number"), None) => Ok((Type::Number, None)),
-        (Some("integer"), None) => Ok((Type::Integer, None)),
-        (Some("boolean"), None) => Ok((Type::Boolean, None)),
-        (Some("string") | None, None) => Ok((Type::Text, None)),
-        (kind, unit) => Err(format!(
-            "type {} with x-unit {} is not supported",
-            kind.unwrap_or("none"),
-            unit.unwrap_or("none")
-        )),
-    }
-}
-
-fn unit_of(unit: &str) -> Result<(Dimension, i64), String> {
-    match goal::parse_quantity(&format!("1 {unit}")) {
-        Ok((dimension, scale)) if scale > 0 => Ok((dimension, scale)),
-        _ => Err(format!("\"x-unit\": \"{unit}\" is no unit that is known here")),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{PlannedCall, Source};
+    use crate::goal::Dimension;
+    use crate::plan::{Argument, Given, PlannedCall, Source};
 
     const TOOLS: &str = r#"[{"type":"function","function":{"name":"move","description":"Move","parameters":{"type":"object","properties":{
         "direction":{"type":"string","enum":["left","right"]},"distance":{"type":"number","x-unit":"cm"}},"required":["direction","distance"]}}}]"#;
@@ -209,15 +124,109 @@ mod tests {
             }],
         };
         assert_eq!(
-            toolset.json(&plan),
+            toolset.json(&plan).expect("a plan"),
             r#"[{"name":"move","arguments":{"distance":30.5}}]"#
         );
     }
 
+    /// A tool with this schema of arguments.
+    fn tool(schema: &str) -> Result<Toolset, String> {
+        Toolset::read(&format!(r#"[{{"name":"t","parameters":{schema}}}]"#))
+    }
+
+    /// What a call of it with these arguments becomes.
+    fn spelled(schema: &str, arguments: &[(&str, Given)]) -> Result<String, String> {
+        let arguments = arguments.iter().map(|(name, value)| Argument {
+            parameter: (*name).to_owned(),
+            value: value.clone(),
+            source: Source::Answer,
+        });
+        let call = PlannedCall {
+            device: String::new(),
+            tool: "t".to_owned(),
+            arguments: arguments.collect(),
+        };
+        tool(schema)?.json(&Plan { calls: vec![call] })
+    }
+
+    const POSE: &str = r##"{"type":"object","required":["pose","kind"],"$defs":{"axis":{"type":"number","x-unit":"m","maximum":2}},
+        "properties":{"kind":{"const":"absolute"},
+            "pose":{"type":"object","required":["x","y"],"properties":{"x":{"$ref":"#/$defs/axis"},"y":{"$ref":"#/$defs/axis"}}},
+            "tool":{"anyOf":[{"enum":[1,2,3]},{"type":"null"}]},
+            "tags":{"type":"array","minItems":1,"maxItems":2,"items":{"type":"string"}},
+            "grip":{"type":"object","required":["force"],"properties":{"force":{"type":"number"},"soft":{"type":"boolean"}}}}}"##;
+
+    #[test]
+    fn nested_schemas_become_parameters_and_come_back() {
+        let read = tool(POSE).expect("tools");
+        let shown: Vec<String> = read.tools[0]
+            .parameters
+            .iter()
+            .map(|p| format!("{}{} {}", p.name, if p.required { "" } else { "?" }, p.kind.word()))
+            .collect();
+        let expected = "pose x length, pose y length, tool? 1|2|3, tags 1? text, tags 2? text, grip force? number, grip soft? boolean";
+        assert_eq!(shown.join(", "), expected);
+        let length = |micro| Given::Quantity(Dimension::Length, micro);
+        let pose = [("pose x", length(500_000)), ("pose y", length(-1_000_000))];
+        assert_eq!(
+            spelled(POSE, &pose).expect("a plan"),
+            r#"[{"name":"t","arguments":{"pose":{"x":0.5,"y":-1},"kind":"absolute"}}]"#
+        );
+        let more = [
+            pose[0].clone(),
+            pose[1].clone(),
+            ("tool", Given::Option("2".to_owned())),
+            ("tags 2", Given::Text("red".to_owned())),
+            ("grip force", Given::Number(1_500_000)),
+        ];
+        assert_eq!(
+            spelled(POSE, &more).expect("a plan"),
+            r#"[{"name":"t","arguments":{"pose":{"x":0.5,"y":-1},"tool":2,"tags":["red"],"grip":{"force":1.5},"kind":"absolute"}}]"#
+        );
+    }
+
+    #[test]
+    fn values_that_break_a_schema_are_asked_for() {
+        let length = |micro| Given::Quantity(Dimension::Length, micro);
+        let far = spelled(POSE, &[("pose x", length(2_500_000)), ("pose y", length(0))]);
+        assert!(far.is_err_and(|why| why.contains("pose x is 2.5 m") && why.contains("maximum is 2 m")));
+        let half = [
+            ("pose x", length(0)),
+            ("pose y", length(0)),
+            ("grip soft", Given::Boolean(true)),
+        ];
+        assert!(spelled(POSE, &half).is_err_and(|why| why.contains("grip force")));
+    }
+
     #[test]
     fn unsupported_schemas_are_named() {
-        let tools = r#"[{"name":"t","parameters":{"properties":{"a":{"anyOf":[]}}}}]"#;
-        assert!(Toolset::read(tools).is_err_and(|message| message.contains("anyOf") && message.contains("t.a")));
+        for (schema, named) in [
+            (r#"{"properties":{"a":{"anyOf":[]}}}"#, "anyOf"),
+            (
+                r#"{"properties":{"a":{"anyOf":[{"type":"string"},{"type":"number"}]}}}"#,
+                "anyOf",
+            ),
+            (r#"{"properties":{"a":{"type":"string","pattern":"^x$"}}}"#, "pattern"),
+            (r#"{"properties":{"a":{"type":"array"}}}"#, "items"),
+            (r##"{"properties":{"a":{"$ref":"#/$defs/none"}}}"##, "$ref"),
+            (
+                r##"{"$defs":{"a":{"$ref":"#/$defs/a"}},"properties":{"a":{"$ref":"#/$defs/a"}}}"##,
+                "references",
+            ),
+            (
+                r#"{"properties":{"a":{"type":"number","x-unit":"parsecs of tea"}}}"#,
+                "parsecs of tea",
+            ),
+            (r#"{"properties":{"a":{"enum":[]}}}"#, "enum"),
+            (r#"{"properties":{"a":{"type":"null"}}}"#, "null"),
+            (r#"{"properties":{},"required":["a"]}"#, "required"),
+        ] {
+            let message = tool(schema).expect_err("refused");
+            assert!(
+                message.contains(named) && message.contains("t: parameters"),
+                "{schema}: {message}"
+            );
+        }
         assert!(Toolset::read("{}").is_err());
     }
 }

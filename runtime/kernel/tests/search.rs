@@ -1,113 +1,22 @@
-//! How often search puts every tool that a goal needs among the twelve: 340 tools, some 960 goals (`search/*.tsv`, made by
-//! `models/training/search_set.py`). `cargo test -p llmos-kernel --test search -- --nocapture` prints the figures.
+//! How often search puts every tool that a goal needs among the few. The figures: `cargo run -p llmos-kernel --example recall`.
 
-use llmos_kernel::goal::{self, Goal, Lexicon};
-use llmos_kernel::search::{Candidate, TOOLS_MAX, nearest};
-use llmos_kernel::tool::{Parameter, Type};
+#[path = "search/set.rs"]
+mod set;
 
-struct Tool {
-    device: String,
-    name: String,
-    does: String,
-    parameters: Vec<Parameter>,
-}
-
-struct Case {
-    part: String,
-    needs: Vec<usize>,
-    goal: Goal,
-}
-
-fn tools() -> Vec<Tool> {
-    let lines = include_str!("search/tools.tsv").lines();
-    let tool = |line: &str| {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let [device, name, does, parameters] = fields.as_slice() else {
-            panic!("four fields: {line}");
-        };
-        Tool {
-            device: (*device).to_owned(),
-            name: (*name).to_owned(),
-            does: (*does).to_owned(),
-            parameters: parameters
-                .split(", ")
-                .filter(|text| !text.is_empty())
-                .map(parameter)
-                .collect(),
-        }
-    };
-    lines.map(tool).collect()
-}
-
-fn parameter(text: &str) -> Parameter {
-    let (name, kind) = text.rsplit_once(' ').expect("a name and a type");
-    let required = !name.ends_with('?');
-    let kind = Type::parse(&kind.replace('/', "|")).expect("a type");
-    Parameter {
-        name: name.trim_end_matches('?').to_owned(),
-        kind,
-        required,
-        limit: None,
-    }
-}
-
-fn cases() -> Vec<Case> {
-    let lines = include_str!("search/goals.tsv").lines();
-    let case = |line: &str| {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let [part, needs, goal] = fields.as_slice() else {
-            panic!("three fields: {line}");
-        };
-        Case {
-            part: (*part).to_owned(),
-            needs: needs.split(',').map(|index| index.parse().expect("an index")).collect(),
-            goal: goal::read(goal, &Lexicon::default()),
-        }
-    };
-    lines.map(case).collect()
-}
-
-/// In thousandths, how many goals of a part find all their tools among `most`; and those that don't.
-fn recall(part: &str, most: usize) -> (usize, Vec<String>) {
-    let tools = tools();
-    let candidates: Vec<Candidate<'_>> = tools
-        .iter()
-        .map(|tool| Candidate {
-            device: &tool.device,
-            name: &tool.name,
-            does: &tool.does,
-            parameters: &tool.parameters,
-        })
-        .collect();
-    let cases: Vec<Case> = cases().into_iter().filter(|case| case.part == part).collect();
-    let mut missed = Vec::new();
-    for case in &cases {
-        let found = nearest(&case.goal, &candidates, &[], most);
-        let lacking: Vec<&str> = case
-            .needs
-            .iter()
-            .filter(|index| !found.contains(index))
-            .map(|index| tools[*index].name.as_str())
-            .collect();
-        if !lacking.is_empty() {
-            missed.push(format!("{} lacks {}", case.goal.text, lacking.join(", ")));
-        }
-    }
-    (1_000 - 1_000 * missed.len() / cases.len(), missed)
-}
+use llmos_kernel::search::TOOLS_MAX;
 
 #[test]
 fn the_tools_that_goals_need_are_among_the_few() {
-    let mut failed = false;
     for (part, floor) in [("develop", 915), ("heldout", 820), ("written", 845)] {
-        let (found, missed) = recall(part, TOOLS_MAX);
-        let (in_five, _) = recall(part, 5);
-        let shown = std::env::var("LLMOS_SEARCH_MISSES").is_ok_and(|wanted| wanted == part);
-        if shown {
-            missed.iter().for_each(|line| println!("{line}"));
-        }
-        println!("{part}: {found} of 1,000 among {TOOLS_MAX}, {in_five} among 5");
-        failed |= found < floor;
+        let (found, _) = set::recall(part, TOOLS_MAX);
+        assert!(
+            found >= floor,
+            "{part}: {found} of 1,000, and {floor} were found before"
+        );
     }
-    assert!(!failed, "a recall fell below its floor");
+}
+
+#[test]
+fn among_fewer_tools_fewer_goals_find_theirs() {
+    assert!(set::recall("written", 3).0 < set::recall("written", TOOLS_MAX).0);
 }
