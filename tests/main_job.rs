@@ -69,7 +69,7 @@ fn what_must_not_move_does_not_move() {
     for (goal, status, code) in [
         ("do not move the arm", "no_tool", 6),
         ("go to (5, 0, 1)", "refused", 3),
-        ("make me a coffee", "no_tool", 6),
+        ("brew a coffee", "no_tool", 6),
         ("pick up the cube", "needs_answer", 4),
         ("Fahre den Arm bitte nach links", "needs_answer", 4),
     ] {
@@ -130,7 +130,7 @@ fn references_are_resolved_and_what_a_call_needs_comes_first() {
         (Some("done"), vec!["arm.pick".to_owned(), "arm.place".to_owned()]),
         "{report}"
     );
-    let (report, _) = llmos.json(&["run", "grab the red cube, place it on the shelf, then put it back"]);
+    let (report, _) = llmos.json(&["run", "grab the red cube, put it on the shelf, and then put it back"]);
     assert_eq!(report["status"], "done", "{report}");
     assert_eq!(
         tools(&report),

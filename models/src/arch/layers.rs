@@ -4,6 +4,7 @@
 
 use candle_core::quantized::QTensor;
 use candle_core::{CpuStorage, CustomOp1, Layout};
+use pulp::Arch;
 
 use crate::error::ModelError;
 
@@ -65,12 +66,14 @@ pub(super) fn product(matrix: &QTensor, input: &mut Vec<f32>, columns: usize) ->
 
 /// Scales each stretch of `weight.len()` numbers to a root mean square of one, then by `weight` (Zhang and Sennrich 2019).
 pub(super) fn normalise(numbers: &mut [f32], weight: &[f32], epsilon: f32) {
-    for row in numbers.chunks_exact_mut(weight.len()) {
-        let scale = 1.0 / (dot(row, row) / length(row) + epsilon).sqrt();
-        for (number, weight) in row.iter_mut().zip(weight) {
-            *number *= scale * weight;
+    Arch::new().dispatch(|| {
+        for row in numbers.chunks_exact_mut(weight.len()) {
+            let scale = 1.0 / (dot(row, row) / length(row) + epsilon).sqrt();
+            for (number, weight) in row.iter_mut().zip(weight) {
+                *number *= scale * weight;
+            }
         }
-    }
+    });
 }
 
 fn length(row: &[f32]) -> f32 {
@@ -81,7 +84,13 @@ fn length(row: &[f32]) -> f32 {
 
 const LANES: usize = 16;
 
-/// Sums in 16 lanes, so that the compiler can use whatever vectors the machine has.
+/// Sums in 16 lanes, so that the compiler can use whatever vectors the machine has; the lanes are the same on every machine,
+/// and so are the bits.
+#[expect(
+    clippy::inline_always,
+    reason = "must be compiled for the vectors of the closure that it stands in"
+)]
+#[inline(always)]
 pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let (left_wide, left_rest) = left.as_chunks::<LANES>();
@@ -260,29 +269,52 @@ impl Cache {
         weights: &mut Vec<f32>,
     ) {
         let shared = queries.len() / (self.kv_heads * self.head);
-        let scale = 1.0 / length(&queries[..self.head]).sqrt();
         let heads = queries.chunks_exact(self.head).zip(output.chunks_exact_mut(self.head));
-        for (index, (query, output)) in heads.enumerate() {
-            let run = layer * self.kv_heads + index / shared;
-            let seen = visible * self.head;
-            weights.clear();
-            weights.extend(
-                self.keys[run][..seen]
-                    .chunks_exact(self.head)
-                    .map(|key| dot(query, key) * scale),
-            );
-            softmax(weights);
-            output.fill(0.0);
-            for (value, weight) in self.values[run][..seen].chunks_exact(self.head).zip(weights.iter()) {
-                for (output, value) in output.iter_mut().zip(value) {
-                    *output += weight * value;
-                }
+        Arch::new().dispatch(|| {
+            for (index, (query, output)) in heads.enumerate() {
+                let run = layer * self.kv_heads + index / shared;
+                let seen = visible * self.head;
+                look(
+                    &self.keys[run][..seen],
+                    &self.values[run][..seen],
+                    query,
+                    output,
+                    weights,
+                );
             }
+        });
+    }
+}
+
+/// One head's attention: the values, weighed by how well their keys fit the query.
+#[expect(
+    clippy::inline_always,
+    reason = "must be compiled for the vectors of the closure that it stands in"
+)]
+#[inline(always)]
+fn look(keys: &[f32], values: &[f32], query: &[f32], output: &mut [f32], weights: &mut Vec<f32>) {
+    let head = query.len();
+    let scale = 1.0 / length(query).sqrt();
+    weights.clear();
+    // A loop and not an iterator's `extend`, which would be compiled apart, without the vectors.
+    for key in keys.chunks_exact(head) {
+        weights.push(dot(query, key) * scale);
+    }
+    softmax(weights);
+    output.fill(0.0);
+    for (value, weight) in values.chunks_exact(head).zip(weights.iter()) {
+        for (output, value) in output.iter_mut().zip(value) {
+            *output += weight * value;
         }
     }
 }
 
 /// Turns scores into shares of one.
+#[expect(
+    clippy::inline_always,
+    reason = "must be compiled for the vectors of the closure that it stands in"
+)]
+#[inline(always)]
 pub(crate) fn softmax(scores: &mut [f32]) {
     let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0;

@@ -272,7 +272,24 @@ impl Grounding<'_> {
         })
     }
 
-    /// Every quantity and point of the goal, every count, and every direction of a goal about directions must have been used.
+    /// Whether the plan has to do with what a name of the goal may mean: as a value, or as a word of a tool or device that it calls.
+    fn speaks_of(&self, candidates: &[String], words: &str) -> bool {
+        self.plan.calls.iter().any(|call| {
+            let value = |argument: &Argument| match &argument.value {
+                Given::Entity(name) | Given::Named(name) | Given::Start(name) => candidates.contains(name),
+                Given::Text(text) => text.contains(words),
+                _ => false,
+            };
+            let called = [&call.tool, &call.device];
+            let named = called
+                .iter()
+                .any(|name| name.split('_').any(|part| part.eq_ignore_ascii_case(words)));
+            named || call.arguments.iter().any(value)
+        })
+    }
+
+    /// Every quantity and point of the goal, every count, every direction of a goal about directions and every name must have been
+    /// used.
     fn check_everything_is_used(&self, offered: &[Offered<'_>], calls: &[AnswerCall]) -> Result<(), String> {
         let directed = |word: &str| {
             calls.iter().filter_map(|call| offered.get(call.tool)).any(|tool| {
@@ -286,6 +303,7 @@ impl Grounding<'_> {
                 Meaning::Quantity { .. } | Meaning::Point { .. } | Meaning::Range { .. } => true,
                 Meaning::Count { times } => *times != 1,
                 Meaning::Direction(direction) => directed(direction.word()),
+                Meaning::Named { candidates, .. } => !self.speaks_of(candidates, &self.words(span.start, span.end)),
                 _ => false,
             };
             let used = self

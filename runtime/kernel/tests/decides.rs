@@ -358,3 +358,35 @@ fn a_far_trace_is_no_example() {
         Some(Mode::Mixed)
     );
 }
+
+/// A model that overlooks a thing or a place that the goal names has not understood it.
+#[test]
+fn a_name_that_the_plan_leaves_out_is_asked_about() {
+    let goal = "pick up the red cube, place it on the shelf, then put it back in bin A";
+    let pick = |query: &Query, words: &str| AnswerCall {
+        tool: query
+            .tools
+            .iter()
+            .position(|tool| tool.name == "pick")
+            .expect("the tool"),
+        arguments: vec![{
+            let start = query.goal.find(words).expect("words of the goal");
+            let end = start + words.len();
+            Pointed::Span { start, end }
+        }],
+    };
+    let answers = |query: &Query| Answer::Calls {
+        calls: vec![pick(query, "red cube")],
+        tokens: Tokens::default(),
+    };
+    let ended = ask(&mut kernel(&[]), goal, true, answers);
+    assert_eq!(ended.report.status, Status::NeedsAnswer, "{}", ended.report.reason);
+    assert!(ended.report.reason.contains("bin A"), "{}", ended.report.reason);
+    let enough = ask(
+        &mut kernel(&[]),
+        "pick up the red cube, the red cube please",
+        true,
+        answers,
+    );
+    assert_eq!(enough.report.status, Status::Done, "{}", enough.report.reason);
+}
