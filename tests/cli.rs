@@ -177,3 +177,47 @@ fn a_hook_can_only_say_no() {
         "what no rule allows is denied: {report}"
     );
 }
+
+#[test]
+fn forty_foreign_tools_are_searched() {
+    let llmos = Llmos::new();
+    let file = llmos.home().join("tools.json");
+    let mut tools: Vec<serde_json::Value> = (0..40)
+        .map(|n| serde_json::json!({ "name": format!("valve_{n}"), "description": format!("Open valve {n}") }))
+        .collect();
+    tools.push(serde_json::json!({
+        "name": "heat", "description": "Heat the plate to a temperature",
+        "parameters": { "type": "object", "required": ["to"], "properties": {
+            "to": { "type": "object", "required": ["temperature"], "properties": {
+                "temperature": { "type": "number", "x-unit": "°C", "maximum": 80 } } } } },
+    }));
+    std::fs::write(&file, serde_json::json!(tools).to_string()).expect("a file");
+    let path = file.to_str().expect("a path");
+    let (plan, code) = llmos.json(&["plan", "--tools", path, "heat the plate to 140 °F"]);
+    assert_eq!(code, 0, "{plan}");
+    let expected = serde_json::json!([{ "name": "heat", "arguments": { "to": { "temperature": 60 } } }]);
+    assert_eq!(plan["calls"], expected, "{plan}");
+    let (hot, code) = llmos.json(&["plan", "--tools", path, "heat the plate to 90 °C"]);
+    assert_eq!(code, 4, "{hot}");
+    assert!(
+        hot["question"]
+            .as_str()
+            .is_some_and(|why| why.contains("maximum is 80 °C")),
+        "{hot}"
+    );
+}
+
+#[test]
+fn the_bench_prints_figures_for_each_way_of_working() {
+    let llmos = Llmos::new();
+    let (bench, code) = llmos.json(&["model", "bench", "--rounds", "1", "--threads", "1"]);
+    assert_eq!(code, 0, "{bench}");
+    let rows = bench["threads"][0]["plans"].as_array().expect("rows");
+    assert_eq!(rows.len(), 5, "{bench}");
+    assert!(rows.iter().all(|row| row["p50_ms"].as_f64() > Some(0.0)), "{bench}");
+    let cached = |way: usize| rows[way]["cached"].as_f64();
+    assert!(
+        cached(0) > cached(2),
+        "the kept tool list is taken away in one way: {bench}"
+    );
+}

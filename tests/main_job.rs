@@ -64,6 +64,32 @@ fn other_slots_follow_the_same_trace() {
 }
 
 #[test]
+fn a_near_trace_helps_the_model() {
+    let llmos = Llmos::new();
+    let (first, _) = llmos.json(&["run", "move the arm 30 cm to the left"]);
+    assert_eq!(
+        (first["status"].as_str(), first["mode"].as_str()),
+        (Some("done"), Some("LEARNER")),
+        "{first}"
+    );
+    let (near, _) = llmos.json(&["run", "shift the arm 12 cm to the right"]);
+    assert_eq!(
+        (near["status"].as_str(), near["mode"].as_str()),
+        (Some("done"), Some("MIXED")),
+        "{near}"
+    );
+    let arguments = &near["steps"][0]["arguments"];
+    assert_eq!(
+        (arguments["direction"].as_str(), arguments["distance"].as_str()),
+        (Some("right"), Some("0.12 m")),
+        "{near}"
+    );
+    // What one process computed for its tools, the next one has on disk.
+    let (again, _) = llmos.json(&["run", "--mode", "learner", "move the arm 30 cm to the left"]);
+    assert!(again["tokens"]["cached"].as_u64() > Some(100), "{again}");
+}
+
+#[test]
 fn what_must_not_move_does_not_move() {
     let llmos = Llmos::new();
     for (goal, status, code) in [

@@ -340,7 +340,7 @@ impl<'a> Grammar<'a> {
         let spans = self
             .spans
             .iter()
-            .filter(move |(place, found)| accepts(kind, found) && self.is_free(place));
+            .filter(move |(place, found)| kind.accepts(found) && self.is_free(place));
         spans.map(|(place, _)| *place)
     }
 
@@ -351,18 +351,6 @@ impl<'a> Grammar<'a> {
             Argument::Span { start, end } => start < place.end && place.start < end,
             Argument::Option(_) | Argument::Absent => false,
         })
-    }
-}
-
-/// Whether a span may stand for an argument.
-fn accepts(kind: &ParameterKind, found: &SpanKind) -> bool {
-    match kind {
-        ParameterKind::Quantity(dimension) => matches!(found, SpanKind::Quantity(found) if found == dimension),
-        ParameterKind::Number => matches!(found, SpanKind::Number | SpanKind::Integer),
-        ParameterKind::Integer => matches!(found, SpanKind::Integer),
-        ParameterKind::Entity => matches!(found, SpanKind::Entity),
-        ParameterKind::Place => matches!(found, SpanKind::Place | SpanKind::Entity),
-        ParameterKind::Boolean | ParameterKind::Enumeration(_) | ParameterKind::Text => false,
     }
 }
 

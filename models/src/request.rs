@@ -64,6 +64,20 @@ pub enum ParameterKind {
     Place,
 }
 
+impl ParameterKind {
+    /// Whether a span may stand for an argument.
+    pub(crate) fn accepts(&self, found: &SpanKind) -> bool {
+        match self {
+            Self::Quantity(dimension) => matches!(found, SpanKind::Quantity(found) if found == dimension),
+            Self::Number => matches!(found, SpanKind::Number | SpanKind::Integer),
+            Self::Integer => matches!(found, SpanKind::Integer),
+            Self::Entity => matches!(found, SpanKind::Entity),
+            Self::Place => matches!(found, SpanKind::Place | SpanKind::Entity),
+            Self::Boolean | Self::Enumeration(_) | Self::Text => false,
+        }
+    }
+}
+
 /// A stretch of the goal that code recognised, and what it may stand for. A stretch with two readings is two spans.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Span {

@@ -42,16 +42,18 @@ fn tools() -> Vec<ToolSpec> {
     ]
 }
 
+/// The distance that a goal states, if it does.
+fn spans(goal: &str) -> Vec<Span> {
+    let span = |start| Span {
+        start,
+        end: start + 5,
+        kind: SpanKind::Quantity("length".into()),
+    };
+    goal.find("30 cm").map(span).into_iter().collect()
+}
+
 fn plan(model: &mut LocalModel, tools: &[ToolSpec], goal: &str) -> PlanReply {
-    let spans: Vec<Span> = goal
-        .find("30 cm")
-        .map(|start| Span {
-            start,
-            end: start + 5,
-            kind: SpanKind::Quantity("length".into()),
-        })
-        .into_iter()
-        .collect();
+    let spans = spans(goal);
     model
         .plan(&PlanRequest {
             tools,
@@ -242,15 +244,7 @@ fn shortcuts_change_the_cost_and_not_the_plan() {
     let mut models = [model(), model(), model(), model(), model()];
     let mut drafted = 0;
     for (example, goal) in examples.iter().flat_map(|example| goals.map(|goal| (example, goal))) {
-        let spans: Vec<Span> = goal
-            .find("30 cm")
-            .map(|start| Span {
-                start,
-                end: start + 5,
-                kind: SpanKind::Quantity("length".into()),
-            })
-            .into_iter()
-            .collect();
+        let spans = spans(goal);
         let request = PlanRequest {
             tools: &tools,
             goal,

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::schema::fits;
 use crate::error::ModelError;
 use crate::request::{Argument, Call, Outcome, ParameterKind, ParameterSpec, PlanReply, PlanRequest, Tokens, ToolSpec};
 
@@ -104,7 +103,7 @@ fn argument(
             .map(|(start, found)| (start, start + found.len()))
             .collect()
     } else {
-        let fitting = request.spans.iter().filter(|span| fits(&parameter.kind, &span.kind));
+        let fitting = request.spans.iter().filter(|span| parameter.kind.accepts(&span.kind));
         fitting
             .filter(|span| request.goal.get(span.start..span.end) == Some(text))
             .map(|span| (span.start, span.end))

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::request::{ParameterKind, ParameterSpec, PlanRequest, SpanKind, ToolSpec};
+use crate::request::{ParameterKind, ParameterSpec, PlanRequest, ToolSpec};
 
 /// A text argument is at most so many words long.
 const TEXT_WORDS_MAX: usize = 16;
@@ -69,7 +69,7 @@ fn values(parameter: &ParameterSpec, request: &PlanRequest<'_>) -> Option<Value>
         ParameterKind::Enumeration(options) => options.clone(),
         ParameterKind::Text => texts(request.goal),
         kind => {
-            let fitting = request.spans.iter().filter(|span| fits(kind, &span.kind));
+            let fitting = request.spans.iter().filter(|span| kind.accepts(&span.kind));
             fitting
                 .filter_map(|span| request.goal.get(span.start..span.end))
                 .map(str::to_owned)
@@ -83,17 +83,6 @@ fn values(parameter: &ParameterSpec, request: &PlanRequest<'_>) -> Option<Value>
         }
     }
     (!values.is_empty()).then(|| json!({ "enum": values }))
-}
-
-pub(super) fn fits(kind: &ParameterKind, found: &SpanKind) -> bool {
-    match kind {
-        ParameterKind::Quantity(dimension) => matches!(found, SpanKind::Quantity(found) if found == dimension),
-        ParameterKind::Number => matches!(found, SpanKind::Number | SpanKind::Integer),
-        ParameterKind::Integer => matches!(found, SpanKind::Integer),
-        ParameterKind::Entity => matches!(found, SpanKind::Entity),
-        ParameterKind::Place => matches!(found, SpanKind::Place | SpanKind::Entity),
-        ParameterKind::Boolean | ParameterKind::Enumeration(_) | ParameterKind::Text => false,
-    }
 }
 
 /// All runs of whole words of the goal.
