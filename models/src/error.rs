@@ -122,7 +122,7 @@ pub enum ModelError {
     },
     /// The weights lead to infinities or not-a-number.
     #[error(
-        "the model computed a number that is not finite while choosing {choosing}; its weights are damaged: fetch the file again"
+        "the model computed a number that is not finite for {choosing}; its weights are damaged: fetch the file again"
     )]
     NotFinite {
         /// The decision at hand.

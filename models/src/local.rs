@@ -44,7 +44,7 @@ pub struct ModelInfo {
     pub context_max: usize,
     /// Number of tokens known.
     pub vocabulary: usize,
-    /// Whether it was made to plan.
+    /// Whether it was made to plan; others do so by writing JSON.
     pub plans: bool,
     /// Size of the file.
     pub file_bytes: u64,
@@ -298,6 +298,12 @@ fn scores(network: &Network, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
                 .zip(next)
                 .map(|(row, token)| log_share(row, *token)),
         );
+    }
+    // The kernels round a state that is not a number to one that is, so the states are looked at, too.
+    if hidden.iter().chain(&scores).any(|number| !number.is_finite()) {
+        return Err(ModelError::NotFinite {
+            choosing: "the probability of a token",
+        });
     }
     Ok(scores)
 }

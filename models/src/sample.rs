@@ -5,6 +5,8 @@
 //! ones (jump-forward). The calls of an example are a draft: its tokens go through together, and as long as each is the
 //! network's own choice, they stand. Neither changes the plan. It must not know what the tools are for.
 
+use serde::{Deserialize, Serialize};
+
 use crate::arch::{Head, Network, Pointers, softmax};
 use crate::draft;
 use crate::error::ModelError;
@@ -12,8 +14,6 @@ use crate::grammar::{Choice, Grammar};
 use crate::prompt::Prompt;
 use crate::request::{Outcome, PlanReply, PlanRequest, Tokens};
 use crate::session::Sequence;
-
-use serde::{Deserialize, Serialize};
 
 /// A network that can plan.
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +122,11 @@ impl Chooser<'_> {
         let Some((_, sent)) = draft.split_last() else {
             return Ok(());
         };
+        // A guess must not be what overflows the context.
+        let needed = sequence.len() + progress.waiting.len() + sent.len();
+        if needed > self.network.dimensions().context_max {
+            return Ok(());
+        }
         let mut spelled = std::mem::take(&mut progress.waiting);
         let first = sequence.len() + spelled.len() - 1;
         let mut guessed = progress.grammar.clone();

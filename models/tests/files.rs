@@ -111,4 +111,5 @@ fn damaged_weights_are_an_error_and_not_a_plan() {
         calls_max: 1,
     };
     assert!(matches!(model.plan(&request), Err(ModelError::NotFinite { .. })));
+    assert!(matches!(model.score(&[60, 61, 62]), Err(ModelError::NotFinite { .. })));
 }
