@@ -113,3 +113,14 @@ fn damaged_weights_are_an_error_and_not_a_plan() {
     assert!(matches!(model.plan(&request), Err(ModelError::NotFinite { .. })));
     assert!(matches!(model.score(&[60, 61, 62]), Err(ModelError::NotFinite { .. })));
 }
+
+#[test]
+fn a_file_that_is_replaced_changes_nothing_that_runs() {
+    let file = written(&support::random_model(1));
+    let mut model = LocalModel::open(file.path()).expect("a model");
+    let before = model.score(&[60, 61, 62]).expect("scores");
+    std::fs::write(file.path(), support::random_model(2).bytes()).expect("written");
+    assert_eq!(model.score(&[60, 61, 62]).expect("scores"), before);
+    std::fs::write(file.path(), b"gone").expect("written");
+    assert_eq!(model.score(&[60, 61, 62]).expect("scores"), before);
+}
