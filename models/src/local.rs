@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::arch::{Network, Pointers};
+use crate::arch::{Design, Network, Pointers};
 use crate::error::{Fault, ModelError};
 use crate::gguf::{self, Gguf, Source, Value};
 use crate::json::Writer;
@@ -216,6 +216,14 @@ impl LocalModel {
             WeightError::Model(error) => error,
         };
         let gguf = Gguf::preflight(source).map_err(malformed)?;
+        // All that the header can say is checked before anything large is built or read.
+        let design = Design::read(&gguf).map_err(malformed)?;
+        let vocabulary = gguf.texts("tokenizer.ggml.tokens").map_err(malformed)?;
+        if vocabulary.len() > design.rows() {
+            let expected = format!("at most the {} rows of token_embd.weight", design.rows());
+            let found = vocabulary.len().to_string();
+            return Err(malformed(Fault::new("tokenizer.ggml.tokens", expected, found)));
+        }
         let tokenizer = Tokenizer::load(&gguf).map_err(malformed)?;
         let (digest, file_bytes) = digest(source).map_err(|error| ModelError::Read {
             path: path.to_owned(),
@@ -226,17 +234,8 @@ impl LocalModel {
             source,
             origin,
         };
-        let network = Network::load(&mut weights).map_err(unusable)?;
+        let network = Network::load(design, &mut weights).map_err(unusable)?;
         let dimensions = network.dimensions();
-        let vocabulary = gguf.texts("tokenizer.ggml.tokens").map_err(malformed)?;
-        if vocabulary.len() > dimensions.vocabulary {
-            let expected = format!("at most the {} rows of token_embd.weight", dimensions.vocabulary);
-            return Err(malformed(Fault::new(
-                "tokenizer.ggml.tokens",
-                expected,
-                vocabulary.len().to_string(),
-            )));
-        }
         let planner = if gguf.value("llmos.format").is_some() {
             if let Some(lacks) = planning_gap(&gguf, vocabulary) {
                 return Err(malformed(Fault::new("llmos.format", lacks, "something else")));

@@ -14,7 +14,7 @@ use candle_core::{Device, Tensor};
 use super::Dimensions;
 use super::layers::{Cache, Linear, Pairs, Rotation, add, normalise, product, swiglu};
 use crate::error::{Fault, ModelError};
-use crate::gguf::Value;
+use crate::gguf::{Gguf, Value};
 use crate::weights::{WeightError, Weights};
 
 /// Rows in one pass: bounds the working memory of a long prompt; results do not depend on it.
@@ -127,18 +127,76 @@ impl Layer {
     }
 }
 
-impl Network {
-    /// Chooses the architecture by the file's metadata and loads it.
-    pub fn load(weights: &mut Weights<'_>) -> Result<Self, WeightError> {
+/// What the header says the network is, with every tensor that it needs there and in shape; no weight has been read.
+pub(crate) struct Design {
+    family: Family,
+    dimensions: Dimensions,
+}
+
+impl Design {
+    /// Chooses the architecture by the file's metadata.
+    pub fn read(gguf: &Gguf) -> Result<Self, Fault> {
         let key = "general.architecture";
-        let named = weights.gguf.text(key)?;
+        let named = gguf.text(key)?;
         let family = FAMILIES.iter().find(|family| family.name == named).copied();
         let Some(family) = family else {
             let known = FAMILIES.map(|family| format!("`{}`", family.name)).join(" or ");
-            return Err(Fault::new(key, known, format!("`{named}`")).into());
+            return Err(Fault::new(key, known, format!("`{named}`")));
         };
-        let dimensions = Dimensions::read(weights.gguf, family.name)?;
-        refuse_variants(weights, family, &dimensions)?;
+        let dimensions = Dimensions::read(gguf, family.name)?;
+        refuse_variants(gguf, family, &dimensions)?;
+        let design = Self { family, dimensions };
+        design.check_tensors(gguf)?;
+        Ok(design)
+    }
+
+    /// Tokens that the network tells apart.
+    pub fn rows(&self) -> usize {
+        self.dimensions.vocabulary
+    }
+
+    fn check_tensors(&self, gguf: &Gguf) -> Result<(), Fault> {
+        let Dimensions {
+            width,
+            heads,
+            kv_heads,
+            head,
+            feed_forward,
+            vocabulary,
+            ..
+        } = self.dimensions;
+        gguf.tensor("token_embd.weight", &[vocabulary, width])?;
+        gguf.tensor("output_norm.weight", &[width])?;
+        if gguf.tensors().contains_key("output.weight") {
+            gguf.tensor("output.weight", &[vocabulary, width])?;
+        }
+        let mut parts: Vec<(&str, Vec<usize>)> = vec![
+            ("attn_norm", vec![width]),
+            ("attn_q", vec![heads * head, width]),
+            ("attn_k", vec![kv_heads * head, width]),
+            ("attn_v", vec![kv_heads * head, width]),
+            ("attn_output", vec![width, heads * head]),
+            ("ffn_norm", vec![width]),
+            ("ffn_gate", vec![feed_forward, width]),
+            ("ffn_up", vec![feed_forward, width]),
+            ("ffn_down", vec![width, feed_forward]),
+        ];
+        if self.family.norms_heads {
+            parts.extend([("attn_q_norm", vec![head]), ("attn_k_norm", vec![head])]);
+        }
+        for layer in 0..self.dimensions.layers {
+            for (part, dimensions) in &parts {
+                gguf.tensor(&format!("blk.{layer}.{part}.weight"), dimensions)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Network {
+    /// Loads the weights of a design.
+    pub fn load(design: Design, weights: &mut Weights<'_>) -> Result<Self, WeightError> {
+        let Design { family, dimensions } = design;
         let Dimensions { width, vocabulary, .. } = dimensions;
         let embedding = Arc::new(weights.matrix("token_embd.weight", vocabulary, width)?);
         let output = if weights.holds("output.weight") {
@@ -269,24 +327,24 @@ impl Network {
 }
 
 /// Variants of an architecture that would compute something else than this file does.
-fn refuse_variants(weights: &Weights<'_>, family: Family, dimensions: &Dimensions) -> Result<(), Fault> {
+fn refuse_variants(gguf: &Gguf, family: Family, dimensions: &Dimensions) -> Result<(), Fault> {
     let key = |name: &str| format!("{}.{name}", family.name);
     let rotated = key("rope.dimension_count");
-    if weights.gguf.value(&rotated).is_some() {
-        let found = weights.gguf.positive(&rotated, dimensions.head)?;
+    if gguf.value(&rotated).is_some() {
+        let found = gguf.positive(&rotated, dimensions.head)?;
         if found != dimensions.head {
             let expected = format!("{}, the size of a head", dimensions.head);
             return Err(Fault::new(rotated, expected, found.to_string()));
         }
     }
     let scaling = key("rope.scaling.type");
-    match weights.gguf.value(&scaling) {
+    match gguf.value(&scaling) {
         None => {}
         Some(Value::Text(kind)) if kind == "none" => {}
         _ => return Err(Fault::new(scaling, "`none`", "a scaling that is not built in")),
     }
     let experts = key("expert_count");
-    match weights.gguf.value(&experts) {
+    match gguf.value(&experts) {
         None | Some(Value::Unsigned(0)) => Ok(()),
         _ => Err(Fault::new(experts, "0", "a mixture of experts")),
     }

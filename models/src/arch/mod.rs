@@ -13,7 +13,7 @@ mod tests;
 use crate::error::Fault;
 use crate::gguf::Gguf;
 
-pub(crate) use decoder::Network;
+pub(crate) use decoder::{Design, Network};
 pub(crate) use layers::{Cache, dot, softmax};
 pub(crate) use pointer::{Head, Pointers};
 

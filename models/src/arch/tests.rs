@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use super::Network;
+use super::{Design, Network};
 use crate::gguf::Gguf;
 use crate::support::{self, Draft};
 use crate::weights::{Chance, Origin, WeightError, Weights};
@@ -10,11 +10,13 @@ use crate::weights::{Chance, Origin, WeightError, Weights};
 fn load(draft: &Draft, origin: Origin) -> Result<Network, WeightError> {
     let mut source = Cursor::new(draft.bytes());
     let gguf = Gguf::preflight(&mut source).map_err(WeightError::Fault)?;
-    Network::load(&mut Weights {
+    let design = Design::read(&gguf)?;
+    let mut weights = Weights {
         gguf: &gguf,
         source: &mut source,
         origin,
-    })
+    };
+    Network::load(design, &mut weights)
 }
 
 fn network() -> Network {
@@ -109,7 +111,7 @@ fn missing_and_misshapen_parts_are_named() {
         ("qwen3.block_count", |draft| {
             draft.set("qwen3.block_count", 6, &2f32.to_le_bytes());
         }),
-        ("blk.2.attn_output.weight", |draft| {
+        ("blk.2.attn_norm.weight", |draft| {
             draft.set("qwen3.block_count", 4, &3u32.to_le_bytes());
         }),
         ("qwen3.embedding_length", |draft| {
