@@ -488,7 +488,7 @@ class Composer:
     def _foreign_invented(self):
         """An invented goal none of whose words stands in the tool list, so that a strange word alone says nothing."""
         rng = self.rng
-        family = invent.family(rng)
+        family = invent.family(rng, strange=True)
         inst = _stranger(rng.choice(family.tools), family, family.devices[0], rng)
         known = {w for t in self.box.tools for w in t.line()[0].replace(":", "").split()} - COMMON
         clause = Composer(_Lonely(inst), rng, []).call(inst, Context(), allow_ask=False)

@@ -101,7 +101,7 @@ class _Writer:
         return self.hidden[-1]
 
     def word_scores(self, state, tokens):
-        return self.model.embed.weight[tokens] @ state
+        return self.model.rows[tokens] @ state
 
     def tool(self, first):
         state = self.last()

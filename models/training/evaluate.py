@@ -157,7 +157,7 @@ def main():
     if options.random:
         torch.manual_seed(0)
         model = Planner(model.config)
-    model = dequantized(model.eval())
+    model = dequantized(model.merged().eval())
     for name, tool_lists in sets(options):
         started = time.time()
         score = run(model, tool_lists)

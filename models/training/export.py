@@ -98,5 +98,5 @@ if __name__ == "__main__":
     parser.add_argument("--name", default="llmos-tiny")
     options = parser.parse_args()
     model, _ = load_model(options.checkpoint)
-    export(model, tk.load(), options.gguf, options.name)
+    export(model.merged(), tk.load(), options.gguf, options.name)
     print("wrote", options.gguf)

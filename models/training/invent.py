@@ -6,6 +6,7 @@ teach to look.
 """
 
 import lexicon
+import meanings
 import patterns
 import phrases
 from families import Family, Param, Say, Tool
@@ -101,9 +102,11 @@ def _tool(verb, noun, number, rng):
     return tool
 
 
-def family(rng):
-    """A family of two to seven tools that nobody wrote; some share their verb or their noun."""
-    if rng.random() < 0.6:
+def family(rng, strange=False):
+    """A family of two to seven tools that nobody wrote; some share their verb or their noun. `strange`: found by its words alone."""
+    if not strange and rng.random() < 0.45:
+        return meanings.family(rng)
+    if rng.random() < 0.65:
         made = patterns.tools(rng)
         out = Family("pattern " + made[0][0], [[made[0][0]]])
         out.tools = [tool for _, tool in made]

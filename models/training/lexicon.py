@@ -4,6 +4,9 @@ They are wide on purpose (composed nouns, made-up words, labels, coordinates): a
 copy what it never saw learns to copy and not to remember.
 """
 
+import json
+from pathlib import Path
+
 COLORS = """red green blue yellow orange purple pink black white grey gray brown silver golden cyan magenta turquoise beige
 violet dark-blue light-green transparent""".split()
 ADJECTIVES = """small big large little tiny heavy light long short round square flat empty full broken new old wooden metal plastic
@@ -62,6 +65,11 @@ PROGRAMS = """eco|quick|cotton|delicate|standard|night|boost|gentle|intensive|pa
 |warmup|cooldown|sequence a|recipe 4|routine two|welding 2|polish|self test|morning routine|harvest""".replace("\n", "").split("|")
 
 
+_WORDNET = json.loads(Path(__file__).with_name("words.json").read_text())["nouns"]
+_FIRST = {kind: [group[0] for group in groups] for kind, groups in _WORDNET.items()}
+WIDE = {"small": _FIRST["thing"], "any": _FIRST["thing"] + _FIRST["animal"], "food": _FIRST["food"], "plant": _FIRST["plant"], "liquid": _FIRST["substance"], "package": _FIRST["thing"]}
+
+
 def madeup(rng):
     """A pronounceable word that no dictionary has."""
     return "".join(rng.choice(SYLLABLES) for _ in range(rng.choice([2, 2, 3]))) + rng.choice(["", "", "n", "r", "x", "l", "s", "k"])
@@ -111,6 +119,8 @@ def noun_phrase(kind, rng):
     if kind == "person":
         return rng.choice(PEOPLE)
     nouns = NOUNS.get(kind) or NOUNS["small"]
+    if kind in WIDE and rng.random() < 0.35:
+        nouns = WIDE[kind]
     roll = rng.random()
     if roll < 0.10:
         noun = madeup(rng)

@@ -4,7 +4,7 @@ Attention sees the tool list and the own segment only, so several goals share on
 sequence. `forward` takes a prefix's keys and values, so evaluation reads a tool list once.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ POINTERS = ("tool.query", "tool.key", "start.query", "start.key", "end.query", "
 
 @dataclass
 class Config:
-    vocabulary: int = 2048
+    vocabulary: int = 12288
     width: int = 256
     layers: int = 6
     heads: int = 4
@@ -26,6 +26,7 @@ class Config:
     rope_base: float = 10000.0
     epsilon: float = 1e-6
     context: int = 2048
+    meaning: int = 384           # width of the vectors that stand for words before training; 0 once they are merged
 
     def as_dict(self):
         return asdict(self)
@@ -88,11 +89,38 @@ class Block(nn.Module):
         return x + self.down(F.silu(self.gate(h)) * self.up(h)), kv
 
 
+class Words(nn.Module):
+    """The embedding as `meaning @ turn + own`: what a word means stays as the encoder had it, how it is seen here is learned.
+
+    In training each row of `own` is left out at times, so that the network also works for words whose `own` is still empty.
+    """
+
+    def __init__(self, c):
+        super().__init__()
+        self.register_buffer("meaning", torch.zeros(c.vocabulary, c.meaning))
+        self.turn = nn.Parameter(torch.randn(c.meaning, c.width) * 0.05)
+        self.own = nn.Parameter(torch.zeros(c.vocabulary, c.width))
+
+    def learn(self, vectors):
+        """Takes the vectors; rows without one start at random."""
+        self.meaning.copy_(vectors)
+        empty = self.meaning.norm(dim=-1) == 0
+        self.own.data[empty] = 0.02 * torch.randn(int(empty.sum()), self.own.shape[1])
+
+    def table(self):
+        own = self.own
+        if self.training:
+            known = self.meaning.norm(dim=-1, keepdim=True) > 0
+            keep = torch.rand(own.shape[0], 1, device=own.device) > 0.25
+            own = own * (keep | ~known)
+        return self.meaning @ self.turn.to(self.meaning.dtype) + own
+
+
 class Planner(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config = config
-        self.embed = nn.Embedding(config.vocabulary, config.width)
+        self.embed = Words(config) if config.meaning else nn.Embedding(config.vocabulary, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.width, config.epsilon)
         self.pointer = nn.ModuleDict({name.replace(".", "_"): nn.Linear(config.width, config.pointer, bias=False) for name in POINTERS})
@@ -113,7 +141,8 @@ class Planner(nn.Module):
         half = self.config.head // 2
         frequency = self.config.rope_base ** (-torch.arange(half, device=ids.device, dtype=torch.float32) / half)
         angle = positions[:, None, :, None].float() * frequency
-        x = self.embed(ids)
+        self.rows = self.embed.table() if self.config.meaning else self.embed.weight
+        x = F.embedding(ids, self.rows)
         if torch.is_autocast_enabled("cpu"):
             x = x.bfloat16()
         cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
@@ -131,7 +160,18 @@ class Planner(nn.Module):
 
     def words(self, states):
         """Vocabulary logits."""
-        return states @ self.embed.weight.to(states.dtype).T
+        return states @ self.rows.to(states.dtype).T
+
+    def merged(self):
+        """The same network with one plain table of embeddings, as it ships."""
+        if not self.config.meaning:
+            return self
+        plain = Planner(replace(self.config, meaning=0))
+        state = {name: value for name, value in self.state_dict().items() if not name.startswith("embed.")}
+        self.eval()
+        state["embed.weight"] = self.embed.table().detach()
+        plain.load_state_dict(state)
+        return plain
 
 
 def segment_mask(segments):

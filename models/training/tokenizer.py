@@ -9,7 +9,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 PATH = Path(__file__).with_name("tokenizer.json")
-VOCABULARY = 2048
+VOCABULARY = 12288
 QWEN2 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 CONTROLS = ["<pad>", "<tools>", "<goal>", "<plan>", "<end>", "<none>", "<ask>", "<skip>", "<param>", "<example>", "<next>", "<judge>", "<question>",
             "<yes>", "<no>", "<reserved>"] + [f"<t{i}>" for i in range(32)]
@@ -57,6 +57,10 @@ microwave fridge freezer oven stove sink cupboard drawer basket bottle glass cup
 def texts(seeds):
     import generate
     import lexicon
+    from wordfreq import top_n_list, word_frequency
+    for word in top_n_list("en", 16_000):
+        if word.isascii() and word.isalpha():
+            yield from [" " + word] * min(200, 40 + round(word_frequency(word, "en") * 3e6))
     lexicon.madeup = lambda rng: "x"     # made-up words shall not earn tokens
     for words in (WORDS, *lexicon.NOUNS.values(), lexicon.SURFACES, lexicon.CONTAINERS, lexicon.SPOTS, lexicon.ROOMS, lexicon.COLORS, lexicon.ADJECTIVES):
         for word in words:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 
 import encode as en
 import generate
+import meaning
 import tokenizer as tk
 from model import Config, Planner, segment_mask
 
@@ -77,7 +78,7 @@ def losses(model, batch):
             logits = model.words(states).float()
         elif kind == en.TOOL:
             scores = model.score("tool", states, hidden).float().masked_fill(~index_mask[:, None, :], float("-inf"))
-            extra = (states @ model.embed.weight[[tk.END, tk.NONE]].to(states.dtype).T).float()
+            extra = (states @ model.rows[[tk.END, tk.NONE]].to(states.dtype).T).float()
             forbidden = torch.stack((first == 1, first == 0), -1)     # <end> never first, <none> only first
             logits = torch.cat((scores, extra.masked_fill(forbidden, float("-inf"))), -1)
             target = torch.where(target >= 0, index_at.gather(1, target.clamp(min=0)), t - 1 - target)
@@ -86,7 +87,7 @@ def losses(model, batch):
             allowed = (place >= low[..., None]) & (place < high[..., None])
             scores = model.score(head, states, hidden).float().masked_fill(~allowed, float("-inf"))
             if kind == en.START:
-                extra = (states @ model.embed.weight[[tk.SKIP, tk.ASK]].to(states.dtype).T).float()
+                extra = (states @ model.rows[[tk.SKIP, tk.ASK]].to(states.dtype).T).float()
                 logits = torch.cat((scores, extra), -1)
                 target = torch.where(target >= 0, target, t - 1 - target)
             else:
@@ -142,8 +143,10 @@ class Muon(torch.optim.Optimizer):
 def optimizers(model, rate):
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and n.startswith("blocks")]
     chosen = {id(p) for p in matrices}
-    others = [p for p in model.parameters() if id(p) not in chosen]
-    return [Muon(matrices, lr=rate * 10), torch.optim.AdamW(others, lr=rate * 1.5, betas=(0.9, 0.98), weight_decay=0.01)]
+    own = [p for n, p in model.named_parameters() if n == "embed.own"]
+    others = [p for n, p in model.named_parameters() if id(p) not in chosen and n != "embed.own"]
+    groups = [{"params": others, "weight_decay": 0.01}] + ([{"params": own, "weight_decay": 0.1}] if own else [])
+    return [Muon(matrices, lr=rate * 10), torch.optim.AdamW(groups, lr=rate * 1.5, betas=(0.9, 0.98))]
 
 
 def save(path, model, opts, step, tokens, seconds, seed):
@@ -154,7 +157,7 @@ def save(path, model, opts, step, tokens, seconds, seed):
 
 def load_model(path):
     state = torch.load(path, map_location="cpu", weights_only=True)
-    model = Planner(Config(**state["config"]))
+    model = Planner(Config(**({"meaning": 0} | state["config"])))
     model.load_state_dict(state["model"])
     return model, state
 
@@ -187,6 +190,7 @@ def main():
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--ffn", type=int, default=512)
     parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--plain", action="store_true", help="word vectors from nothing, for comparison")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
@@ -198,13 +202,15 @@ def main():
         model, state = load_model(path)
         step, tokens, seconds = state["step"], state["tokens"], state["seconds"]
     else:
-        model, state = Planner(Config(layers=options.layers, ffn=options.ffn, width=options.width, heads=options.width // 64, kv_heads=options.width // 64)), None
+        model, state = Planner(Config(layers=options.layers, ffn=options.ffn, width=options.width, heads=options.width // 64, kv_heads=options.width // 64, meaning=0 if options.plain else 384)), None
+        if not options.plain:
+            model.embed.learn(torch.load(meaning.PATH).float())
     model.to(options.device).train()
     opts = optimizers(model, options.rate)
+    base_rates = [[group["lr"] for group in o.param_groups] for o in opts]
     if state:
         for o, s in zip(opts, state["optimizers"]):
             o.load_state_dict(s)
-    base_rates = [[options.rate * 10], [options.rate * 1.5]]
     encoder = en.Encoder()
     begin, started, last_save = step, time.time(), time.time()
     window, window_tokens, window_time = {}, 0, time.time()
