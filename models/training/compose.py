@@ -8,14 +8,18 @@ from dataclasses import dataclass
 
 import invent
 import lexicon
+import meanings
 import phrases
 import quantities
 from phrases import Piece
-from toolbox import Gadget, gerund, instance
+from toolbox import CONFLICTS, RIVALS, Gadget, gerund, instance
 
 SKIP, ASK, END, NONE = "<skip>", "<ask>", "<end>", "<none>"
 PRONOUNS = ["it"] * 9 + ["that", "this", "them", "that one", "the object", "the thing"]
 BACK = ["back", "back", "back there", "back where it was", "there", "back again"]
+AGAIN = [", then do it again", "and do it again", ", and again", ", and then again", ", then once more", "and repeat that", ", and repeat", ", then repeat it", "and then do the same again", ". do that again",
+         ". now again", ", do it twice", ". do that twice", "and then once again", ", then repeat the move", ", and one more time", ". once more"]
+AGAIN_ALL = [", and do all of that again", ", then repeat everything", ". do the whole thing twice", ", then do both again", ". repeat all of that", ", and then the same again from the start", ". now all of that once more"]
 NOT_NOW = ["", "", "", "", "", "", "", " now", " please", " right now", " immediately", " quickly", " for me", " again", " slowly", " thanks", " carefully"]
 
 
@@ -304,6 +308,23 @@ class Composer:
             out.append(clause)
         return out
 
+    def repeat(self, clause):
+        """The clause with words that ask for all of it again, or None where a repetition says something else."""
+        rng = self.rng
+        counts_itself = any(s.spec.type == "integer" for inst, _ in clause.calls for s in inst.slots)
+        missing = any(a is ASK for _, arguments in clause.calls for a in arguments.values())
+        if counts_itself or missing or not clause.imperative or len(clause.calls) > 3:
+            return None
+        times = rng.choice([2, 2, 2, 2, 3, 3, 4])
+        if times * len(clause.calls) > 6:
+            times = 2
+        if times == 2 and rng.random() < 0.6:
+            tail = rng.choice(AGAIN_ALL if len(clause.calls) > 1 else AGAIN)
+        else:
+            tail = rng.choice({2: ["twice", "twice", "two times", "2 times", "two times in a row"], 3: ["three times", "3 times", "thrice", "three times in a row"], 4: ["four times", "4 times"]}[times])
+            tail = rng.choice(["", "", ", "]) + tail if len(clause.calls) == 1 else rng.choice([", and do [all of that|both|this]", ", all of it", ", do that"]).replace("[all of that|both|this]", rng.choice(["all of that", "this", "the whole thing"])) + " " + tail
+        return Clause(clause.pieces + [Piece(tail)], clause.calls * times, True, clause.names_device)
+
     def _choose(self, last):
         rng = self.rng
         pool = last.gadget.instances if last is not None and rng.random() < 0.6 else self.box.tools
@@ -386,7 +407,23 @@ class Composer:
         roll = rng.random()
         if roll < 0.3:
             clause.pieces.append(Piece("?" if question else rng.choice([".", ".", ".", "!"])))
+        if clause.calls and rng.random() < 0.09:
+            self._reason(clause)
         return clause
+
+    def _reason(self, clause):
+        """Why it shall be done, which asks for nothing."""
+        rng = self.rng
+        person, thing = rng.choice([rng.choice(lexicon.PEOPLE), "my " + rng.choice(lexicon.ROLES)]), rng.choice(rng.choice([lexicon.NOUNS["small"], lexicon.NOUNS["any"]])).replace("-", " ")
+        said = rng.choice(REASONS).replace("PERSON", person).replace("THING", thing)
+        if rng.random() < 0.72 or not clause.imperative:
+            joint = "" if said.startswith(("so ", "before ", "to ", "for ", "while ")) and rng.random() < 0.7 else rng.choice([", ", " ", ", ", ". "])
+            if not said.startswith(("so ", "before ", "to ", "for ", "while ")):
+                said = rng.choice(["because ", "because ", "because ", "since ", "as ", "cause "]) + said
+            clause.pieces.append(Piece((joint + said).strip()))
+        elif not said.startswith(("so ", "to ", "for ", "before ", "while ")):
+            clause.pieces.insert(0, Piece(rng.choice(["", "", "since ", "as ", "because "]) + said + rng.choice([",", ",", ", so", "."])))
+            clause.imperative = False
 
     def deny(self, clause):
         """A goal that must not be done, as told."""
@@ -409,11 +446,11 @@ class Composer:
         rng = self.rng
         for _ in range(20):
             roll = rng.random()
-            if roll < 0.075:
+            if roll < 0.1:
                 goal = self._foreign()
-            elif roll < 0.10:
+            elif roll < 0.12:
                 goal = self._chat()
-            elif roll < 0.155:
+            elif roll < 0.165:
                 goal = self._denied()
             else:
                 goal = self._plan()
@@ -430,6 +467,8 @@ class Composer:
         clause = self.join(clauses)
         if len(clauses) == 1 and rng.random() < 0.04:
             clause = self._instead(clause) or clause
+        elif rng.random() < 0.05:
+            clause = self.repeat(clause) or clause
         return self.finish(self.wrap(clause), "plan")
 
     def _instead(self, clause):
@@ -464,8 +503,8 @@ class Composer:
     def _foreign(self):
         """A goal for a tool that is not in the list."""
         rng = self.rng
-        if self.foreign and rng.random() < 0.35:
-            return self._foreign_invented()
+        if self.foreign and rng.random() < 0.5:
+            return rng.choice([self._foreign_invented, self._foreign_meaning, self._foreign_sibling])()
         family = rng.choice(self.foreign)
         tool = rng.choice(family.tools)
         words = rng.choice(family.devices)
@@ -500,6 +539,47 @@ class Composer:
         clause.calls = []
         return self.finish(self.wrap(clause), "none")
 
+    def _foreign_sibling(self):
+        """A goal for what a device of the list might well do, but has no tool for here."""
+        rng = self.rng
+        gadget = rng.choice(self.box.gadgets)
+        if gadget.family not in self.foreign:
+            return None
+        caps = set(self.box.caps)
+        related = {c for cap in caps for group in [*CONFLICTS, *RIVALS, *CONFLICT_GROUPS] if cap in group for c in group} | caps
+        missing = [t for t in gadget.family.tools if t.cap not in related]
+        if not missing:
+            return None
+        tool = rng.choice(missing)
+        if _content(" ".join(tool.names + tool.does)) & _content(" ".join(t.line()[0] for t in self.box.tools)) - set(gadget.words):
+            return None
+        inst = _stranger(tool, gadget.family, gadget.words, rng)
+        clause = Composer(_Lonely(inst), rng, []).call(inst, Context(), allow_ask=False)
+        if clause is None:
+            return None
+        clause.calls = []
+        return self.finish(self.wrap(clause), "none")
+
+    def _foreign_meaning(self):
+        """Something else done to a thing of the list: the noun is known, the verb means none of the tools."""
+        rng = self.rng
+        near = [t for t in self.box.tools if not t.slots or t.slots[0].spec.type not in ("entity", "place")] or self.box.tools
+        inst = rng.choice(near)
+        words = set()
+        for tool in self.box.tools:
+            if tool.gadget is inst.gadget:
+                words |= _content(" ".join(tool.tool.names + tool.tool.does + [w for say in tool.tool.says for w in phrases.words_of(say.tree)]))
+        noun = getattr(inst.tool, "noun", None) or rng.choice(inst.gadget.words)
+        family = meanings.stranger(noun, words, rng)
+        if family is None:
+            return None
+        other = _stranger(family.tools[0], family, family.devices[0], rng)
+        clause = Composer(_Lonely(other), rng, []).call(other, Context(), allow_ask=False)
+        if clause is None:
+            return None
+        clause.calls = []
+        return self.finish(self.wrap(clause), "none")
+
     # --- text ---------------------------------------------------------------------------------------------------
 
     def finish(self, clause, kind):
@@ -524,10 +604,16 @@ class Composer:
         return Goal(text, calls, kind)
 
 
-COMMON = set("the a an to of in on at or and for with by from it is some set".split())
+def _content(text):
+    """The words of `text` that say something."""
+    return {w.strip(".,;:()$'\"") for w in text.lower().split()} - COMMON - {""}
+
+
+COMMON = set("the a an to of in on at or and for with by from it is some set $n $d this that my your".split())
 CONFLICT_GROUPS = [{"power", "start", "stop2", "schedule", "growlight"}, {"place", "deliver", "fetch", "transport", "pick"}, {"home", "dock", "goto"}, {"wait", "pause", "stop", "pause2", "spotclean"},
                    {"temperature", "readtemp"}, {"move", "axisby"}, {"clean", "wash"}, {"say", "notify"}, {"opening", "open1", "close1", "openshare", "lock", "gripper"},
-                   {"level", "brightness", "volume"}, {"follow", "goto"}]
+                   {"level", "brightness", "volume"}, {"follow", "goto"}, {"give", "fetch", "deliver", "transport", "place"}, {"find", "findperson"}, {"stop2", "pause", "pause2", "stop", "power"},
+                   {"say", "notify", "askperson"}]
 
 
 class _Lonely:
@@ -550,20 +636,24 @@ def _stranger(tool, family, words, rng):
     return inst
 
 
+REASONS = """i am late|i have no time|my hands are full|guests are coming|PERSON is coming|PERSON is waiting|the meeting is about to start|i cannot reach it|it is in the way|i hurt my back|PERSON asked for it|we are leaving
+|i am very busy|my THING is broken|i want to see the THING|the baby sleeps|we have visitors|it is PERSON's birthday|PERSON forgot it|it is my turn|i am in a wheelchair|we are done here|i need it for my work|the THING is not safe
+|it looks wrong|the boss wants it|so that i can work|so that PERSON can see it|so we can go on|so i can check the THING|so nobody gets hurt|before PERSON comes home|before it is too late|before lunch|before the guests arrive
+|to save time|to be on the safe side|to make room|for the demo|for PERSON's party|for my presentation|for the experiment|while i get dressed|while we wait|while nobody is looking|to help PERSON|for the THING""".replace("\n", "").split("|")
 FILLERS = ["uh", "um", "er", "like", "you know", "hmm", "ah", "erm", "well"]
 
 
 def noise(pieces, rng):
     """Slips of the tongue and of the keyboard."""
     roll = rng.random()
-    if roll < 0.04 and len(pieces) > 1:
+    if roll < 0.05 and len(pieces) > 1:
         at = rng.randrange(1, len(pieces))
         if not pieces[at].glue:
             pieces = pieces[:at] + [Piece(rng.choice(FILLERS) + rng.choice(["", ","]))] + pieces[at:]
-    elif roll < 0.075:
+    elif roll < 0.1:
         at = rng.randrange(len(pieces))
         pieces = pieces[:at] + [Piece(mistype(pieces[at].text, rng), pieces[at].mention, pieces[at].glue)] + pieces[at + 1:]
-    elif roll < 0.095:
+    elif roll < 0.15:
         pieces = [Piece(p.text.replace(",", "") if p.mention is None else p.text, p.mention, p.glue) for p in pieces]
     return pieces
 

@@ -44,6 +44,7 @@ class Tool:
     says: list = field(default_factory=list)
     more: phrases.Choice | None = None
     surfaces: dict = field(default_factory=dict)   # option name or index -> ways to say it
+    noun: str | None = None                        # what a composed tool works on
 
     def param(self, name):
         return next(p for p in self.params if p.name == name)

@@ -21,6 +21,9 @@ TAILS = [None, None, None, None, ("duration", "for {q}", ["duration", "time", "f
          ("integer", "{q} times", ["count", "times", "repeat"]), ("speed", "at {q}", ["speed", "pace"]), ("angle", "by {q}", ["angle"])]
 
 
+SMALL = set("a an the to of in on or and by as if with from into one one's something someone make be have up out off it its that for at be more less become cause do get go give put take is some".split())
+
+
 def _split(verb, noun):
     """`pick up` around its object."""
     head, _, particle = verb.partition(" ")
@@ -31,6 +34,7 @@ def _tool(group, noun, number, rng):
     verbs, gloss = group["verbs"], group["gloss"]
     name, line = rng.sample(verbs, 2)
     tool = Tool("meaning", f"t{number}", f"meaning {gloss}")
+    tool.noun = noun
     fixed = noun is not None
     thing = f"the {noun}" if fixed else rng.choice(["an object", "something", "a thing"])
     tool.names = [name, name, f"{name} {noun}" if fixed else f"{name} object", f"{noun} {name}" if fixed else name]
@@ -56,6 +60,31 @@ def _tool(group, noun, number, rng):
         lines += [alternative for verb in said for alternative in _split(verb, shown).split(" | ")]
     tool.says = [Say(tree, {}, True, phrases.slots_of(tree)) for tree in map(phrases.parse, lines)]
     return tool
+
+
+def _near():
+    """Per verb, every word that some set puts beside it: `raise` stands near `lift`, `elevate`, `get` ..."""
+    near = {}
+    for group in VERBS:
+        words = {w for verb in group["verbs"] for w in verb.split()[:1]} | set(group["gloss"].split())
+        for verb in group["verbs"]:
+            near.setdefault(verb.split()[0], set()).update(words)
+    return near
+
+
+NEAR = _near()
+
+
+def stranger(noun, words, rng):
+    """A family of one tool that does to `noun` what none of `words` says, or None."""
+    for group in rng.sample(VERBS, 4):
+        said = {verb.split()[0] for verb in group["verbs"]}
+        reach = set().union(said, *(NEAR[v] for v in said))
+        if not (reach - SMALL) & words and not any(said & NEAR[w] for w in words & NEAR.keys()):
+            out = Family("meaning " + noun, [[noun]])
+            out.tools = [_tool(group, noun, 0, rng)]
+            return out
+    return None
 
 
 def family(rng):

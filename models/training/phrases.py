@@ -124,3 +124,10 @@ def slots_of(tree):
     if isinstance(tree, Choice):
         return {name for option in tree.options for part in option for name in slots_of(part)}
     return {tree.name} if isinstance(tree, Slot) else set()
+
+
+def words_of(tree):
+    """The literal texts of all alternatives."""
+    if isinstance(tree, Choice):
+        return [text for option in tree.options for part in option for text in words_of(part)]
+    return [tree.text] if isinstance(tree, Literal) else []

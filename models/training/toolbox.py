@@ -129,8 +129,12 @@ def instance(tool, gadget, rng):
     slots = [_slot(p, rng) for p in tool.params]
     if len(slots) > 1 and rng.random() < 0.2:
         rng.shuffle(slots)
-    if len(slots) > 1 and tool.cap == "place" and rng.random() < 0.15:
+    if len(slots) > 1 and tool.cap == "place" and rng.random() < 0.25:
         slots = [s for s in slots if s.spec.name == "at"]
+    if rng.random() < 0.06:
+        word = rng.choice(["argument", "parameter", "value", "arg", "input", "p"])
+        for k, slot in enumerate(slots):
+            slot.name = f"{word} {k + 1}"
     does = describe(rng.choice(tool.does), gadget.noun, rng)
     return Instance(tool, gadget, name, does, slots)
 
@@ -186,6 +190,9 @@ class Toolbox:
             rng.shuffle(pool)
         else:
             chosen = set(rng.sample(range(len(pool)), min(keep, len(pool))))
+            if family.combos and rng.random() < 0.6:     # whole set pieces, so that what takes two calls is met as two calls
+                steps = {step for step, _ in rng.choice(family.combos).steps}
+                chosen = {i for i, t in enumerate(pool) if t.id in steps} | set(list(chosen)[:max(0, keep - len(steps))])
             pool = [t for i, t in enumerate(pool) if i in chosen]
         for tool in pool[:keep]:
             mine = {t.tool.cap for t in gadget.instances}
