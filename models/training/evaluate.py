@@ -4,7 +4,7 @@
     python evaluate.py run/checkpoint.pt --random        # the same with random weights
     python evaluate.py run/checkpoint.pt --set d --errors
 
-Sets: (a) fresh goals over the training families, (b) the same with every tool under a name that says nothing,
+Sets: (a) fresh goals over the training families, (b) the same with every tool and parameter under a name that says nothing,
 (c) device families held out of training, (d) hand-written goals, (demo) hand-written goals of the desk arm and its neighbours.
 """
 
@@ -36,6 +36,8 @@ def generated(name, lists, goals):
         if name == "b":
             for i, tool in enumerate(tools):
                 tool.name = f"action {i + 1}"
+                for k, slot in enumerate(tool.slots):
+                    slot.name = f"argument {k + 1}"
         yield tools, [(s.goal, s.example) for s in segments]
 
 

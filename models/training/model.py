@@ -48,6 +48,13 @@ def rotate(x, cos, sin):
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 
 
+def attend(q, k, v, mask, block=160):
+    """Attention block by block over the queries, each over the keys up to its own end: the masked kernel does not skip what is causally empty."""
+    t = q.shape[2]
+    parts = [F.scaled_dot_product_attention(q[:, :, i:i + block], k[:, :, :i + block], v[:, :, :i + block], attn_mask=mask[:, :, i:i + block, :i + block]) for i in range(0, t, block)]
+    return torch.cat(parts, 2)
+
+
 class Attention(nn.Module):
     def __init__(self, c):
         super().__init__()
@@ -68,7 +75,7 @@ class Attention(nn.Module):
         if past is not None:
             k = torch.cat((past[0].expand(b, -1, -1, -1), k), dim=2)
             v = torch.cat((past[1].expand(b, -1, -1, -1), v), dim=2)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=c.heads != c.kv_heads)
+        y = attend(q, k, v, mask) if past is None and c.heads == c.kv_heads else F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
         return self.o(y.transpose(1, 2).reshape(b, t, c.heads * c.head)), (k, v)
 
 
