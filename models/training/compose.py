@@ -259,6 +259,8 @@ class Composer:
             if how == "~":
                 mention = self._mention(context)
                 variables[key] = ("span", mention)
+                if param.detail == "person":
+                    return [Piece(rng.choice(["him", "her", "them", "him", "her", "this person"]), mention)]
                 if rng.random() < 0.85:
                     return [Piece(rng.choice(PRONOUNS), mention)]
                 return [Piece("the"), Piece(variables["text " + name], mention)] if "text " + name in variables else [Piece("it", mention)]

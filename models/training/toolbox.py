@@ -12,7 +12,7 @@ import lexicon
 CONFLICTS = [{"power", "start"}, {"power", "stop2"}, {"opening", "open1"}, {"opening", "close1"}, {"place", "deliver"}, {"home", "dock"},
              {"wait", "pause"}, {"wait", "pause2"}, {"power", "growlight"}, {"stop", "abort"}, {"fetch", "pick"}, {"fetch", "deliver"}, {"say", "notify"}, {"pause", "stop"},
              {"clean", "wash"}, {"fetch", "place"}, {"fill", "brew"}, {"deliver", "transport"}, {"place", "transport"}, {"fetch", "transport"}]
-FAVOURED = {"arm": 7, "base": 3, "greenhouse": 2, "lamp": 2, "service": 2}   # what most people try first
+FAVOURED = {"arm": 7, "base": 3, "greenhouse": 2, "lamp": 2, "service": 2, "errands": 4}   # what most people try first
 # Goals that leave out an argument are only fair if no sibling of the same device would take them as they are.
 RIVALS = [{"level", "step", "rpm", "power", "temperature", "schedule", "start"}, {"opening", "openshare", "open1", "close1"},
           {"axisto", "axisby", "axisangle", "home"}, {"volume", "play"}]
@@ -130,7 +130,7 @@ def instance(tool, gadget, rng):
     if len(slots) > 1 and rng.random() < 0.2:
         rng.shuffle(slots)
     if len(slots) > 1 and tool.cap == "place" and rng.random() < 0.25:
-        slots = [s for s in slots if s.spec.name == "at"]
+        slots = [s for s in slots if s.spec.type == "place"]
     if rng.random() < 0.06:
         word = rng.choice(["argument", "parameter", "value", "arg", "input", "p"])
         for k, slot in enumerate(slots):
