@@ -16,11 +16,12 @@ PATH = Path(__file__).with_name("words.json")
 VERB_FILES = {29, 30, 32, 34, 35, 36, 38, 39, 40, 41}      # lexicographer files: body, change, communication, consumption, contact, creation, motion ...
 NOUN_FILES = {5: "animal", 6: "thing", 13: "food", 17: "object", 20: "plant", 27: "substance"}
 TRANSITIVE = {8, 11}                                      # sentence frames: "somebody ----s something", "something ----s something"
+SENSE_MAX = {"verb": 4, "noun": 1}                          # `raise` is to lift, hardly ever to end a siege
 AVOID = set("kill fuck screw rape murder shoot bomb poison stab strangle hang hump bang bitch ass sex drug drugs cock dick gun rifle bomb corpse whore".split())
 
 
 def synsets(path):
-    """`(file, lemmas, frames, gloss)` of a data file (wndb(5WN))."""
+    """`(offset, file, lemmas, frames, gloss)` of a data file (wndb(5WN))."""
     for line in path.read_text(encoding="latin-1").splitlines():
         if line.startswith("  "):
             continue
@@ -31,7 +32,17 @@ def synsets(path):
         frames = {int(f) for f in re.findall(r"\+ (\d\d) \d\d", head.split(" v ")[-1])} if fields[2] == "v" else set()
         frames = {int(a) for a in re.findall(r"\+ (\d\d) 00", head)} or frames
         gloss = re.sub(r"\([^)]*\)", "", gloss.split("; \"")[0].split(";")[0])
-        yield int(fields[1]), lemmas, frames, re.sub(r"\s+", " ", gloss).strip().lower()
+        yield fields[0], int(fields[1]), lemmas, frames, re.sub(r"\s+", " ", gloss).strip().lower()
+
+
+def ranks(path):
+    """How usual a sense is among those of its word: `{(word, offset): 1, 2, ...}`, verbs and nouns apart by their key's digit."""
+    out = {}
+    for line in path.read_text(encoding="latin-1").splitlines():
+        key, offset, rank, _ = line.split()
+        word, _, rest = key.partition("%")
+        out[word.replace("_", " "), rest[0], offset] = int(rank)
+    return out
 
 
 def usable(word, floor):
@@ -40,17 +51,17 @@ def usable(word, floor):
 
 
 def main(folder):
-    verbs, nouns = [], {}
-    for file, lemmas, frames, gloss in synsets(folder / "data.verb"):
+    verbs, nouns, rank = [], {}, ranks(folder / "index.sense")
+    for offset, file, lemmas, frames, gloss in synsets(folder / "data.verb"):
         if file not in VERB_FILES or not frames & TRANSITIVE:
             continue
-        known = list(dict.fromkeys(w for w in lemmas if usable(w, 3.1)))
+        known = list(dict.fromkeys(w for w in lemmas if usable(w, 3.1) and rank[w, "2", offset] <= SENSE_MAX["verb"]))
         words = gloss.split()
         if len(known) >= 2 and 2 <= len(words) <= 11 and re.fullmatch(r"[a-z ,'-]+", gloss):
             verbs.append({"verbs": known[:6], "gloss": gloss})
-    for file, lemmas, _, _ in synsets(folder / "data.noun"):
+    for offset, file, lemmas, _, _ in synsets(folder / "data.noun"):
         if file in NOUN_FILES:
-            known = list(dict.fromkeys(w for w in lemmas if usable(w, 3.2) and len(w) > 2))
+            known = list(dict.fromkeys(w for w in lemmas if usable(w, 4.4 if " " in w else 3.2) and len(w) > 2 and rank[w, "1", offset] <= SENSE_MAX["noun"]))
             if known:
                 nouns.setdefault(NOUN_FILES[file], []).append(known[:4])
     PATH.write_text(json.dumps({"verbs": verbs, "nouns": nouns}, indent=0) + "\n")
