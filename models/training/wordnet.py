@@ -17,7 +17,10 @@ VERB_FILES = {29, 30, 32, 34, 35, 36, 38, 39, 40, 41}      # lexicographer files
 NOUN_FILES = {5: "animal", 6: "thing", 13: "food", 17: "object", 20: "plant", 27: "substance"}
 TRANSITIVE = {8, 11}                                      # sentence frames: "somebody ----s something", "something ----s something"
 SENSE_MAX = {"verb": 4, "noun": 1}                          # `raise` is to lift, hardly ever to end a siege
-AVOID = set("kill fuck screw rape murder shoot bomb poison stab strangle hang hump bang bitch ass sex drug drugs cock dick gun rifle bomb corpse whore".split())
+AVOID = set("""kill fuck screw rape murder shoot bomb poison stab strangle hang hump bang bitch ass sex drug drugs cock dick gun rifle corpse whore dildo heroin cocaine lsd
+opium morphine cannabis marijuana ecstasy crack speed angel guns pistol revolver shotgun grenade missile torpedo mine mines ammunition cartridge bullet weapon weapons sword dagger
+bayonet gallows guillotine brothel condom vibrator bra panties lingerie thong penis breast abort castrate molest seduce hooker slave whip torture execute lynch crucify drown
+choke smother rob loot heist gas letter masturbate""".split())
 
 
 def synsets(path):
@@ -47,7 +50,7 @@ def ranks(path):
 
 def usable(word, floor):
     from wordfreq import zipf_frequency
-    return re.fullmatch(r"[a-z]+( [a-z]+)?", word) and word.split()[0] not in AVOID and zipf_frequency(word, "en") >= floor
+    return re.fullmatch(r"[a-z]+( [a-z]+)?", word) and not AVOID & set(word.split()) and zipf_frequency(word, "en") >= floor
 
 
 def main(folder):
