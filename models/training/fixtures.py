@@ -21,7 +21,7 @@ TEXTS = [" pick up the red cube and put it in bin a", " move the arm 30 cm to th
 
 def main():
     torch.manual_seed(1234)
-    model = Planner(Config(layers=2, ffn=256, kv_heads=2)).eval()
+    model = Planner(Config(layers=2, ffn=256, kv_heads=2, meaning=0)).eval()
     for parameter in model.parameters():          # norms away from one, logits away from flat
         if parameter.ndim == 1:
             parameter.data = 1 + 0.2 * torch.randn_like(parameter)
