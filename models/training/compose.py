@@ -297,7 +297,7 @@ class Composer:
         context = Context()
         out, last = [], None
         for k in range(count):
-            clause = self.combo(context) if rng.random() < (0.36 if len(self.box.tools) > 1 else 0) else None
+            clause = self.combo(context) if rng.random() < (0.45 if len(self.box.tools) > 1 else 0) else None
             if clause is None:
                 inst = last if last is not None and rng.random() < (0.2 if last.tool.more else 0.04) else self._choose(last)
                 more = inst is last and inst.tool.more is not None and rng.random() < 0.8
