@@ -48,7 +48,7 @@ fn calls_are_written_in_the_device_s_words_and_units() {
         "drive",
         "to",
         Plain::Point([500_000, -1_000_000, 0]),
-        Ok(r#"{"all":[0.5,-1,0],"linear":{"x":0.5,"y":-1}}"#),
+        Ok(r#"{"linear":{"x":0.5,"y":-1},"all":[0.5,-1,0]}"#),
     );
     check("fly", "to", text("moon"), Err("no command binding"));
 }
