@@ -223,7 +223,7 @@ fn the_state_is_what_the_page_shows() {
         "{text}"
     );
     assert!(
-        text.contains(r#""red cube":{"in":null,"kind":"object","position":[0.8,0.3,0.02]}"#),
+        text.contains(r#""red cube":{"kind":"object","position":[0.8,0.3,0.02],"in":null}"#),
         "{text}"
     );
     assert!(text.contains(r#""position":[0.8,0,1.2]"#), "{text}");
