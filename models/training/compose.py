@@ -12,7 +12,7 @@ import meanings
 import phrases
 import quantities
 from phrases import Piece
-from toolbox import CONFLICTS, RIVALS, Gadget, gerund, instance
+from toolbox import CONFLICTS, KIN, RIVALS, Gadget, gerund, instance
 
 SKIP, ASK, END, NONE = "<skip>", "<ask>", "<end>", "<none>"
 PRONOUNS = ["it"] * 9 + ["that", "this", "them", "that one", "the object", "the thing"]
@@ -139,7 +139,7 @@ class Composer:
         """A clause that asks for one call of `inst`."""
         rng = self.rng
         allow_ask = allow_ask and not self.box.rivals(inst)
-        keep_ask = allow_ask and rng.random() < 0.3
+        keep_ask = allow_ask and rng.random() < 0.6
         clause = None
         for _ in range(12):
             says = [s for s in inst.tool.says if self._fits(s, inst)]
@@ -516,7 +516,9 @@ class Composer:
             return None
         caps = set(self.box.caps)
         related = {tool.cap} | {c for group in CONFLICT_GROUPS if tool.cap in group for c in group}
-        if not wide and (related & caps or {g.family.name for g in self.box.gadgets} & {family.name}):
+        if not wide and (related & caps or {g.family.name for g in self.box.gadgets} & {family.name} or (family.file in KIN and any(g.family.file in KIN for g in self.box.gadgets))):
+            return None
+        if not wide and _content(" ".join(tool.names + tool.does)) & _content(" ".join(t.line()[0] for t in self.box.tools)):
             return None
         inst = _stranger(tool, family, words, rng)
         stranger = Composer(_Lonely(inst), rng, [])

@@ -5,11 +5,13 @@
     python evaluate.py run/checkpoint.pt --set d --errors
 
 Sets: (a) fresh goals over the training families, (b) the same with every tool and parameter under a name that says nothing,
-(c) device families held out of training, (d) hand-written goals, (demo) hand-written goals of the desk arm and its neighbours.
+(c) device families held out of training, (d) hand-written goals by who had not seen the generator, (demo) hand-written goals of the
+desk arm and its neighbours, (dev) hand-written goals whose errors were read during development and which thus measure nothing any more.
 """
 
 import argparse
 import json
+import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -86,7 +88,9 @@ def _goal(entry, tools):
 
 
 def readable(goal_text, calls):
-    return [(index, [goal_text[a[0]:a[1]] if isinstance(a, tuple) else a for a in arguments]) for index, arguments in calls]
+    """Calls with their arguments as text. An article in front changes nothing: a name is a name with it and without."""
+    bare = lambda span: re.sub(r"^(the|a|an) ", "", goal_text[span[0]:span[1]])
+    return [(index, [bare(a) if isinstance(a, tuple) else a for a in arguments]) for index, arguments in calls]
 
 
 class Score:
@@ -130,8 +134,8 @@ def sets(options):
     for name in options.set:
         if name == "d":
             yield "d", written(HAND / "unseen.jsonl")
-        elif name == "demo":
-            yield "demo", written(HAND / "demo.jsonl")
+        elif name in ("demo", "dev"):
+            yield name, written(HAND / f"{name}.jsonl")
         else:
             yield name, generated(name, options.lists, 8)
 
@@ -149,7 +153,7 @@ def run(model, tool_lists, tokenizer):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("checkpoint")
-    parser.add_argument("--set", nargs="+", default=["a", "b", "c", "d", "demo"])
+    parser.add_argument("--set", nargs="+", default=["a", "b", "c", "d", "demo", "dev"])
     parser.add_argument("--lists", type=int, default=40)
     parser.add_argument("--random", action="store_true")
     parser.add_argument("--errors", action="store_true")

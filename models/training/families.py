@@ -60,6 +60,7 @@ class Combo:
 class Family:
     name: str
     devices: list                 # groups of synonyms
+    file: str = ""                # families of one file are kin: their tools may mean the same
     tools: list = field(default_factory=list)
     combos: list = field(default_factory=list)
 
@@ -75,18 +76,18 @@ def load(folder):
             line = line.strip()
             if line and not line.startswith("#"):
                 try:
-                    _line(line, families)
+                    _line(line, families, path.stem)
                 except Exception as error:
                     raise ValueError(f"{path.name}:{number}: {error}: {line}") from error
     return families
 
 
-def _line(line, families):
+def _line(line, families, file):
     word, _, rest = line.partition(" ")
     family = families[-1] if families else None
     tool = family.tools[-1] if family and family.tools else None
     if word == "family":
-        families.append(Family(rest, []))
+        families.append(Family(rest, [], file))
     elif word == "device":
         family.devices = [group.split("=") for group in _list(rest)]
     elif word == "tool":
@@ -132,7 +133,7 @@ def _param(text):
 
 def _say(text, imperative, tool):
     fixed = {}
-    match = re.match(r"^(\w+)=(\w+): ", text)
+    match = re.match(r"^(\w+)=([\w ]+): ", text)
     if match and tool:
         fixed[match[1]] = int(match[2]) if match[2].isdigit() else match[2]
         text = text[match.end():]

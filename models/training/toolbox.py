@@ -12,7 +12,8 @@ import lexicon
 CONFLICTS = [{"power", "start"}, {"power", "stop2"}, {"opening", "open1"}, {"opening", "close1"}, {"place", "deliver"}, {"home", "dock"},
              {"wait", "pause"}, {"wait", "pause2"}, {"power", "growlight"}, {"stop", "abort"}, {"fetch", "pick"}, {"fetch", "deliver"}, {"say", "notify"}, {"pause", "stop"},
              {"clean", "wash"}, {"fetch", "place"}, {"fill", "brew"}, {"deliver", "transport"}, {"place", "transport"}, {"fetch", "transport"}]
-FAVOURED = {"arm": 30, "base": 8, "greenhouse": 5, "lamp": 3, "service": 5, "errands": 4}   # what most people try first
+KIN = {"arm", "errands", "service", "people", "robots"}      # files whose families do the same deeds with tools cut in other ways
+FAVOURED = {"arm": 30, "base": 8, "greenhouse": 5, "lamp": 3, "service": 5, "errands": 4, "people": 3, "robots": 1.5}   # families and files that most people try first
 # Goals that leave out an argument are only fair if no sibling of the same device would take them as they are.
 RIVALS = [{"level", "step", "rpm", "power", "temperature", "schedule", "start"}, {"opening", "openshare", "open1", "close1"},
           {"axisto", "axisby", "axisangle", "home"}, {"volume", "play"}]
@@ -169,10 +170,10 @@ class Toolbox:
         rng = self.rng
         wide = [f for f in self.families if len(f.devices) > 15]
         narrow = [f for f in self.families if len(f.devices) <= 15]
-        if wide and rng.random() < 0.33:
+        if wide and rng.random() < 0.27:
             return self._add_invented(room)
-        from_wide = narrow == [] or (wide and rng.random() < 0.4)
-        family = rng.choice(wide) if from_wide else rng.choices(narrow, [FAVOURED.get(f.name, 1) for f in narrow])[0]
+        from_wide = narrow == [] or (wide and rng.random() < 0.3)
+        family = rng.choice(wide) if from_wide else rng.choices(narrow, [FAVOURED.get(f.name) or FAVOURED.get(f.file, 1) for f in narrow])[0]
         words = rng.choice(family.devices)
         known = words
         if family in wide and rng.random() < 0.22:
@@ -183,7 +184,7 @@ class Toolbox:
         many = [f for f in wide if known in f.devices] if family in wide else [family]
         gadget = Gadget(family, rng.choice(words), words)
         pool = [t for f in many for t in f.tools]
-        if family in narrow and family.name in {g.family.name for g in self.gadgets} and rng.random() < 0.8:
+        if family in narrow and self._has_kin(family) and rng.random() < 0.8:
             return
         keep = min(room, rng.choice([1, 1, 2, 3]) if family in wide else rng.randint(2, 11))
         if family in wide:
@@ -204,6 +205,10 @@ class Toolbox:
         if gadget.instances:
             self.gadgets.append(gadget)
             self.tools += gadget.instances
+
+    def _has_kin(self, family):
+        others = {g.family.name: g.family.file for g in self.gadgets}
+        return family.name in others or (family.file in KIN and any(file in KIN and {name, family.name} != {"arm", "base"} for name, file in others.items()))
 
     def _particular(self, noun):
         """One device among several of its kind, or one with a name of its own."""
