@@ -1,7 +1,7 @@
-//! The control tokens of the plan language, format 1 of `models/FORMAT.md`: ids that no text can produce.
+//! The control tokens of the plan language, format 2 of `models/FORMAT.md`: ids that no text can produce.
 
 /// `llmos.format` in the file's metadata.
-pub(crate) const FORMAT: u64 = 1;
+pub(crate) const FORMAT: u64 = 2;
 
 /// The ids below [`TOOL`], in order, as the vocabulary spells them.
 const NAMES: [&str; 16] = [
@@ -42,6 +42,11 @@ pub const TOOLS_MAX: usize = 32;
 pub(crate) fn tool(index: usize) -> u32 {
     // Requests are checked against TOOLS_MAX before any index is used.
     TOOL + u32::try_from(index).unwrap_or(0)
+}
+
+/// Whether a token is a word and no control token.
+pub(crate) fn is_word(token: u32) -> bool {
+    token >= tool(TOOLS_MAX)
 }
 
 /// The first control token that a vocabulary does not spell as the format says.

@@ -38,7 +38,7 @@ fn guess(allowed: &[Choice], call: Option<&Call>, grammar: &Grammar<'_>) -> Opti
     }
     let wanted = match *call.arguments.get(grammar.arguments())? {
         Argument::Absent => Some(Choice::Skip),
-        Argument::Option(option) => grammar.towards(option),
+        Argument::Option(option) => Some(Choice::Option(option)),
         Argument::Span { .. } => {
             let span = |choice: &&Choice| matches!(choice, Choice::Start(_) | Choice::Last(_));
             allowed.iter().find(span).copied()

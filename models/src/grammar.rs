@@ -24,10 +24,8 @@ pub(crate) enum Choice {
     Start(usize),
     /// It ends with this token of the goal.
     Last(usize),
-    /// The next token of an enumeration's option.
-    Word(u32),
-    /// The option is complete.
-    Close,
+    /// This option of an enumeration.
+    Option(usize),
     /// The optional parameter is not mentioned.
     Skip,
     /// The required parameter is not stated.
@@ -53,10 +51,6 @@ enum State {
     Span {
         first: usize,
     },
-    /// Inside an enumeration's option.
-    Option {
-        spelled: Vec<u32>,
-    },
     Done(Outcome),
 }
 
@@ -67,18 +61,11 @@ pub(crate) struct Grammar<'a> {
     /// The spans of the request, with their tokens.
     spans: Vec<(Candidate, &'a SpanKind)>,
     /// The words of the goal, without the punctuation around them.
-    words: Vec<Word>,
+    words: Vec<Candidate>,
     state: State,
     calls: Vec<Call>,
     /// The call at hand: its tool and the arguments so far.
     open: Option<Call>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Word {
-    place: Candidate,
-    /// Articles do not start a span.
-    starts: bool,
 }
 
 impl<'a> Grammar<'a> {
@@ -92,18 +79,14 @@ impl<'a> Grammar<'a> {
             })
         };
         let span = |span: &'a Span| locate(span.start, span.end).map(|place| (place, &span.kind));
-        let word = |(start, end): (usize, usize)| {
-            let starts = !matches!(
-                request.goal[start..end].to_ascii_lowercase().as_str(),
-                "a" | "an" | "the"
-            );
-            locate(start, end).map(|place| Word { place, starts })
-        };
         Self {
             request,
             prompt,
             spans: request.spans.iter().filter_map(span).collect(),
-            words: words(request.goal).into_iter().filter_map(word).collect(),
+            words: words(request.goal)
+                .into_iter()
+                .filter_map(|(start, end)| locate(start, end))
+                .collect(),
             state: State::Call,
             calls: Vec::new(),
             open: None,
@@ -122,7 +105,7 @@ impl<'a> Grammar<'a> {
     pub fn deciding(&self) -> &'static str {
         match self.state {
             State::Call => "a tool",
-            State::Argument | State::Option { .. } => "an argument",
+            State::Argument => "an argument",
             State::Span { .. } => "the end of a span",
             State::Done(_) => "nothing",
         }
@@ -136,13 +119,6 @@ impl<'a> Grammar<'a> {
     /// How many arguments the call at hand has.
     pub fn arguments(&self) -> usize {
         self.open.as_ref().map_or(0, |call| call.arguments.len())
-    }
-
-    /// The next choice on the way to an option of the argument at hand.
-    pub fn towards(&self, option: usize) -> Option<Choice> {
-        let spelled = self.spelled();
-        let rest = self.options().get(option)?.strip_prefix(spelled.as_slice())?;
-        Some(rest.first().map_or(Choice::Close, |token| Choice::Word(*token)))
     }
 
     /// The complete calls, and the one that an `Ask` left open.
@@ -164,22 +140,26 @@ impl<'a> Grammar<'a> {
             }
             State::Argument => self.starts(),
             State::Span { first } => self.lasts(*first).into_iter().map(Choice::Last).collect(),
-            State::Option { spelled } => self.continuations(spelled),
         }
     }
 
-    /// The token that stands for a choice in the plan.
-    pub fn token(&self, choice: Choice) -> u32 {
-        match choice {
+    /// The tokens that stand for a choice in the plan: one, but for an option, which is spelled and closed.
+    pub fn tokens(&self, choice: Choice) -> Vec<u32> {
+        let token = match choice {
             Choice::Tool(index) => control::tool(index),
             Choice::End => control::END,
             Choice::Nothing => control::NONE,
             Choice::Start(token) | Choice::Last(token) => self.prompt.goal.tokens[token].id,
-            Choice::Word(token) => token,
-            Choice::Close => control::PARAM,
+            Choice::Option(option) => return [self.option(option), &[control::PARAM][..]].concat(),
             Choice::Skip => control::SKIP,
             Choice::Ask => control::ASK,
-        }
+        };
+        vec![token]
+    }
+
+    /// The words of an option of the argument at hand.
+    pub fn option(&self, option: usize) -> &'a [u32] {
+        self.options().get(option).map_or(&[], Vec::as_slice)
     }
 
     /// Takes one of the allowed choices.
@@ -197,17 +177,7 @@ impl<'a> Grammar<'a> {
             Choice::Nothing => self.state = State::Done(Outcome::NoTool),
             Choice::Start(first) => self.state = State::Span { first },
             Choice::Last(last) => self.close_span(last),
-            Choice::Word(token) => {
-                let mut spelled = self.spelled();
-                spelled.push(token);
-                self.state = State::Option { spelled };
-            }
-            Choice::Close => {
-                let spelled = self.spelled();
-                let option = self.options().iter().position(|option| *option == spelled);
-                // `allowed` offers Close only behind a complete option.
-                self.argument(option.map_or(Argument::Absent, Argument::Option));
-            }
+            Choice::Option(option) => self.argument(Argument::Option(option)),
             Choice::Skip => self.argument(Argument::Absent),
             Choice::Ask => {
                 let (tool, parameter) = self.place();
@@ -250,25 +220,15 @@ impl<'a> Grammar<'a> {
         &self.prompt.options[tool][parameter]
     }
 
-    fn spelled(&self) -> Vec<u32> {
-        match &self.state {
-            State::Option { spelled } => spelled.clone(),
-            _ => Vec::new(),
-        }
-    }
-
     /// Beginnings of the argument at hand, and the way out when there is none in the goal.
     fn starts(&self) -> Vec<Choice> {
         let (tool, parameter) = self.place();
         let required = self.request.tools[tool].parameters[parameter].required;
-        let mut choices = match self.kind() {
-            kind if kind.is_enumeration() => self.continuations(&[]),
+        let mut choices: Vec<Choice> = match self.kind() {
+            kind if kind.is_enumeration() => (0..self.options().len()).map(Choice::Option).collect(),
             ParameterKind::Text => {
-                let words = self
-                    .words
-                    .iter()
-                    .filter(|word| word.starts && self.is_free(&word.place));
-                distinct(words.map(|word| word.place.first))
+                let words = self.words.iter().filter(|word| self.is_free(word));
+                distinct(words.map(|word| word.first))
                     .into_iter()
                     .map(Choice::Start)
                     .collect()
@@ -285,7 +245,7 @@ impl<'a> Grammar<'a> {
     /// Last tokens of the spans that start at a token.
     fn lasts(&self, first: usize) -> Vec<usize> {
         if *self.kind() == ParameterKind::Text {
-            return distinct(self.text_from(first).map(|word| word.place.last));
+            return distinct(self.text_from(first).map(|word| word.last));
         }
         distinct(
             self.fitting(self.kind())
@@ -295,23 +255,23 @@ impl<'a> Grammar<'a> {
     }
 
     /// The words of a text that starts at a token, up to the next stretch that the call has used.
-    fn text_from(&self, first: usize) -> impl Iterator<Item = &Word> {
+    fn text_from(&self, first: usize) -> impl Iterator<Item = &Candidate> {
         let start = self
             .words
             .iter()
-            .position(|word| word.starts && word.place.first == first && self.is_free(&word.place));
+            .position(|word| word.first == first && self.is_free(word));
         let words = &self.words[start.unwrap_or(self.words.len())..];
-        words.iter().take_while(|word| self.is_free(&word.place))
+        words.iter().take_while(|word| self.is_free(word))
     }
 
     fn close_span(&mut self, last: usize) {
         let State::Span { first } = self.state else { return };
         let bytes = if *self.kind() == ParameterKind::Text {
-            let start = self.text_from(first).next().map(|word| word.place.start);
+            let start = self.text_from(first).next().map(|word| word.start);
             let end = self
                 .text_from(first)
-                .find(|word| word.place.last == last)
-                .map(|word| word.place.end);
+                .find(|word| word.last == last)
+                .map(|word| word.end);
             start.zip(end)
         } else {
             let mut fitting = self.fitting(self.kind());
@@ -320,19 +280,6 @@ impl<'a> Grammar<'a> {
         };
         // `allowed` offers only ends of spans that exist.
         self.argument(bytes.map_or(Argument::Absent, |(start, end)| Argument::Span { start, end }));
-    }
-
-    /// What may follow the beginning of an option.
-    fn continuations(&self, spelled: &[u32]) -> Vec<Choice> {
-        let rests = self.options().iter().filter_map(|option| option.strip_prefix(spelled));
-        let mut choices = Vec::new();
-        for rest in rests {
-            let choice = rest.first().map_or(Choice::Close, |token| Choice::Word(*token));
-            if !choices.contains(&choice) {
-                choices.push(choice);
-            }
-        }
-        choices
     }
 
     /// The unused spans of the request that an argument of this kind can be.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::arch::{Design, Network, Pointers};
+use crate::arch::{Design, Network, Pointers, Sense};
 use crate::error::{Fault, ModelError};
 use crate::gguf::{self, Gguf, Source, Value};
 use crate::json::Writer;
@@ -56,7 +56,7 @@ pub struct ModelInfo {
 #[derive(Debug)]
 enum Way {
     /// In the plan language that it was made for.
-    Points(Pointers),
+    Points(Pointers, Sense),
     /// In JSON, as it was not made for planning.
     Writes(Writer),
 }
@@ -64,7 +64,7 @@ enum Way {
 impl Way {
     fn pointers(&self) -> Option<&Pointers> {
         match self {
-            Self::Points(pointers) => Some(pointers),
+            Self::Points(pointers, _) => Some(pointers),
             Self::Writes(_) => None,
         }
     }
@@ -237,10 +237,10 @@ impl LocalModel {
         let network = Network::load(design, &mut weights).map_err(unusable)?;
         let dimensions = network.dimensions();
         let planner = if gguf.value("llmos.format").is_some() {
-            if let Some(lacks) = planning_gap(&gguf, vocabulary) {
-                return Err(malformed(Fault::new("llmos.format", lacks, "something else")));
-            }
-            Way::Points(Pointers::load(&mut weights, dimensions.width).map_err(unusable)?)
+            check_format(&gguf, vocabulary).map_err(malformed)?;
+            let pointers = Pointers::load(&mut weights, dimensions.width).map_err(unusable)?;
+            let sense = Sense::load(&mut weights, dimensions.vocabulary, pointers.size()).map_err(unusable)?;
+            Way::Points(pointers, sense)
         } else {
             Way::Writes(Writer::new(vocabulary, dimensions.vocabulary))
         };
@@ -273,7 +273,7 @@ impl LocalModel {
         on_threads(self.info.file_bytes, || {
             let mut hidden = network.forward(&tokens, &mut network.cache())?;
             match planner {
-                Way::Points(pointers) => pointers.forward(&mut hidden).map(drop),
+                Way::Points(pointers, _) => pointers.forward(&mut hidden).map(drop),
                 Way::Writes(_) => network.logits(hidden).map(drop),
             }
         })
@@ -332,12 +332,32 @@ fn log_share(logits: &[f32], token: u32) -> f32 {
     score
 }
 
-/// What a file lacks to plan, but for the pointer heads.
-fn planning_gap(gguf: &Gguf, vocabulary: &[String]) -> Option<String> {
-    if gguf.value("llmos.format") != Some(&Value::Unsigned(control::FORMAT)) {
-        return Some(format!("llmos.format = {}", control::FORMAT));
+/// Whether a file speaks the plan language of this program.
+fn check_format(gguf: &Gguf, vocabulary: &[String]) -> Result<(), Fault> {
+    let key = "llmos.format";
+    let spoken = Value::Unsigned(control::FORMAT);
+    match gguf.value(key) {
+        Some(found) if *found == spoken => {}
+        found => {
+            let found = match found {
+                Some(Value::Unsigned(number)) => number.to_string(),
+                _ => "no whole number".into(),
+            };
+            return Err(Fault::new(
+                key,
+                format!("{}, which this program speaks", control::FORMAT),
+                found,
+            ));
+        }
     }
-    control::misspelled(vocabulary).map(|name| format!("the control token {name} at its place"))
+    match control::misspelled(vocabulary) {
+        Some(name) => Err(Fault::new(
+            "tokenizer.ggml.tokens",
+            format!("the control token {name} at its place"),
+            "another",
+        )),
+        None => Ok(()),
+    }
 }
 
 fn describe(gguf: &Gguf, network: &Network, plans: bool, path: &str, file_bytes: u64, digest: String) -> ModelInfo {
@@ -404,11 +424,12 @@ impl Planner for LocalModel {
             file_bytes: self.info.file_bytes,
         };
         match &self.planner {
-            Way::Points(pointers) => {
+            Way::Points(pointers, sense) => {
                 let prompt = Prompt::write(request, tokenizer)?;
                 let chooser = Chooser {
                     network,
                     pointers,
+                    sense,
                     shortcuts,
                 };
                 desk.work(&prompt.tokens, prompt.tools_end, |sequence| {

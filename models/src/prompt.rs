@@ -1,4 +1,4 @@
-//! Writes a request as the tokens that the model in the box was trained on (`models/FORMAT.md`, format 1), and keeps the
+//! Writes a request as the tokens that the model in the box was trained on (`models/FORMAT.md`, format 2), and keeps the
 //! way back: which token stands where, and which bytes of the goal it covers.
 //!
 //! It must not know how the model computes or which choice it makes.
@@ -41,6 +41,13 @@ impl Stretch {
 }
 
 impl Prompt {
+    /// The words of a tool's line.
+    pub fn line(&self, tool: usize) -> Vec<u32> {
+        let start = tool.checked_sub(1).map_or(0, |before| self.tools[before]);
+        let line = self.tokens[start..self.tools[tool]].iter().copied();
+        line.filter(|token| control::is_word(*token)).collect()
+    }
+
     /// The prompt of a request whose spans and tool count have been checked.
     pub fn write(request: &PlanRequest<'_>, tokenizer: &Tokenizer) -> Result<Self, ModelError> {
         let mut writer = Writer {

@@ -1,5 +1,5 @@
 //! Chooses greedily among what the grammar allows, by the softmax that the plan language names for each decision, and
-//! runs the loop from prompt to plan.
+//! runs the loop from prompt to plan. Tools and options are also weighed by what their words mean beside the goal's.
 //!
 //! A choice without an alternative costs nothing: its token waits and goes through the network together with the next
 //! ones (jump-forward). The calls of an example are a draft: its tokens go through together, and as long as each is the
@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::arch::{Head, Network, Pointers, softmax};
+use crate::arch::{Head, Network, Pointers, Sense, dot, softmax};
 use crate::draft;
 use crate::error::ModelError;
 use crate::grammar::{Choice, Grammar};
@@ -20,6 +20,7 @@ use crate::session::Sequence;
 pub(crate) struct Chooser<'a> {
     pub network: &'a Network,
     pub pointers: &'a Pointers,
+    pub sense: &'a Sense,
     pub shortcuts: Shortcuts,
 }
 
@@ -47,6 +48,9 @@ impl Default for Shortcuts {
 /// A plan in the making.
 struct Progress<'a> {
     grammar: Grammar<'a>,
+    prompt: &'a Prompt,
+    /// What each tool's line means, once that was asked.
+    lines: Vec<Vec<f32>>,
     tokens: Tokens,
     confidence: f32,
     /// Tokens of the prompt or plan that have not gone through the network.
@@ -64,6 +68,8 @@ impl Chooser<'_> {
         let cached = sequence.len();
         let mut progress = Progress {
             grammar: Grammar::new(request, prompt),
+            prompt,
+            lines: Vec::new(),
             tokens: Tokens {
                 prompt: prompt.tokens.len(),
                 cached,
@@ -74,7 +80,7 @@ impl Chooser<'_> {
         };
         if let Some(example) = request.example.filter(|_| self.shortcuts.draft) {
             let draft = draft::of(example, &progress.grammar);
-            self.check(&draft, &mut progress, prompt, sequence)?;
+            self.check(&draft, &mut progress, sequence)?;
         }
         let outcome = loop {
             let allowed = progress.grammar.allowed();
@@ -82,23 +88,21 @@ impl Chooser<'_> {
                 [] => break progress.grammar.outcome().unwrap_or(Outcome::TooLong),
                 [only] => {
                     progress.tokens.forced += 1;
-                    if !self.shortcuts.jump_forward {
-                        sequence.extend(self.network, Some(self.pointers), &progress.waiting)?;
-                        progress.waiting.clear();
-                    }
                     *only
                 }
                 several => {
-                    sequence.extend(self.network, Some(self.pointers), &progress.waiting)?;
-                    progress.waiting.clear();
-                    progress.tokens.generated += 1;
-                    let (best, share) =
-                        self.choose(&progress.grammar, prompt, sequence, sequence.len() - 1, several)?;
-                    progress.confidence *= share;
-                    best
+                    self.send(&mut progress.waiting, sequence)?;
+                    self.choose(&mut progress, sequence, sequence.len() - 1, several)?
                 }
             };
-            progress.waiting.push(progress.grammar.token(choice));
+            let spelling = progress.grammar.tokens(choice);
+            progress.tokens.forced += spelling.len() - 1;
+            for token in spelling {
+                if !self.shortcuts.jump_forward {
+                    self.send(&mut progress.waiting, sequence)?;
+                }
+                progress.waiting.push(token);
+            }
             progress.grammar.take(choice);
         };
         let (calls, unfinished) = progress.grammar.into_calls();
@@ -111,69 +115,73 @@ impl Chooser<'_> {
         })
     }
 
+    /// Sends what waits through the network.
+    fn send(&self, waiting: &mut Vec<u32>, sequence: &mut Sequence) -> Result<(), ModelError> {
+        if !waiting.is_empty() {
+            sequence.extend(self.network, Some(self.pointers), waiting)?;
+            waiting.clear();
+        }
+        Ok(())
+    }
+
     /// Sends a draft through in one piece and takes it as far as the network chooses the same; then the network's choice.
-    fn check(
-        &self,
-        draft: &[Choice],
-        progress: &mut Progress<'_>,
-        prompt: &Prompt,
-        sequence: &mut Sequence,
-    ) -> Result<(), ModelError> {
+    fn check(&self, draft: &[Choice], progress: &mut Progress<'_>, sequence: &mut Sequence) -> Result<(), ModelError> {
         let Some((_, sent)) = draft.split_last() else {
             return Ok(());
         };
-        // A guess must not be what overflows the context.
-        let needed = sequence.len() + progress.waiting.len() + sent.len();
-        if needed > self.network.dimensions().context_max {
-            return Ok(());
-        }
-        let mut spelled = std::mem::take(&mut progress.waiting);
-        let first = sequence.len() + spelled.len() - 1;
+        let mut deciding = sequence.len() + progress.waiting.len() - 1;
         let mut guessed = progress.grammar.clone();
+        let mut spelled = progress.waiting.clone();
         for choice in sent {
-            spelled.push(guessed.token(*choice));
+            spelled.extend(guessed.tokens(*choice));
             guessed.take(*choice);
         }
-        sequence.extend(self.network, Some(self.pointers), &spelled)?;
+        // A guess must not be what overflows the context.
+        if sequence.len() + spelled.len() > self.network.dimensions().context_max {
+            return Ok(());
+        }
+        progress.waiting.clear();
+        self.send(&mut spelled, sequence)?;
         for (index, choice) in draft.iter().enumerate() {
-            let deciding = first + index;
             let allowed = progress.grammar.allowed();
             let taken = if let [only] = allowed.as_slice() {
                 progress.tokens.forced += 1;
                 *only
             } else {
-                progress.tokens.generated += 1;
-                let (best, share) = self.choose(&progress.grammar, prompt, sequence, deciding, &allowed)?;
-                progress.confidence *= share;
+                let best = self.choose(progress, sequence, deciding, &allowed)?;
                 progress.tokens.drafted += usize::from(best == *choice);
                 best
             };
-            let spelling = progress.grammar.token(taken);
+            let spelling = progress.grammar.tokens(taken);
+            progress.tokens.forced += spelling.len() - 1;
             progress.grammar.take(taken);
             if taken != *choice || index == sent.len() {
                 // What was sent behind this place was a wrong guess, and what was taken here has not been sent.
                 sequence.truncate(deciding + 1);
-                progress.waiting.push(spelling);
+                progress.waiting.extend(spelling);
                 break;
             }
+            deciding += spelling.len();
         }
         Ok(())
     }
 
-    /// The likeliest of several choices after the token at `from`, and its share of the softmax over them.
+    /// The likeliest of several choices after the token at `from`.
     fn choose(
         &self,
-        grammar: &Grammar<'_>,
-        prompt: &Prompt,
+        progress: &mut Progress<'_>,
         sequence: &Sequence,
         from: usize,
         choices: &[Choice],
-    ) -> Result<(Choice, f32), ModelError> {
-        let mut shares = self.scores(grammar, prompt, sequence, from, choices)?;
+    ) -> Result<Choice, ModelError> {
+        progress.tokens.generated += 1;
+        let mut shares = self.scores(progress, sequence, from, choices)?;
+        let grammar = &progress.grammar;
+        let not_finite = ModelError::NotFinite {
+            choosing: grammar.deciding(),
+        };
         if shares.iter().any(|score| !score.is_finite()) {
-            return Err(ModelError::NotFinite {
-                choosing: grammar.deciding(),
-            });
+            return Err(not_finite);
         }
         softmax(&mut shares);
         // On a tie the first wins, on every machine.
@@ -182,40 +190,77 @@ impl Chooser<'_> {
             .copied()
             .zip(shares)
             .reduce(|best, next| if next.1 > best.1 { next } else { best });
-        best.ok_or(ModelError::NotFinite {
-            choosing: grammar.deciding(),
-        })
+        let (best, share) = best.ok_or(not_finite)?;
+        progress.confidence *= share;
+        Ok(best)
     }
 
     fn scores(
         &self,
-        grammar: &Grammar<'_>,
-        prompt: &Prompt,
+        progress: &mut Progress<'_>,
         sequence: &Sequence,
         from: usize,
         choices: &[Choice],
     ) -> Result<Vec<f32>, ModelError> {
-        let words: Vec<u32> = choices
-            .iter()
-            .filter(|choice| target(**choice, prompt).is_none())
-            .map(|choice| grammar.token(*choice))
-            .collect();
-        let rows = self.network.output_rows(&words)?;
-        let mut rows = rows.chunks_exact(self.network.dimensions().width);
-        let score = |choice: &Choice| match target(*choice, prompt) {
-            Some((head, position)) => sequence.points_at(self.pointers, head, from, position),
-            None => rows.next().map_or(f32::NAN, |row| sequence.logit(from, row)),
+        let scales = self.sense.scales();
+        let means_something = |choice: &Choice| matches!(choice, Choice::Tool(_) | Choice::Option(_));
+        let about = if choices.iter().any(means_something) {
+            let goal: Vec<u32> = progress.prompt.goal.tokens.iter().map(|token| token.id).collect();
+            self.about(&goal, progress.prompt.goal_start, sequence, from)?
+        } else {
+            Vec::new()
         };
-        Ok(choices.iter().map(score).collect())
+        if progress.lines.is_empty() && choices.iter().any(|choice| matches!(choice, Choice::Tool(_))) {
+            let lines = (0..progress.prompt.tools.len()).map(|tool| self.meaning(&progress.prompt.line(tool)));
+            progress.lines = lines.collect::<Result<_, _>>()?;
+        }
+        let (grammar, prompt) = (&progress.grammar, progress.prompt);
+        let point = |head, position| sequence.points_at(self.pointers, head, from, position);
+        let score = |choice: &Choice| {
+            Ok(match *choice {
+                Choice::Tool(tool) => {
+                    point(Head::Tool, prompt.tools[tool]) + scales.tool * dot(&about, &progress.lines[tool])
+                }
+                Choice::Start(token) => point(Head::Start, prompt.goal_start + token),
+                Choice::Last(token) => point(Head::End, prompt.goal_start + token),
+                Choice::Option(option) => {
+                    let words = grammar.option(option);
+                    self.wish(sequence, from, words)? + scales.option * dot(&about, &self.meaning(words)?)
+                }
+                Choice::End | Choice::Nothing | Choice::Skip | Choice::Ask => {
+                    self.wish(sequence, from, &grammar.tokens(*choice))?
+                }
+            })
+        };
+        choices.iter().map(score).collect()
     }
-}
 
-/// What a choice points at; the others are scored by the vocabulary.
-fn target(choice: Choice, prompt: &Prompt) -> Option<(Head, usize)> {
-    match choice {
-        Choice::Tool(index) => Some((Head::Tool, prompt.tools[index])),
-        Choice::Start(token) => Some((Head::Start, prompt.goal_start + token)),
-        Choice::Last(token) => Some((Head::End, prompt.goal_start + token)),
-        Choice::End | Choice::Nothing | Choice::Word(_) | Choice::Close | Choice::Skip | Choice::Ask => None,
+    /// What the decision after the token at `from` is about: the meanings of the goal's words, as much as it looks at each.
+    pub(crate) fn about(
+        &self,
+        goal: &[u32],
+        goal_start: usize,
+        sequence: &Sequence,
+        from: usize,
+    ) -> Result<Vec<f32>, ModelError> {
+        let mut shares: Vec<f32> = (0..goal.len())
+            .map(|token| sequence.points_at(self.pointers, Head::About, from, goal_start + token))
+            .collect();
+        softmax(&mut shares);
+        self.sense.mean(goal, shares)
+    }
+
+    /// What words mean together.
+    pub(crate) fn meaning(&self, words: &[u32]) -> Result<Vec<f32>, ModelError> {
+        self.sense.mean(words, words.iter().map(|_| 1.0))
+    }
+
+    /// How much the network would write these words after the token at `from`: the mean of their logits.
+    fn wish(&self, sequence: &Sequence, from: usize, words: &[u32]) -> Result<f32, ModelError> {
+        let rows = self.network.output_rows(words)?;
+        let logits = rows.chunks_exact(self.network.dimensions().width);
+        #[expect(clippy::cast_precision_loss, reason = "an option has a few words")]
+        let count = words.len().max(1) as f32;
+        Ok(logits.map(|row| sequence.logit(from, row)).sum::<f32>() / count)
     }
 }

@@ -87,7 +87,7 @@ fn a_planner_without_one_of_its_heads_is_refused() {
     let message = message(written(&draft).path());
     assert!(message.contains("pointer.end.key.weight"), "{message}");
     let mut other = support::random_model(1);
-    other.set("llmos.format", 4, &2u32.to_le_bytes());
+    other.set("llmos.format", 4, &1u32.to_le_bytes());
     let message = self::message(written(&other).path());
     assert!(message.contains("llmos.format"), "{message}");
 }

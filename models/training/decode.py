@@ -47,11 +47,15 @@ class Reader:
 
     def __init__(self, model, encoder, tools):
         self.model, self.encoder, self.tools = model, encoder, tools
-        ids, self.index_at = encoder.tools(tools)
+        ids, self.index_at, tool_of = encoder.lines(tools)
         self.base = len(ids)
+        self.shapes = en.shapes_of(tools, encoder)
         x = torch.tensor([ids])
         with torch.no_grad():
             self.hidden, self.past = model(x, torch.arange(self.base)[None], segment_mask(torch.zeros_like(x)))
+            of = torch.tensor(tool_of)
+            words = [x[0, of == i] for i in range(len(tools))]
+            self.lines = torch.stack([model.sum_of_senses(w, torch.ones(len(w))) for w in words])
 
     def states(self, ids):
         """Hidden states of one segment behind the tool list."""
@@ -64,12 +68,11 @@ class Reader:
     def plan(self, text, example=None):
         """The calls of one goal: `[(tool index, [argument])]`, arguments as in `Goal`, and the tokens decoded."""
         goal_ids, offsets = self.encoder.goal(text)
-        shapes = en.shapes_of(self.tools)
         before = []
         if example is not None:
             past_ids, past_offsets = self.encoder.goal(example.text)
             before = [tk.EXAMPLE] + past_ids + [tk.PLAN]
-            before += en.plan(example, past_ids, 0, past_offsets, shapes, self.encoder, 0)[0]
+            before += en.plan(example, past_ids, 0, past_offsets, self.shapes, self.encoder, 0)[0]
         ids = before + [tk.GOAL] + goal_ids + [tk.PLAN]
         goal_at = len(before) + 1
         writer = _Writer(self, ids, goal_at, len(goal_ids), offsets, text)
@@ -81,8 +84,8 @@ class Reader:
             arguments = []
             calls.append((index, arguments))
             used = set()
-            for slot in self.tools[index].slots:
-                argument = writer.option(slot) if slot.options else writer.span(slot, used)
+            for slot, shape in zip(self.tools[index].slots, self.shapes[index]):
+                argument = writer.option(shape) if shape.options else writer.span(slot, used)
                 arguments.append(argument)
                 if argument == ASK:
                     return calls, len(writer.ids) - len(ids)
@@ -103,9 +106,16 @@ class _Writer:
     def word_scores(self, state, tokens):
         return self.model.rows[tokens] @ state
 
+    def about(self, state):
+        """What the decision is about."""
+        goal = slice(self.goal_at, self.goal_at + self.goal_size)
+        ids = torch.tensor([self.ids[goal]])
+        return self.model.about(state[None, None], self.hidden[None, goal], torch.ones(1, 1, self.goal_size, dtype=torch.bool), ids)[0, 0]
+
     def tool(self, first):
         state = self.last()
         scores = self.model.score("tool", state[None], self.reader.hidden[0, self.reader.index_at])[0]
+        scores = scores + self.model.scale[0] * self.reader.lines @ self.about(state)
         other = tk.NONE if first else tk.END
         scores = torch.cat((scores, self.word_scores(state, [other])))
         best = scores.argmax().item()
@@ -114,21 +124,18 @@ class _Writer:
         self.ids.append(tk.FIRST_INDEX + best)
         return best
 
-    def option(self, slot):
-        paths = {o: self.reader.encoder.run(" " + o) + [tk.PARAM] for o in slot.options}
-        paths[SKIP if slot.optional else ASK] = [tk.SKIP if slot.optional else tk.ASK]
-        done = 0
-        while True:
-            allowed = sorted({p[done] for p in paths.values()})
-            if len(allowed) > 1:
-                token = allowed[self.word_scores(self.last(), allowed).argmax().item()]
-            else:
-                token = allowed[0]
-            self.ids.append(token)
-            paths = {o: p for o, p in paths.items() if p[done] == token}
-            done += 1
-            if len(paths) == 1 and len(next(iter(paths.values()))) == done:
-                return next(iter(paths))
+    def option(self, shape):
+        state = self.last()
+        longest = max(map(len, shape.tokens))
+        tokens = torch.tensor([o + [0] * (longest - len(o)) for o in shape.tokens])
+        here = torch.tensor([[k < len(o) for k in range(longest)] for o in shape.tokens])
+        wish, sense = self.model.option_scores(state[None], self.about(state)[None], tokens[None], here[None])
+        best = torch.cat(((wish + sense)[0], self.word_scores(state, [shape.refusal]))).argmax().item()
+        if best == len(shape.options):
+            self.ids.append(shape.refusal)
+            return SKIP if shape.refusal == tk.SKIP else ASK
+        self.ids += shape.tokens[best] + [tk.PARAM]
+        return shape.options[best]
 
     def span(self, slot, used):
         spans = [s for s in candidates(slot.spec.type, self.text) if s not in used]

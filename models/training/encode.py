@@ -8,18 +8,28 @@ from dataclasses import dataclass, field
 
 import tokenizer as tk
 
-TOOL, START, STOP, WORD = range(4)   # a call; a span's start; its end; a vocabulary token
+TOOL, START, STOP, OPTION = range(4)   # a call; a span's start; its end; an option of an enumeration
 
 
 @dataclass
 class Decision:
     kind: int
     at: int              # position whose state decides
-    target: int          # TOOL: tool index, -1 end, -2 none; START/STOP: position, -1 skip, -2 ask; WORD: token id
-    low: int = 0         # START/STOP: first and last+1 goal position that are candidates
-    high: int = 0
-    first: bool = False  # TOOL: <none> is a candidate
+    target: int          # TOOL: tool index; START/STOP: position; OPTION: its index; -1: none of these but `refusal`
+    low: int             # first and last+1 position of the goal (of the candidates, for STOP)
+    high: int
+    refusal: int = 0     # the control token that stands for no tool, no more tools, or no such argument
     weight: float = 1.0
+    options: list = field(default_factory=list)     # OPTION: the tokens of each
+
+
+@dataclass
+class Shape:
+    """What a plan needs to know of a parameter."""
+
+    options: list        # texts of an enumeration's options; empty for what is a span
+    tokens: list         # the tokens of each
+    refusal: int         # `<skip>` of an optional parameter, `<ask>` of a required one
 
 
 @dataclass
@@ -29,6 +39,7 @@ class Sequence:
     segments: list = field(default_factory=list)    # 0 for the tool list, then 1, 2, ...
     decisions: list = field(default_factory=list)
     index_tokens: list = field(default_factory=list)
+    tool_of: list = field(default_factory=list)     # per token of the tool list: whose line's word it is, -1 for control tokens
     goals: int = 0
 
 
@@ -49,7 +60,12 @@ class Encoder:
 
     def tools(self, tools):
         """The prompt's tool part and the positions of the index tokens."""
-        ids, index_tokens = [tk.TOOLS], []
+        ids, index_tokens, _ = self.lines(tools)
+        return ids, index_tokens
+
+    def lines(self, tools):
+        """The prompt's tool part, the positions of the index tokens, and per token the tool whose word it is."""
+        ids, index_tokens, tool_of = [tk.TOOLS], [], [-1]
         for i, tool in enumerate(tools):
             head, params = tool.line()
             ids += self.run(head)
@@ -58,7 +74,8 @@ class Encoder:
                 ids += self.run(param)
             index_tokens.append(len(ids))
             ids.append(tk.FIRST_INDEX + i)
-        return ids, index_tokens
+            tool_of += [i if token >= len(tk.CONTROLS) else -1 for token in ids[len(tool_of):]]
+        return ids, index_tokens, tool_of
 
     def goal(self, text):
         """The goal's tokens and, per token, the characters of `text` it covers."""
@@ -79,35 +96,31 @@ def plan(goal, goal_ids, goal_at, offsets, shapes, encoder, at):
     low, high = goal_at, goal_at + len(goal_ids)
     here = lambda: at + len(ids)
     for n, (index, arguments) in enumerate(goal.calls):
-        decisions.append(Decision(TOOL, here(), index, first=n == 0, weight=1.5))
+        decisions.append(Decision(TOOL, here(), index, low, high, tk.END if n else tk.NONE, 1.5))
         ids.append(tk.FIRST_INDEX + index)
-        for argument, enumerated in zip(arguments, shapes[index]):
-            if argument in ("<skip>", "<ask>"):
-                token = tk.SKIP if argument == "<skip>" else tk.ASK
-                if enumerated:
-                    decisions.append(Decision(WORD, here(), token, weight=1.0))
-                else:
-                    decisions.append(Decision(START, here(), -1 if token == tk.SKIP else -2, low, high, weight=1.0))
-                ids.append(token)
-                if token == tk.ASK:
+        for argument, shape in zip(arguments, shapes[index]):
+            refused = argument in ("<skip>", "<ask>")
+            kind = OPTION if shape.options else START
+            if refused:
+                decisions.append(Decision(kind, here(), -1, low, high, shape.refusal, 1.0, shape.tokens))
+                ids.append(shape.refusal)
+                if shape.refusal == tk.ASK:
                     return ids, decisions
-            elif enumerated:
-                for k, token in enumerate(encoder.run(" " + argument)):
-                    decisions.append(Decision(WORD, here(), token, weight=1.5 if k == 0 else 0.5))
-                    ids.append(token)
-                decisions.append(Decision(WORD, here(), tk.PARAM, weight=0.2))
-                ids.append(tk.PARAM)
+            elif kind == OPTION:
+                option = shape.options.index(argument)
+                decisions.append(Decision(OPTION, here(), option, low, high, shape.refusal, 1.5, shape.tokens))
+                ids += shape.tokens[option] + [tk.PARAM]
             else:
                 start, end = span_tokens(argument, offsets)
-                decisions.append(Decision(START, here(), goal_at + start, low, high, weight=1.5))
+                decisions.append(Decision(START, here(), goal_at + start, low, high, shape.refusal, 1.5))
                 ids.append(goal_ids[start])
                 decisions.append(Decision(STOP, here(), goal_at + end, goal_at + start, high, weight=1.5))
                 ids.append(goal_ids[end])
     if not goal.calls:
-        decisions.append(Decision(TOOL, here(), -2, first=True, weight=1.0))
+        decisions.append(Decision(TOOL, here(), -1, low, high, tk.NONE, 1.0))
         ids.append(tk.NONE)
     else:
-        decisions.append(Decision(TOOL, here(), -1, weight=0.7))
+        decisions.append(Decision(TOOL, here(), -1, low, high, tk.END, 0.7))
         ids.append(tk.END)
     return ids, decisions
 
@@ -132,21 +145,21 @@ def add_segment(sequence, base, segment, shapes, encoder):
     sequence.goals = number
 
 
-def shapes_of(tools):
-    """Per tool, per parameter: whether it is an enumeration."""
-    return [[bool(s.options) for s in t.slots] for t in tools]
+def shapes_of(tools, encoder):
+    """Per tool the shape of each parameter."""
+    return [[Shape(s.options, [encoder.run(" " + o) for o in s.options], tk.SKIP if s.optional else tk.ASK) for s in t.slots] for t in tools]
 
 
 def encode(tools, segments, encoder, limit):
     """One training sequence of at most `limit` tokens; segments that no longer fit are left out."""
     sequence = Sequence()
-    sequence.ids, sequence.index_tokens = encoder.tools(tools)
+    sequence.ids, sequence.index_tokens, sequence.tool_of = encoder.lines(tools)
     base = len(sequence.ids)
     if base > limit - 64:
         return None
     sequence.positions = list(range(base))
     sequence.segments = [0] * base
-    shapes = shapes_of(tools)
+    shapes = shapes_of(tools, encoder)
     for segment in segments:
         before = (len(sequence.ids), len(sequence.decisions))
         add_segment(sequence, base, segment, shapes, encoder)

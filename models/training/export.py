@@ -24,6 +24,10 @@ def gguf_name(name):
         return "token_embd.weight"
     if name == "norm.weight":
         return "output_norm.weight"
+    if name == "sense.weight":
+        return name
+    if name == "scale":
+        return "sense.scale"
     if name.startswith("pointer."):
         head, kind = name.split(".")[1].split("_")
         return f"pointer.{head}.{kind}.weight"
@@ -64,7 +68,7 @@ def export(model, tokenizer, path, name):
     c = model.config
     writer = gguf.GGUFWriter(str(path), "qwen3")
     writer.add_name(name)
-    writer.add_uint32("llmos.format", 1)
+    writer.add_uint32("llmos.format", 2)
     writer.add_block_count(c.layers)
     writer.add_context_length(c.context)
     writer.add_embedding_length(c.width)
@@ -81,7 +85,7 @@ def export(model, tokenizer, path, name):
     for parameter, tensor in model.state_dict().items():
         array = tensor.detach().float().numpy()
         if array.ndim == 2:
-            assert array.shape[1] % 256 == 0 and array.shape[0] % 16 == 0, (parameter, array.shape)
+            assert array.shape[1] % (32 if parameter == "sense.weight" else 256) == 0 and array.shape[0] % 16 == 0, (parameter, array.shape)
             writer.add_tensor(gguf_name(parameter), quantize(array), raw_dtype=gguf.GGMLQuantizationType.Q8_0)
         else:
             writer.add_tensor(gguf_name(parameter), array)

@@ -21,7 +21,7 @@ TEXTS = [" pick up the red cube and put it in bin a", " move the arm 30 cm to th
 
 def main():
     torch.manual_seed(1234)
-    model = Planner(Config(layers=2, ffn=256, kv_heads=2, meaning=0)).eval()
+    model = Planner(Config(layers=2, ffn=256, kv_heads=2, meaning=0, merged=True)).eval()
     for parameter in model.parameters():          # norms away from one, logits away from flat
         if parameter.ndim == 1:
             parameter.data = 1 + 0.2 * torch.randn_like(parameter)
@@ -35,14 +35,24 @@ def main():
     ids = torch.tensor([sequence.ids])
     with torch.no_grad():
         hidden, _ = model(ids, torch.arange(ids.shape[1])[None], segment_mask(torch.zeros_like(ids)))
-        logprobs = model.words(hidden).log_softmax(-1)[0, :-1].gather(1, ids[0, 1:, None])[:, 0]
+        logprobs = (hidden @ model.rows.T).log_softmax(-1)[0, :-1].gather(1, ids[0, 1:, None])[:, 0]
         pairs = [(ids.shape[1] - 1, 0), (ids.shape[1] - 1, 5), (ids.shape[1] // 2, 3), (ids.shape[1] - 3, ids.shape[1] - 9), (10, 10)]
-        scores = {head: model.score(head, hidden, hidden)[0] for head in ("tool", "start", "end")}
+        scores = {head: model.score(head, hidden, hidden)[0] for head in ("tool", "start", "end", "about")}
+        low, high = ids[0].tolist().index(tk.GOAL) + 1, ids[0].tolist().index(tk.PLAN)
+        allowed = torch.zeros(1, 1, ids.shape[1], dtype=torch.bool)
+        allowed[..., low:high] = True
+        runs = [[t for t in sequence.ids[a:b] if t >= len(tk.CONTROLS)] for a, b in zip([0] + sequence.index_tokens, sequence.index_tokens)] + [[ids[0, low].item()]]
+        cosines = []
+        for s in (high, ids.shape[1] - 1):
+            about = model.about(hidden[:, s:s + 1], hidden, allowed, ids)[0, 0]
+            cosines += [{"s": s, "words": run, "value": round((about @ model.sum_of_senses(torch.tensor(run), torch.ones(len(run)))).item(), 6)} for run in runs]
     out = {
-        "about": "llmos.format 1; f32 arithmetic over the dequantized Q8_0 weights, plain causal attention; logprobs[i] is of tokens[i + 1] after tokens[..= i], natural log",
+        "about": "llmos.format 2; f32 arithmetic over the dequantized Q8_0 weights, plain causal attention; logprobs[i] is of tokens[i + 1] after tokens[..= i], natural log",
         "tokens": sequence.ids,
         "logprobs": [round(x, 6) for x in logprobs.tolist()],
         "pointer": [{"head": head, "s": s, "p": p, "score": round(m[s, p].item(), 6)} for head, m in scores.items() for s, p in pairs],
+        "goal": [low, high],
+        "sense": cosines,
         "text": [{"text": text, "ids": tokenizer.encode(text).ids} for text in TEXTS],
     }
     (FOLDER / "tiny-random.json").write_text(json.dumps(out, ensure_ascii=False, indent=1) + "\n")

@@ -1,7 +1,11 @@
-"""The decoder: qwen3's block (RMSNorm, QK-norm, RoPE, SwiGLU, tied embeddings) with six pointer heads.
+"""The decoder: qwen3's block (RMSNorm, QK-norm, RoPE, SwiGLU, tied embeddings) with pointer heads and a sense of words.
 
 Attention sees the tool list and the own segment only, so several goals share one tool list in a
 sequence. `forward` takes a prefix's keys and values, so evaluation reads a tool list once.
+
+The sense is a shortcut from words to choices: each token of the vocabulary has a vector, a tool or an option is the sum
+of its words' vectors, and what a decision is about is a mean over the goal's words, weighted by a pointer. Their cosine
+adds to the scores. A tool in words that training never brought together is still found if its words mean what was said.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -10,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-POINTERS = ("tool.query", "tool.key", "start.query", "start.key", "end.query", "end.key")
+POINTERS = ("tool.query", "tool.key", "start.query", "start.key", "end.query", "end.key", "about.query", "about.key")
 
 
 @dataclass
@@ -26,7 +30,8 @@ class Config:
     rope_base: float = 10000.0
     epsilon: float = 1e-6
     context: int = 2048
-    meaning: int = 384           # width of the vectors that stand for words before training; 0 once they are merged
+    meaning: int = 384           # width of the vectors that stand for words before training; 0 for none
+    merged: bool = False         # as it ships: one table of embeddings, one of senses
 
     def as_dict(self):
         return asdict(self)
@@ -48,10 +53,15 @@ def rotate(x, cos, sin):
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 
 
-def attend(q, k, v, mask, block=160):
-    """Attention block by block over the queries, each over the keys up to its own end: the masked kernel does not skip what is causally empty."""
-    t = q.shape[2]
-    parts = [F.scaled_dot_product_attention(q[:, :, i:i + block], k[:, :, :i + block], v[:, :, :i + block], attn_mask=mask[:, :, i:i + block, :i + block]) for i in range(0, t, block)]
+def attend(q, k, v, bias, block=160):
+    """Attention block by block over the queries, each over the keys up to its own end; plain products, which are twice as
+    fast on a CPU as the fused kernel with a mask. Keys before the first query (a prefix) are seen by all."""
+    before = k.shape[2] - q.shape[2]
+    parts = []
+    for i in range(0, q.shape[2], block):
+        end = before + i + block
+        scores = q[:, :, i:i + block] @ k[:, :, :end].transpose(-1, -2) * q.shape[-1] ** -0.5
+        parts.append((scores + bias[:, :, i:i + block, :end]).softmax(-1) @ v[:, :, :end])
     return torch.cat(parts, 2)
 
 
@@ -66,7 +76,7 @@ class Attention(nn.Module):
         self.q_norm = RMSNorm(c.head, c.epsilon)
         self.k_norm = RMSNorm(c.head, c.epsilon)
 
-    def forward(self, x, cos, sin, mask, past=None):
+    def forward(self, x, cos, sin, bias, past=None):
         c = self.c
         b, t, _ = x.shape
         q = rotate(self.q_norm(self.q(x).view(b, t, c.heads, c.head)).transpose(1, 2), cos, sin)
@@ -75,7 +85,8 @@ class Attention(nn.Module):
         if past is not None:
             k = torch.cat((past[0].expand(b, -1, -1, -1), k), dim=2)
             v = torch.cat((past[1].expand(b, -1, -1, -1), v), dim=2)
-        y = attend(q, k, v, mask) if past is None and c.heads == c.kv_heads else F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+        shared = c.heads // c.kv_heads
+        y = attend(q, k.repeat_interleave(shared, 1), v.repeat_interleave(shared, 1), bias) if shared > 1 else attend(q, k, v, bias)
         return self.o(y.transpose(1, 2).reshape(b, t, c.heads * c.head)), (k, v)
 
 
@@ -89,8 +100,8 @@ class Block(nn.Module):
         self.up = nn.Linear(c.width, c.ffn, bias=False)
         self.down = nn.Linear(c.ffn, c.width, bias=False)
 
-    def forward(self, x, cos, sin, mask, past=None):
-        y, kv = self.attn(self.attn_norm(x), cos, sin, mask, past)
+    def forward(self, x, cos, sin, bias, past=None):
+        y, kv = self.attn(self.attn_norm(x), cos, sin, bias, past)
         x = x + y
         h = self.ffn_norm(x)
         return x + self.down(F.silu(self.gate(h)) * self.up(h)), kv
@@ -123,11 +134,25 @@ class Words(nn.Module):
         return self.meaning @ self.turn.to(self.meaning.dtype) + own
 
 
+class Sense(nn.Module):
+    """A vector for each word, longer the more it tells: `turn(e) * exp(weight(e))` of its embedding `e`."""
+
+    def __init__(self, c):
+        super().__init__()
+        self.turn = nn.Linear(c.width, c.pointer, bias=False)
+        self.weight = nn.Linear(c.width, 1, bias=False)
+
+    def forward(self, rows):
+        return self.turn(rows) * self.weight(rows).float().clamp(-6, 4).exp()
+
+
 class Planner(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config = config
-        self.embed = Words(config) if config.meaning else nn.Embedding(config.vocabulary, config.width)
+        self.embed = Words(config) if config.meaning and not config.merged else nn.Embedding(config.vocabulary, config.width)
+        self.sense = nn.Embedding(config.vocabulary, config.pointer) if config.merged else Sense(config)
+        self.scale = nn.Parameter(torch.tensor([8.0, 8.0]))      # of the cosines of tools and of options
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.width, config.epsilon)
         self.pointer = nn.ModuleDict({name.replace(".", "_"): nn.Linear(config.width, config.pointer, bias=False) for name in POINTERS})
@@ -142,20 +167,24 @@ class Planner(nn.Module):
         for block in self.blocks:
             block.attn.o.weight.data *= (2 * self.config.layers) ** -0.5
             block.down.weight.data *= (2 * self.config.layers) ** -0.5
+        if not self.config.merged:
+            self.sense.weight.weight.data.zero_()
 
     def forward(self, ids, positions, mask, past=None):
         """Hidden states after the final norm, and the keys and values of every layer."""
         half = self.config.head // 2
         frequency = self.config.rope_base ** (-torch.arange(half, device=ids.device, dtype=torch.float32) / half)
         angle = positions[:, None, :, None].float() * frequency
-        self.rows = self.embed.table() if self.config.meaning else self.embed.weight
+        self.rows = self.embed.weight if isinstance(self.embed, nn.Embedding) else self.embed.table()
+        self.senses = self.sense.weight if self.config.merged else self.sense(self.rows)
         x = F.embedding(ids, self.rows)
         if torch.is_autocast_enabled("cpu"):
             x = x.bfloat16()
         cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+        bias = torch.where(mask, 0.0, -1e4).to(x.dtype)
         cache = []
         for i, block in enumerate(self.blocks):
-            x, kv = block(x, cos, sin, mask, past[i] if past else None)
+            x, kv = block(x, cos, sin, bias, past[i] if past else None)
             cache.append(kv)
         return self.norm(x), cache
 
@@ -165,18 +194,35 @@ class Planner(nn.Module):
         k = self.pointer[f"{head}_key"](keys)
         return q @ k.transpose(-1, -2) * self.config.pointer ** -0.5
 
-    def words(self, states):
-        """Vocabulary logits."""
-        return states @ self.rows.to(states.dtype).T
+    def token_scores(self, states, tokens):
+        """How much each state `[.., n, width]` wants its tokens `[.., n, k]` of the vocabulary."""
+        return torch.einsum("...nd,...nkd->...nk", states, F.embedding(tokens, self.rows).to(states.dtype))
+
+    def sum_of_senses(self, tokens, here):
+        """What runs of words `[.., l]` mean together, at length one; `here` tells words from padding."""
+        return F.normalize((F.embedding(tokens, self.senses).float() * here[..., None]).sum(-2), dim=-1)
+
+    def about(self, states, hidden, allowed, ids):
+        """What each decision `[b, n]` is about: the senses of the goal's words, as far as it looks at them, at length one."""
+        scores = self.score("about", states, hidden).float().masked_fill(~allowed, -1e9)
+        return F.normalize(scores.softmax(-1) @ F.embedding(ids, self.senses).float(), dim=-1)
+
+    def option_scores(self, states, about, tokens, here):
+        """`[.., n, k]`: of each option `[.., n, k, l]` the wish for its words, and how much it means what the decision is about."""
+        rows = (F.embedding(tokens, self.rows) * here[..., None]).sum(-2) / here.sum(-1, keepdim=True).clamp(min=1)
+        wish = torch.einsum("...nd,...nkd->...nk", states.float(), rows.float())
+        return wish, self.scale[1] * torch.einsum("...nd,...nkd->...nk", about, self.sum_of_senses(tokens, here))
 
     def merged(self):
-        """The same network with one plain table of embeddings, as it ships."""
-        if not self.config.meaning:
+        """The same network with plain tables of embeddings and senses, as it ships."""
+        if self.config.merged:
             return self
-        plain = Planner(replace(self.config, meaning=0))
-        state = {name: value for name, value in self.state_dict().items() if not name.startswith("embed.")}
+        plain = Planner(replace(self.config, meaning=0, merged=True))
+        state = {name: value for name, value in self.state_dict().items() if not name.startswith(("embed.", "sense."))}
         self.eval()
-        state["embed.weight"] = self.embed.table().detach()
+        rows = self.embed.weight if isinstance(self.embed, nn.Embedding) else self.embed.table()
+        state["embed.weight"] = rows.detach()
+        state["sense.weight"] = self.sense(rows).detach()
         plain.load_state_dict(state)
         return plain
 

@@ -34,71 +34,94 @@ def batch_of(seed, step, size, length, encoder):
 
 
 def tensors(sequences, device="cpu"):
-    """Padded tensors of a batch and, per kind of decision, its table."""
+    """Padded tensors of a batch and, per kind of decision, its tables."""
     longest = max(len(s.ids) for s in sequences)
     longest = (longest + 63) // 64 * 64
     b = len(sequences)
     ids = torch.zeros(b, longest, dtype=torch.long)
     positions = torch.zeros(b, longest, dtype=torch.long)
     segments = torch.full((b, longest), -1, dtype=torch.long)
+    tool_of = torch.full((b, longest), 32, dtype=torch.long)     # 32: no tool's word
     for i, s in enumerate(sequences):
         n = len(s.ids)
         ids[i, :n], positions[i, :n], segments[i, :n] = torch.tensor(s.ids), torch.tensor(s.positions), torch.tensor(s.segments)
+        of = torch.tensor(s.tool_of)
+        tool_of[i, :len(of)] = torch.where(of < 0, 32, of)
     tables = {}
     for kind in range(4):
         rows = [[d for d in s.decisions if d.kind == kind] for s in sequences]
         width = max(1, max(map(len, rows)))
-        table = torch.zeros(b, width, 6, dtype=torch.long)
-        table[..., 4] = -1
+        table = torch.zeros(b, width, 5, dtype=torch.long)
         weight = torch.zeros(b, width)
         for i, row in enumerate(rows):
             if row:
-                table[i, :len(row)] = torch.tensor([[d.at, d.target, d.low, d.high, int(d.first), 0] for d in row])
+                table[i, :len(row)] = torch.tensor([[d.at, d.target, d.low, d.high, d.refusal] for d in row])
                 weight[i, :len(row)] = torch.tensor([d.weight for d in row])
-        tables[kind] = (table.to(device), weight.to(device))
-    index_mask = torch.zeros(b, longest, dtype=torch.bool)
+        tables[kind] = [table.to(device), weight.to(device)]
+        if kind == en.OPTION:
+            most = max([len(d.options) for row in rows for d in row], default=1)
+            long = max([len(o) for row in rows for d in row for o in d.options], default=1)
+            options = torch.full((b, width, most, long), -1, dtype=torch.long)
+            for i, row in enumerate(rows):
+                for j, d in enumerate(row):
+                    for k, o in enumerate(d.options):
+                        options[i, j, k, :len(o)] = torch.tensor(o)
+            tables[kind].append(options.to(device))
     index_at = torch.zeros(b, 32, dtype=torch.long)
+    index_real = torch.zeros(b, 32, dtype=torch.bool)
     for i, s in enumerate(sequences):
-        index_mask[i, s.index_tokens] = True
         index_at[i, :len(s.index_tokens)] = torch.tensor(s.index_tokens)
-    return ids.to(device), positions.to(device), segments.to(device), tables, index_mask.to(device), index_at.to(device)
+        index_real[i, :len(s.index_tokens)] = True
+    return ids.to(device), positions.to(device), segments.to(device), tables, index_at.to(device), index_real.to(device), tool_of.to(device)
+
+
+SENSE_ALONE = 0.2     # weight of choosing tools and options by their sense alone, so that it learns what the network would do for it
 
 
 def losses(model, batch):
     """Weighted loss, and per kind (right, total)."""
-    ids, positions, segments, tables, index_mask, index_at = batch
+    ids, positions, segments, tables, index_at, index_real, tool_of = batch
     hidden, _ = model(ids, positions, segment_mask(segments))
-    t = ids.shape[1]
+    b, t = ids.shape
     place = torch.arange(t, device=ids.device)
+    rows_at = lambda at: hidden.gather(1, at[..., None].expand(-1, -1, hidden.shape[-1]))
+    lines = torch.zeros(b, 33, model.senses.shape[1], device=ids.device)
+    lines = lines.scatter_add(1, tool_of[..., None].expand(-1, -1, lines.shape[-1]), F.embedding(ids, model.senses).float())
+    lines = F.normalize(lines[:, :32], dim=-1)
     total, mass, counts = 0.0, 0.0, {}
-    for kind, (table, weight) in tables.items():
-        at, target, low, high, first = table[..., :5].unbind(-1)
-        states = hidden.gather(1, at[..., None].expand(-1, -1, hidden.shape[-1]))
-        if kind == en.WORD:
-            logits = model.words(states).float()
-        elif kind == en.TOOL:
-            scores = model.score("tool", states, hidden).float().masked_fill(~index_mask[:, None, :], float("-inf"))
-            extra = (states @ model.rows[[tk.END, tk.NONE]].to(states.dtype).T).float()
-            forbidden = torch.stack((first == 1, first == 0), -1)     # <end> never first, <none> only first
-            logits = torch.cat((scores, extra.masked_fill(forbidden, float("-inf"))), -1)
-            target = torch.where(target >= 0, index_at.gather(1, target.clamp(min=0)), t - 1 - target)
-        else:
-            head = "start" if kind == en.START else "end"
-            allowed = (place >= low[..., None]) & (place < high[..., None])
-            scores = model.score(head, states, hidden).float().masked_fill(~allowed, float("-inf"))
-            if kind == en.START:
-                extra = (states @ model.rows[[tk.SKIP, tk.ASK]].to(states.dtype).T).float()
-                logits = torch.cat((scores, extra), -1)
-                target = torch.where(target >= 0, target, t - 1 - target)
-            else:
-                logits = scores
+    for kind, (table, weight, *more) in tables.items():
+        at, target, low, high, refusal = table.unbind(-1)
         real = weight > 0
         if not real.any():
             continue
-        logits, target, weight = logits[real], target[real], weight[real]
-        total = total + (F.cross_entropy(logits, target, reduction="none") * weight).sum()
+        states = rows_at(at)
+        allowed = (place >= low[..., None]) & (place < high[..., None])
+        alone = None
+        if kind == en.TOOL:
+            about = model.about(states, hidden, allowed, ids)
+            alone = (model.scale[0] * about @ lines.transpose(1, 2)).masked_fill(~index_real[:, None], float("-inf"))
+            scores = model.score("tool", states, rows_at(index_at)).float() + alone
+        elif kind == en.OPTION:
+            tokens = more[0]
+            here = tokens >= 0
+            about = model.about(states, hidden, allowed, ids)
+            wish, alone = model.option_scores(states, about, tokens.clamp(min=0), here)
+            alone = alone.masked_fill(~here.any(-1), float("-inf"))
+            scores = wish + alone
+        else:
+            head = "start" if kind == en.START else "end"
+            scores = model.score(head, states, hidden).float().masked_fill(~allowed, float("-inf"))
+        if kind != en.STOP:
+            scores = torch.cat((scores, model.token_scores(states, refusal[..., None]).float()), -1)
+        target = torch.where(target >= 0, target, scores.shape[-1] - 1)
+        if alone is not None:
+            sure = real & (target < alone.shape[-1])
+            if sure.any():
+                total = total + SENSE_ALONE * (F.cross_entropy(alone[sure], target[sure], reduction="none") * weight[sure]).sum()
+        scores, target, weight = scores[real], target[real], weight[real]
+        total = total + (F.cross_entropy(scores, target, reduction="none") * weight).sum()
         mass = mass + weight.sum()
-        counts[kind] = ((logits.argmax(-1) == target).sum().item(), len(target))
+        counts[kind] = ((scores.argmax(-1) == target).sum().item(), len(target))
     return total / mass, counts
 
 
@@ -157,7 +180,7 @@ def save(path, model, opts, step, tokens, seconds, seed):
 
 def load_model(path):
     state = torch.load(path, map_location="cpu", weights_only=True)
-    model = Planner(Config(**({"meaning": 0} | state["config"])))
+    model = Planner(Config(**state["config"]))
     model.load_state_dict(state["model"])
     return model, state
 
@@ -190,6 +213,7 @@ def main():
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--ffn", type=int, default=512)
     parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--start", help="a checkpoint whose weights a new run begins with; what it lacks begins at random")
     parser.add_argument("--plain", action="store_true", help="word vectors from nothing, for comparison")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -205,6 +229,9 @@ def main():
         model, state = Planner(Config(layers=options.layers, ffn=options.ffn, width=options.width, heads=options.width // 64, kv_heads=options.width // 64, meaning=0 if options.plain else 384)), None
         if not options.plain:
             model.embed.learn(torch.load(meaning.PATH).float())
+        if options.start:
+            lacking, strange = model.load_state_dict(torch.load(options.start, map_location="cpu", weights_only=True)["model"], strict=False)
+            print(json.dumps({"start": options.start, "new": lacking, "left": strange}), flush=True)
     model.to(options.device).train()
     opts = optimizers(model, options.rate)
     base_rates = [[group["lr"] for group in o.param_groups] for o in opts]
@@ -243,7 +270,7 @@ def main():
         if step % 20 == 0:
             now = time.time()
             line = {"step": step, "tokens": tokens, "loss": round(loss_sum / 20, 4), "rate": scale, "per_s": round(window_tokens / (now - window_time))}
-            line |= {name: round(window[k][0] / window[k][1], 4) for k, name in enumerate(("tool", "start", "end", "word")) if k in window}
+            line |= {name: round(window[k][0] / window[k][1], 4) for k, name in enumerate(("tool", "start", "end", "option")) if k in window}
             print(json.dumps(line), flush=True)
             log.write(json.dumps(line) + "\n")
             log.flush()

@@ -356,7 +356,7 @@ fn refill(to: &mut Vec<f32>, from: &[f32]) {
 }
 
 /// Rows of a quantised matrix as plain numbers, without the matrix as plain numbers.
-fn rows(matrix: &QTensor, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
+pub(super) fn rows(matrix: &QTensor, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
     let rows = matrix.embedding(&Tensor::new(tokens, &Device::Cpu)?)?;
     Ok(rows.flatten_all()?.to_vec1()?)
 }

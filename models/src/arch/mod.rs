@@ -7,6 +7,7 @@
 mod decoder;
 mod layers;
 mod pointer;
+mod sense;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use crate::gguf::Gguf;
 pub(crate) use decoder::{Design, Network};
 pub(crate) use layers::{Cache, dot, softmax};
 pub(crate) use pointer::{Head, Pointers};
+pub(crate) use sense::Sense;
 
 /// Limits on what a file may ask for, far above any model for the edge.
 mod limit {

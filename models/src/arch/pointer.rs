@@ -1,7 +1,8 @@
 //! The pointer heads: small matrices that let one position of a sequence point at another.
 //!
-//! Six of them, stacked into one product: a query and a key for tools, for the start of a span and for its end. The score
-//! of position `p` seen from position `s` is `dot(query(s), key(p)) / sqrt(size)`. What is pointed at is for others to know.
+//! Eight of them, stacked into one product: a query and a key for tools, for the start of a span, for its end, and for the
+//! words that a decision is about. The score of position `p` seen from position `s` is `dot(query(s), key(p)) / sqrt(size)`.
+//! What is pointed at is for others to know.
 
 use super::layers::{Linear, dot};
 use crate::error::{Fault, ModelError};
@@ -13,16 +14,19 @@ pub(crate) enum Head {
     Tool,
     Start,
     End,
+    About,
 }
 
 /// In the order of the rows: a query and a key for each head.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 8] = [
     "tool.query",
     "tool.key",
     "start.query",
     "start.key",
     "end.query",
     "end.key",
+    "about.query",
+    "about.key",
 ];
 const SIZE_MAX: usize = 4_096;
 
@@ -50,6 +54,11 @@ impl Pointers {
         })
     }
 
+    /// Numbers in a query or a key.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// Numbers in one row of [`Pointers::forward`].
     pub fn row(&self) -> usize {
         NAMES.len() * self.size
@@ -66,6 +75,7 @@ impl Pointers {
             Head::Tool => 0,
             Head::Start => 2,
             Head::End => 4,
+            Head::About => 6,
         };
         let part = |index: usize| index * self.size..(index + 1) * self.size;
         #[expect(clippy::cast_precision_loss, reason = "at most SIZE_MAX")]

@@ -14,7 +14,7 @@ fn preflight(bytes: Vec<u8>) -> Result<Gguf, Fault> {
 fn a_right_file_passes() {
     let gguf = preflight(random_model(1).bytes()).expect("a right file");
     assert_eq!(gguf.text("general.architecture"), Ok("qwen3"));
-    assert_eq!(gguf.tensors().len(), 2 + 2 * 11 + 6);
+    assert_eq!(gguf.tensors().len(), 2 + 2 * 11 + 8 + 2);
 }
 
 /// Each lie and the field that must be named.

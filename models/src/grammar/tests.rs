@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Choice, Grammar, words};
+use crate::control;
 use crate::prompt::{Prompt, Stretch};
 use crate::request::{Argument, Call, Outcome, ParameterKind, ParameterSpec, PlanRequest, Span, SpanKind, ToolSpec};
 use crate::tokenizer::Token;
@@ -130,7 +131,7 @@ fn only_the_right_dimension_fits() {
 }
 
 #[test]
-fn options_are_spelled_to_their_end() {
+fn an_option_is_spelled_and_closed() {
     let tools = [tool(vec![parameter(
         "way",
         ParameterKind::Enumeration(vec!["up".into(), "upper".into()]),
@@ -143,19 +144,18 @@ fn options_are_spelled_to_their_end() {
         example: None,
         calls_max: 1,
     };
-    let letters = |word: &str| {
-        word.bytes()
-            .map(|letter| Choice::Word(letter.into()))
-            .collect::<Vec<_>>()
-    };
-    let up = [&[Choice::Tool(0)], &letters("up")[..], &[Choice::Close, Choice::End]].concat();
-    assert_eq!(plan(&request, &up).0[0].arguments, [Argument::Option(0)]);
-    let upper = [&[Choice::Tool(0)], &letters("upper")[..], &[Choice::Close, Choice::End]].concat();
+    let upper = [Choice::Tool(0), Choice::Option(1), Choice::End];
     assert_eq!(plan(&request, &upper).0[0].arguments, [Argument::Option(1)]);
+    let prompt = prompt(request.goal, request.tools);
+    let mut grammar = Grammar::new(&request, &prompt);
+    grammar.take(Choice::Tool(0));
+    assert_eq!(grammar.allowed(), [Choice::Option(0), Choice::Option(1), Choice::Ask]);
+    let spelled = [&b"up".map(u32::from)[..], &[control::PARAM]].concat();
+    assert_eq!(grammar.tokens(Choice::Option(0)), spelled);
 }
 
 #[test]
-fn text_is_whole_words_without_punctuation_or_articles() {
+fn text_is_whole_words_without_the_punctuation_around_them() {
     let goal = "say \"the dinner is ready\", please";
     let tools = [tool(vec![parameter("words", ParameterKind::Text, true)])];
     let request = PlanRequest {
@@ -165,12 +165,12 @@ fn text_is_whole_words_without_punctuation_or_articles() {
         example: None,
         calls_max: 1,
     };
-    let choices = [Choice::Tool(0), Choice::Start(2), Choice::Last(4), Choice::End];
+    let choices = [Choice::Tool(0), Choice::Start(1), Choice::Last(4), Choice::End];
     let (calls, _, outcome) = plan(&request, &choices);
     let Argument::Span { start, end } = calls[0].arguments[0] else {
         panic!("a span")
     };
-    assert_eq!(&goal[start..end], "dinner is ready");
+    assert_eq!(&goal[start..end], "the dinner is ready");
     assert_eq!(outcome, Some(Outcome::Planned));
 }
 
@@ -300,7 +300,7 @@ proptest! {
             let allowed = grammar.allowed();
             prop_assert!(!allowed.is_empty(), "stuck after {steps} steps");
             let choice = *rolls[steps % rolls.len()].get(&allowed);
-            grammar.token(choice);
+            grammar.tokens(choice);
             grammar.take(choice);
             steps += 1;
             prop_assert!(steps <= steps_max, "still going after {steps} steps");

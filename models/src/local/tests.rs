@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::LocalModel;
-use crate::arch::Head;
+use super::{LocalModel, Way};
+use crate::arch::{Head, dot};
+use crate::sample::{Chooser, Shortcuts};
 use crate::session::Sequence;
 use crate::weights::Origin;
 
@@ -15,6 +16,9 @@ struct Fixture {
     tokens: Vec<u32>,
     logprobs: Vec<f32>,
     pointer: Vec<Pointer>,
+    /// The goal's first token, and the one behind its last.
+    goal: (usize, usize),
+    sense: Vec<Cosine>,
     text: Vec<Text>,
 }
 
@@ -24,6 +28,14 @@ struct Pointer {
     s: usize,
     p: usize,
     score: f32,
+}
+
+/// Between what the decision after a token is about, and words.
+#[derive(Deserialize)]
+struct Cosine {
+    s: usize,
+    words: Vec<u32>,
+    value: f32,
 }
 
 #[derive(Deserialize)]
@@ -48,8 +60,8 @@ fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {
         .fold(0.0, f32::max)
 }
 
-/// The largest differences of log-probabilities and of pointer scores.
-fn differences(origin: Origin) -> (f32, f32) {
+/// The largest differences of log-probabilities, of pointer scores, and of cosines of senses.
+fn differences(origin: Origin) -> (f32, f32, f32) {
     let (mut model, expected) = fixture(origin);
     let words = largest_difference(&model.score(&expected.tokens).expect("scores"), &expected.logprobs);
     let pointers = model.planner.pointers().expect("pointer heads");
@@ -58,6 +70,7 @@ fn differences(origin: Origin) -> (f32, f32) {
         let head = match pointer.head.as_str() {
             "tool" => Head::Tool,
             "start" => Head::Start,
+            "about" => Head::About,
             _ => Head::End,
         };
         let mut sequence = Sequence::new(&model.network, Some(pointers));
@@ -67,12 +80,38 @@ fn differences(origin: Origin) -> (f32, f32) {
         found.push(sequence.points_at(pointers, head, pointer.s, pointer.p));
     }
     let scores: Vec<f32> = expected.pointer.iter().map(|pointer| pointer.score).collect();
-    (words, largest_difference(&found, &scores))
+    (words, largest_difference(&found, &scores), cosines(&model, &expected))
+}
+
+fn cosines(model: &LocalModel, expected: &Fixture) -> f32 {
+    let Way::Points(pointers, sense) = &model.planner else {
+        panic!("a model that points")
+    };
+    let chooser = Chooser {
+        network: &model.network,
+        pointers,
+        sense,
+        shortcuts: Shortcuts::default(),
+    };
+    let (first, last) = expected.goal;
+    let goal = &expected.tokens[first..last];
+    let found = expected.sense.iter().map(|case| {
+        let mut sequence = Sequence::new(&model.network, Some(pointers));
+        sequence
+            .extend(&model.network, Some(pointers), &expected.tokens[..=case.s])
+            .expect("states");
+        let about = chooser.about(goal, first, &sequence, case.s).expect("a meaning");
+        dot(&about, &chooser.meaning(&case.words).expect("a meaning"))
+    });
+    let wanted: Vec<f32> = expected.sense.iter().map(|case| case.value).collect();
+    assert!(wanted.len() > 4, "cases");
+    largest_difference(&found.collect::<Vec<_>>(), &wanted)
 }
 
 #[test]
 fn exact_products_give_the_numbers_of_the_recipe() {
-    let (words, pointers) = differences(Origin::Plain);
+    let (words, pointers, cosines) = differences(Origin::Plain);
+    assert!(cosines <= 1e-5, "cosines differ by {cosines}");
     assert!(words <= 1e-4, "log-probabilities differ by {words}");
     assert!(pointers <= 1e-4, "pointer scores differ by {pointers}");
 }
@@ -81,7 +120,8 @@ fn exact_products_give_the_numbers_of_the_recipe() {
 /// log-probabilities go down to -21, show it at its worst.
 #[test]
 fn rounded_products_stay_near_them() {
-    let (words, pointers) = differences(Origin::File);
+    let (words, pointers, cosines) = differences(Origin::File);
+    assert!(cosines <= 0.02, "cosines differ by {cosines}");
     assert!(words <= 0.5, "log-probabilities differ by {words}");
     assert!(pointers <= 0.06, "pointer scores differ by {pointers}");
 }

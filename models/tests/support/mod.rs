@@ -255,7 +255,7 @@ pub fn random_model(seed: u64) -> Draft {
     let (width, layers, heads, kv_heads, head, feed_forward) = SIZES;
     let rows = vocabulary().len();
     let mut draft = header("qwen3");
-    draft.set("llmos.format", 4, &1u32.to_le_bytes());
+    draft.set("llmos.format", 4, &2u32.to_le_bytes());
     let mut dice = Dice(seed);
     let mut matrix = |name: String, rows: usize, columns: usize| draft_matrix(&mut dice, name, rows, columns);
     draft.tensors.push(matrix("token_embd.weight".into(), rows, width));
@@ -283,9 +283,13 @@ pub fn random_model(seed: u64) -> Draft {
         "start.key",
         "end.query",
         "end.key",
+        "about.query",
+        "about.key",
     ] {
         draft.tensors.push(matrix(format!("pointer.{part}.weight"), 128, width));
     }
+    draft.tensors.push(matrix("sense.weight".into(), rows, 128));
+    draft.tensors.push(vector("sense.scale".into(), &[8.0, 8.0]));
     draft
 }
 
