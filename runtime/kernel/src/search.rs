@@ -2,12 +2,16 @@
 //!
 //! Stemmed words of a tool's device, name, description, parameters and options are weighed by how rare they are and how long the
 //! text is (BM25, Robertson and Zaragoza 2009); a goal's word also finds the words that mean nearly the same (`search/synonyms.txt`)
-//! and, weaker, those that share its letters. What the goal states in numbers favours the tools that take such numbers. A goal of
+//! and, weaker, those that share its letters. To that comes how near the goal as a whole is to the tool's meaning (`sense`), which
+//! finds the lamp when it is too dark to read. What the goal states in numbers favours the tools that take such numbers. A goal of
 //! several clauses is searched clause by clause, so that each gets its tools. Whole numbers only: the same everywhere. It must not
 //! know plans or traces.
 
+mod sense;
+
 use crate::goal::{Dimension, Goal, Meaning};
 use crate::tool::{Parameter, Type};
+use sense::Sense;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -40,6 +44,8 @@ mod weight {
     pub(super) const LETTERS: u64 = 45;
     /// A tool that takes what the goal states, or that cannot be called with what it states.
     pub(super) const TAKES: u64 = 160;
+    /// A tool that means the same as the goal, word for word.
+    pub(super) const SENSE: u64 = 20;
 }
 
 /// The indices of the `most` tools nearest to the goal, in their own order, so that the same tools make the same prompt. The tools
@@ -66,6 +72,7 @@ pub fn nearest(goal: &Goal, tools: &[Candidate<'_>], sure: &[usize], most: usize
 /// What a clause asks for: its words, and what it states in numbers.
 struct Clause {
     words: Vec<String>,
+    sense: Sense,
     states: Vec<Stated>,
 }
 
@@ -130,6 +137,7 @@ fn clause(goal: &Goal, start: usize, end: usize) -> Clause {
     let text = goal.text.get(start..end).unwrap_or_default();
     Clause {
         words: words(text),
+        sense: Sense::of([(text, 1)]),
         states: states.collect(),
     }
 }
@@ -272,6 +280,7 @@ struct Index {
     average: u64,
     /// In how many tools a word stands.
     frequency: BTreeMap<String, u64>,
+    senses: Vec<Sense>,
     takes: Vec<Vec<Stated>>,
     needs: Vec<Vec<Stated>>,
 }
@@ -297,6 +306,7 @@ impl Index {
             lengths,
             average,
             frequency,
+            senses: tools.iter().map(sense_of).collect(),
             takes: stated(false),
             needs: stated(true),
         }
@@ -369,6 +379,7 @@ impl Index {
             .count() as u64;
         let lacks = self.needs[tool].iter().any(|need| !clause.states.contains(need));
         score += takes * weight::TAKES * 10;
+        score += clause.sense.likeness(&self.senses[tool]).max(0).cast_unsigned() * weight::SENSE;
         if lacks { score * 4 / 5 } else { score }
     }
 
@@ -420,6 +431,25 @@ fn document(tool: &Candidate<'_>) -> BTreeMap<String, u64> {
         }
     }
     document
+}
+
+/// What a tool means: all its words, as much as they count by where they stand.
+fn sense_of(tool: &Candidate<'_>) -> Sense {
+    let weigh = |text, weight: u64| (text, weight.cast_signed());
+    let named = [
+        weigh(tool.device, weight::DEVICE),
+        weigh(tool.name, weight::NAME),
+        weigh(tool.does, weight::DOES),
+    ];
+    let parameters = tool.parameters.iter().flat_map(|parameter| {
+        let options = match &parameter.kind {
+            Type::Enumeration(options) => options.as_slice(),
+            _ => &[],
+        };
+        let options = options.iter().map(|option| weigh(option, weight::OPTION));
+        options.chain([weigh(&parameter.name, weight::PARAMETER)])
+    });
+    Sense::of(named.into_iter().chain(parameters))
 }
 
 /// How many letter trigrams two words share, in percent of both (Dice's coefficient).
