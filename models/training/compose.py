@@ -297,7 +297,7 @@ class Composer:
         context = Context()
         out, last = [], None
         for k in range(count):
-            clause = self.combo(context) if rng.random() < (0.45 if len(self.box.tools) > 1 else 0) else None
+            clause = self.combo(context) if rng.random() < (0.33 if len(self.box.tools) > 1 else 0) else None
             if clause is None:
                 inst = last if last is not None and rng.random() < (0.2 if last.tool.more else 0.04) else self._choose(last)
                 more = inst is last and inst.tool.more is not None and rng.random() < 0.8
@@ -462,7 +462,7 @@ class Composer:
 
     def _plan(self):
         rng = self.rng
-        count = rng.choices([1, 2, 3, 4, 5, 6], [0.56, 0.26, 0.10, 0.045, 0.02, 0.015])[0]
+        count = rng.choices([1, 2, 3, 4, 5, 6], [0.63, 0.23, 0.08, 0.035, 0.015, 0.01])[0]
         clauses = self.clauses(count)
         if not clauses or sum(len(c.calls) for c in clauses) > 6:
             return None

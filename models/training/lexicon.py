@@ -49,7 +49,8 @@ trash trash-can dishwasher cup pot freezer microwave mailbox suitcase""".split()
 SPOTS = """charger charging-station dock door window entrance exit elevator stairs gate corner center pickup-point drop-off loading-dock
 base origin start starting-point parking-spot checkpoint waypoint sofa machine front-door home-position middle workstation inspection-point
 truck fence barn pool tree roof bridge bus-stop handover-point cell""".split()
-LABELLED = "bin shelf station box slot position zone room dock point table rack bay gate aisle lane cell line spot area machine tray waypoint pose sector".split()
+LABELLED = """bin shelf station box slot position zone room dock point table rack bay gate aisle lane cell line spot area machine tray waypoint pose sector
+room room hall ward cage pen stall deck block unit office platform hangar terminal floor door bed seat cabin kiln pier""".split()
 RELATIONS = ["next to", "behind", "under", "in front of", "above", "near", "beside", "between the cups and", "to the left of", "to the right of",
              "left of", "right of", "on top of", "inside", "below", "over", "underneath", "close to", "by"]
 SYLLABLES = "ba be bi bo da de di do fa fe ga go ka ke ki ko la le li lo lu ma me mi mo na ne no pa pe po ra re ri ro sa se si so ta te ti to va ve wa xi yo za ze zo".split()
@@ -65,7 +66,17 @@ PROGRAMS = """eco|quick|cotton|delicate|standard|night|boost|gentle|intensive|pa
 |warmup|cooldown|sequence a|recipe 4|routine two|welding 2|polish|self test|morning routine|harvest""".replace("\n", "").split("|")
 
 
-_WORDNET = json.loads(Path(__file__).with_name("words.json").read_text())["nouns"]
+SURNAMES = """smith jones tanaka okafor hollis meyer garcia lopez kowalski novak rossi dubois jansen larsen silva costa ivanov petrov khan patel singh nguyen kim
+park wong chen ali hassan brown taylor wilson clark baker miller fischer weber bauer keller huber moreau bianchi santos reyes diaz cruz murphy walsh""".split()
+TITLES = "mr mr. mrs mrs. ms ms. dr dr. doctor professor uncle aunt nurse captain sir lady miss".split()
+PEOPLE_SEEN = """old lady|tall man|young woman|new guest|little boy|girl in the red dress|man with the hat|woman at the counter|person on the sofa|people in the lobby|first visitor|last customer
+|guest at table four|patient in bed two|lady by the window|man in the blue shirt|children|kids|team|crew|everybody|everyone|family|group|tourists|students|neighbours""".replace("\n", "").split("|")
+AREAS = """room hall station area corner store yard bay house shop gate ward deck office lab kitchen garden stand stall platform lane street bar desk counter shelf rack
+table bin box cage pen hangar terminal court field wing lounge building warehouse cellar vault pit pier dock quarry brewery harbour market church school""".split()
+STREETS = "street road lane avenue square drive".split()
+_WORDS = json.loads(Path(__file__).with_name("words.json").read_text())
+SENTENCES = _WORDS["texts"]
+_WORDNET = _WORDS["nouns"]
 _FIRST = {kind: [group[0] for group in groups] for kind, groups in _WORDNET.items()}
 WIDE = {"small": _FIRST["thing"], "any": _FIRST["thing"] + _FIRST["animal"], "food": _FIRST["food"], "plant": _FIRST["plant"], "liquid": _FIRST["substance"], "package": _FIRST["thing"]}
 
@@ -81,7 +92,7 @@ def label(rng):
     if roll < 0.4:
         return rng.choice("abcdefghkxyz")
     if roll < 0.75:
-        return str(rng.randint(1, 9) if rng.random() < 0.7 else rng.randint(10, 120))
+        return str(rng.randint(1, 9) if rng.random() < 0.6 else rng.randint(10, 120) if rng.random() < 0.6 else rng.randint(100, 999))
     if roll < 0.9:
         return rng.choice("abcdefg") + rng.choice(["", "-"]) + str(rng.randint(1, 20))
     return rng.choice("one two three four five six seven eight".split())
@@ -114,44 +125,66 @@ def spaced(word, rng):
     return word.replace("-", " ") if rng.random() < 0.85 else word
 
 
+def _plural(noun):
+    return noun[:-1] + "ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+
+
 def noun_phrase(kind, rng):
     """A thing without its determiner: `small red cube`."""
     if kind == "person":
         return rng.choice(PEOPLE)
     nouns = NOUNS.get(kind) or NOUNS["small"]
-    if kind in WIDE and rng.random() < 0.35:
+    if kind in WIDE and rng.random() < 0.45:
         nouns = WIDE[kind]
     roll = rng.random()
     if roll < 0.10:
         noun = madeup(rng)
     elif roll < 0.15:
         noun = madeup(rng) + " " + rng.choice(nouns)
-    elif roll < 0.27 and kind in ("small", "any"):
-        noun = rng.choice(nouns) + " " + rng.choice(nouns)
+    elif roll < 0.29:
+        noun = rng.choice(nouns if rng.random() < 0.5 else WIDE["any"]) + " " + rng.choice(nouns)
+    elif roll < 0.31:
+        noun = f"{rng.choice(nouns)} of {rng.choice(NOUNS['food'] + NOUNS['liquid'] + NOUNS['small'])}"
+    elif roll < 0.33:
+        noun = f"{rng.choice(PEOPLE)}'s {rng.choice(nouns)}"
     else:
         noun = rng.choice(nouns)
     noun = spaced(noun, rng)
     roll = rng.random()
-    if roll < 0.32:
+    if roll < 0.24:
         noun = rng.choice(COLORS) + " " + noun
-    elif roll < 0.46:
+    elif roll < 0.42:
         noun = rng.choice(ADJECTIVES) + " " + noun
-    elif roll < 0.54:
+    elif roll < 0.47:
         noun = rng.choice(ADJECTIVES) + " " + rng.choice(COLORS) + " " + noun
-    elif roll < 0.60:
+    elif roll < 0.56:
         noun = noun + " " + label(rng)
     return noun
+
+
+def _person(rng):
+    """(determiner, mention) of somebody."""
+    roll = rng.random()
+    if roll < 0.2:
+        return rng.choice(["the", "the", "my", "our"]), rng.choice(ROLES)
+    if roll < 0.32:
+        return "the", rng.choice(PEOPLE_SEEN)
+    if roll < 0.44:
+        return "", f"{rng.choice(TITLES)} {rng.choice(SURNAMES)}"
+    if roll < 0.48:
+        return "", f"{rng.choice(PEOPLE)} {rng.choice(SURNAMES)}"
+    return "", rng.choice(PEOPLE)
 
 
 def entity(kind, rng, postmodified=True):
     """An entity mention: (determiner, mention)."""
     if kind == "person":
-        if rng.random() < 0.3:
-            return rng.choice(["the", "the", "my", "our"]), rng.choice(ROLES)
+        return _person(rng)
+    if kind in ("any", "plant") and rng.random() < 0.06:
         return "", rng.choice(PEOPLE)
     noun = noun_phrase(kind, rng)
-    if rng.random() < 0.05:
-        return rng.choice(["all the", "both", "all", "every", "two", "three", "some"]), noun + "s"
+    if rng.random() < 0.11:
+        return rng.choice(["all the", "both", "all", "every", "two", "three", "some", "the", "the", "the", "the", "these", "those", "", "", ""]), _plural(noun)
     determiner = article(noun, rng)
     if postmodified and rng.random() < 0.14:
         _, where = place("surface" if rng.random() < 0.7 else "spot", rng)[1:]
@@ -176,8 +209,14 @@ def place(kind, rng):
         return "", "", f"{relation} {rng.choice(['the', 'the', 'a', 'my'])} {noun_phrase('small' if rng.random() < 0.6 else 'any', rng)}"
     if roll < 0.42:
         return "", "", rng.choice(["there", "here", "over there", "outside", "upstairs", "downstairs"])
-    if roll < 0.46:
+    if roll < 0.45:
         return "to", "", madeup(rng)
+    if roll < 0.47:
+        return "at", "", f"{rng.randint(1, 120)} {rng.choice(SURNAMES + COLORS + _FIRST['object'])} {rng.choice(STREETS)}"
+    if roll < 0.59:
+        noun = f"{rng.choice(WIDE['any'] + WIDE['food'] + ADJECTIVES)} {rng.choice(AREAS)}" if rng.random() < 0.6 else rng.choice(WIDE["any"] + AREAS)
+        noun += " " + label(rng) if rng.random() < 0.15 else ""
+        return rng.choice(["in", "at", "on"]), rng.choice(["the", "the", "the", "the", ""]), spaced(noun, rng)
     if kind == "room":
         noun = rng.choice(ROOMS if rng.random() < 0.8 else SPOTS)
         preposition = "in"
@@ -199,6 +238,8 @@ def place(kind, rng):
 
 def free_text(kind, rng):
     """A text argument."""
+    if kind in ("song", "program", "name", "topic") and rng.random() < 0.3:
+        return f"{rng.choice(ADJECTIVES + WIDE['any'])} {rng.choice(WIDE['any'] + WIDE['food'] + PEOPLE)}"
     if kind == "song":
         return rng.choice(SONGS)
     if kind == "program":
@@ -213,7 +254,9 @@ def free_text(kind, rng):
         return rng.choice(["jupiter", "saturn", "the moon", "mars", "the andromeda galaxy", "m31", "ngc 7000", "the orion nebula", "vega", "sirius", "the pleiades", "m42", "betelgeuse"])
     if kind == "topic":
         return rng.choice(NOUNS["topic"] + PROGRAMS)
-    if rng.random() < 0.35:
+    if rng.random() < 0.4:
+        return rng.choice(SENTENCES)
+    if rng.random() < 0.4:
         pool = NOUNS["small"] + NOUNS["any"] + ADJECTIVES + PEOPLE + ROOMS + "is was the a and we need now please at with for today".split() * 4
         return " ".join(rng.choice(pool) for _ in range(rng.randint(1, 6)))
     return rng.choice(TEXTS)

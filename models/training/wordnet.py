@@ -38,6 +38,17 @@ def synsets(path):
         yield fields[0], int(fields[1]), lemmas, frames, re.sub(r"\s+", " ", gloss).strip().lower()
 
 
+def examples(path):
+    """The short sentences by which WordNet shows how a verb is used."""
+    for line in path.read_text(encoding="latin-1").splitlines():
+        if not line.startswith("  "):
+            for text in re.findall(r'"([^"]+)"', line.split(" | ", 1)[1]):
+                text = text.lower().strip(" .!?")
+                words = text.split()
+                if 3 <= len(words) <= 10 and re.fullmatch(r"[a-z' ,-]+", text) and not AVOID & set(words) and not re.search(r"\b(he|his|she|her|died?|dead|war|god|jews?|negro|gay|christ)\b", text):
+                    yield text
+
+
 def ranks(path):
     """How usual a sense is among those of its word: `{(word, offset): 1, 2, ...}`, verbs and nouns apart by their key's digit."""
     out = {}
@@ -67,8 +78,9 @@ def main(folder):
             known = list(dict.fromkeys(w for w in lemmas if usable(w, 4.4 if " " in w else 3.2) and len(w) > 2 and rank[w, "1", offset] <= SENSE_MAX["noun"]))
             if known:
                 nouns.setdefault(NOUN_FILES[file], []).append(known[:4])
-    PATH.write_text(json.dumps({"verbs": verbs, "nouns": nouns}, indent=0) + "\n")
-    print(len(verbs), {k: len(v) for k, v in nouns.items()}, PATH.stat().st_size)
+    texts = sorted(set(examples(folder / "data.verb")))[::3]
+    PATH.write_text(json.dumps({"verbs": verbs, "nouns": nouns, "texts": texts}, indent=0) + "\n")
+    print(len(verbs), {k: len(v) for k, v in nouns.items()}, len(texts), PATH.stat().st_size)
 
 
 if __name__ == "__main__":
