@@ -138,7 +138,7 @@ class _Writer:
         return shape.options[best]
 
     def span(self, slot, used):
-        spans = [s for s in candidates(slot.spec.type, self.text) if s not in used]
+        spans = [s for s in candidates(slot.kind, self.text) if s not in used]
         by_start = {}
         for s in spans:
             start, end = en.span_tokens(s, self.offsets)

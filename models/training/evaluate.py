@@ -64,7 +64,7 @@ def _tool(text):
     slots = []
     for p in params:
         name, kind = p.rsplit(" ", 1)
-        slots.append(SimpleNamespace(name=name.rstrip("?"), optional=name.endswith("?"), options=kind.split("/") if "/" in kind else [], spec=SimpleNamespace(type=kind)))
+        slots.append(SimpleNamespace(name=name.rstrip("?"), optional=name.endswith("?"), options=kind.split("/") if "/" in kind else [], kind=kind))
     line = (f" {head}", [f" {p}" for p in params])
     return SimpleNamespace(name=head.split(":")[0], slots=slots, line=lambda: line)
 

@@ -42,7 +42,7 @@ class Box:
 
 def slot(param):
     options = param.option_sets[0] if param.option_sets else []
-    return Slot(param, param.name if len(param.name) > 1 else param.names[0], param.optional, list(options), list(options))
+    return Slot(param, param.name if len(param.name) > 1 else param.names[0], param.optional, list(options), list(options), param.type)
 
 
 def gadget(family, words):

@@ -30,6 +30,7 @@ class Slot:
     optional: bool
     options: list = field(default_factory=list)     # in manifest order
     original: list = field(default_factory=list)    # in the family's order
+    kind: str = ""                                  # the type that the prompt shows
 
     def index_of(self, wanted):
         """The option that a phrase's `name=wanted` fixes, or None where this option set has no such thing."""
@@ -39,7 +40,7 @@ class Slot:
 
     @property
     def shown_type(self):
-        return "/".join(self.options) if self.options else self.spec.type
+        return "/".join(self.options) if self.options else self.kind
 
 
 @dataclass
@@ -109,7 +110,9 @@ def _slot(param, rng):
     if rng.random() < 0.03:
         name = rng.choice(["value", "arg", "x", "p1", "input", lexicon.madeup(rng)])
     optional = param.optional if rng.random() < 0.85 else not param.optional
-    slot = Slot(param, name, optional)
+    slot = Slot(param, name, optional, kind=param.type)
+    if param.type in ("entity", "place") and rng.random() < 0.25:
+        slot.kind = "text"      # tools of other programs know strings only
     if param.option_sets:
         weights = [3] + [1] * (len(param.option_sets) - 1) if len(param.option_sets) < 6 else None
         slot.original = rng.choices(param.option_sets, weights)[0]

@@ -16,7 +16,7 @@ use crate::policy::Effect;
 use crate::prepare;
 use crate::search::{self, Candidate};
 use crate::text::trace::Trace;
-use crate::tool::Tool;
+use crate::tool::{Tool, Type};
 use crate::toolset::Toolset;
 use llmos_follower::{Follower, Millis};
 
@@ -234,10 +234,18 @@ impl Kernel {
         let lexicon = self.world.lexicon();
         let Some(run) = self.run.as_mut() else { return };
         let Some(goal) = &run.goal else { return };
+        let mut bare = Vec::new();
+        for parameter in run.toolset.iter().flat_map(Toolset::parameters) {
+            if let (Type::Quantity(dimension), true) = (&parameter.kind, parameter.bare)
+                && !bare.contains(dimension)
+            {
+                bare.push(*dimension);
+            }
+        }
         let query = Query {
             tools,
             goal: goal.text.clone(),
-            spans: ground::spans(goal, &lexicon),
+            spans: ground::spans(goal, &lexicon, &bare),
             calls_max: CALLS_MAX,
             example,
         };

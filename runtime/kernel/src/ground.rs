@@ -2,14 +2,16 @@
 //! is computed here, from the goal's typed spans and the devices' state. A plan that leaves a number or a direction of the goal unused
 //! has misunderstood it, and is not carried out. It must not know how the model was asked.
 
-use crate::goal::{Goal, Lexicon, Meaning, NameKind, Negation, Pronoun, Span};
+use crate::goal::{Dimension, Goal, Lexicon, Meaning, NameKind, Negation, Pronoun, Span};
 use crate::message::{AnswerCall, Pointed, QuerySpan};
 use crate::plan::{Argument, Given, Plan, PlannedCall, Source};
 use crate::tool::{Parameter, Type};
 
-/// What an argument may point at: every span that stands, with each type that it could fill.
+/// What an argument may point at: every span that stands, with each type that it could fill. `bare` are the dimensions for which a
+/// number without a unit may stand.
 #[must_use]
-pub fn spans(goal: &Goal, lexicon: &Lexicon) -> Vec<QuerySpan> {
+pub fn spans(goal: &Goal, lexicon: &Lexicon, bare: &[Dimension]) -> Vec<QuerySpan> {
+    let bare: Vec<Type> = bare.iter().map(|dimension| Type::Quantity(*dimension)).collect();
     let mut spans = Vec::new();
     for span in goal.spans.iter().filter(|span| !span.superseded && !denied(goal, span)) {
         let kinds: &[Type] = match &span.meaning {
@@ -28,7 +30,8 @@ pub fn spans(goal: &Goal, lexicon: &Lexicon) -> Vec<QuerySpan> {
             }
             Meaning::Range { .. } | Meaning::Ordinal { .. } | Meaning::Count { .. } | Meaning::Direction(_) => &[],
         };
-        let spanned = kinds.iter().map(|kind| QuerySpan {
+        let bare = bare.iter().filter(|_| matches!(span.meaning, Meaning::Number { .. }));
+        let spanned = kinds.iter().chain(bare).map(|kind| QuerySpan {
             start: span.start,
             end: span.end,
             kind: kind.clone(),
@@ -205,6 +208,7 @@ impl Grounding<'_> {
                     Given::Quantity(*dimension, *micro)
                 }
                 (Type::Number | Type::Integer, Meaning::Number { micro }) => Given::Number(*micro),
+                (Type::Quantity(_), Meaning::Number { micro }) if parameter.bare => Given::Number(*micro),
                 (Type::Place | Type::Point, Meaning::Point { micro }) => Given::Point(*micro),
                 (kind, Meaning::Named { candidates, .. }) => match candidates.as_slice() {
                     [name] if *kind == Type::Entity => Given::Entity(name.clone()),

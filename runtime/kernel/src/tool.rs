@@ -87,6 +87,8 @@ pub struct Parameter {
     pub required: bool,
     /// Lowest and highest value, in micro-units.
     pub limit: Option<(i64, i64)>,
+    /// Whether a number without a unit may stand for a quantity: where the tool itself says in which unit it counts.
+    pub bare: bool,
 }
 
 /// How a primitive is proved and cut.

@@ -3,6 +3,7 @@
 //! are not understood are named and refused, so that nothing is planned against half a schema.
 
 mod schema;
+mod unit;
 
 use crate::plan::Plan;
 use crate::tool::Parameter;
@@ -51,6 +52,11 @@ impl Toolset {
         Ok(Toolset {
             tools: tools.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// The parameters of all tools.
+    pub fn parameters(&self) -> impl Iterator<Item = &Parameter> {
+        self.tools.iter().flat_map(|tool| &tool.parameters)
     }
 
     /// A plan in the terms of the schemas: `[{"name", "arguments"}]`.

@@ -512,6 +512,7 @@ impl Reader<'_> {
                 kind,
                 required,
                 limit,
+                bare: false,
             });
         }
         if parameters.len() > ARGUMENTS_MAX {

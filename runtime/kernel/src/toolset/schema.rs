@@ -2,6 +2,7 @@
 //! back where they belong. A keyword that asserts something and is not understood is named and refused, so that nothing is planned
 //! against half a schema. It must not know tools or plans.
 
+use super::unit;
 use crate::goal::{self, Dimension};
 use crate::plan::Given;
 use crate::tool::{Parameter, Type};
@@ -277,8 +278,12 @@ impl<'a> Reader<'a> {
             );
         }
         let kind = kind_of(schema);
-        let unit = schema.get("x-unit").and_then(Value::as_str);
-        let (kind, form) = match (kind, unit) {
+        let unit = match schema.get("x-unit").and_then(Value::as_str) {
+            Some(named) => Some(named.to_owned()),
+            None if matches!(kind, Some("number" | "integer")) => unit::told(&named(path), schema),
+            None => None,
+        };
+        let (kind, form) = match (kind, unit.as_deref()) {
             (Some("object"), None) => return self.object(schema, path, needed),
             (Some("array"), None) => return self.array(schema, path, needed),
             (Some("number" | "integer"), Some(unit)) => {
@@ -331,6 +336,7 @@ impl<'a> Reader<'a> {
                 kind,
                 required,
                 limit: None,
+                bare: matches!(form, Form::Unit(..)),
             },
             path: path.to_vec(),
             form,
@@ -455,10 +461,7 @@ fn options(schema: &Value, path: &[Step]) -> Result<Option<Vec<Value>>, String> 
 }
 
 fn unit_of(unit: &str) -> Result<(Dimension, i64), String> {
-    match goal::parse_quantity(&format!("1 {unit}")) {
-        Ok((dimension, scale)) if scale > 0 => Ok((dimension, scale)),
-        _ => Err(format!("\"x-unit\": \"{unit}\" is no unit that is known here")),
-    }
+    unit::scale(unit).ok_or_else(|| format!("\"x-unit\": \"{unit}\" is no unit that is known here"))
 }
 
 /// A path as a parameter's name: `pose x`, `tags 2`.

@@ -54,6 +54,7 @@ fn parameter(text: &str) -> Parameter {
         kind,
         required,
         limit: None,
+        bare: false,
     }
 }
 
