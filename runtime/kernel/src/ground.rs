@@ -339,7 +339,8 @@ pub fn which(words: &str, candidates: &[String]) -> String {
 pub fn missing(tool: &str, parameter: &Parameter) -> String {
     let example = match &parameter.kind {
         Type::Quantity(dimension) => format!(
-            "a {}, such as {}",
+            "{} {}, such as {}",
+            if dimension.name().starts_with('a') { "an" } else { "a" },
             dimension.name(),
             crate::goal::print_quantity(*dimension, 500_000)
         ),

@@ -248,7 +248,9 @@ fn fraction(line: &Line<'_>, at: usize) -> Option<Number> {
     if matches!(line.normal(at), "a" | "an" | "one") {
         let part = denominator(line, line.past_joiner(at + 1), Exact::ONE)?;
         let sure = matches!(line.normal(part.end - 1), "half" | "quarter") || line.normal(at) == "one";
-        return (sure || line.normal(part.end) == "of").then_some(part);
+        // "a third cube" is one more; "to a third" is a share.
+        let share = matches!(line.normal(part.end), "of" | "" | "," | "." | ";" | "!" | "?" | "and" | "then" | "please");
+        return (sure || share).then_some(part);
     }
     let top = simple(line.normal(at)).filter(|top| (2..20).contains(top))?;
     denominator(line, line.past_joiner(at + 1), Exact::whole(top)).filter(|_| line.is(at, WordKind::Letters))
