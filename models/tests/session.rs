@@ -334,3 +334,43 @@ fn where_no_snapshot_can_be_written_the_model_goes_on() {
         plan(&mut self::model(), &tools(), "stop")
     );
 }
+
+/// The folder in which the child of the next test may write a little.
+const SMALL_DISK: &str = "LLMOS_TEST_SMALL_DISK";
+const MODEL: &str = "LLMOS_TEST_MODEL";
+
+/// The operating system lets the child write files of half a kilobyte, as a full disk would.
+#[cfg(unix)]
+#[test]
+fn on_a_full_disk_the_model_goes_on_and_leaves_no_part_of_a_snapshot() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), support::random_model(1).bytes()).expect("a model");
+    let program = std::env::current_exe().expect("this program");
+    let test = "plans_with_snapshots_in_a_small_folder";
+    let child = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" --exact \"$1\" --ignored"])
+        .arg(program)
+        .arg(test)
+        .env(SMALL_DISK, folder.path())
+        .env(MODEL, file.path())
+        .output()
+        .expect("a child");
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains("1 passed"), "{said}");
+    assert_eq!(files(folder.path()), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+#[ignore = "run as a child of the test before it"]
+fn plans_with_snapshots_in_a_small_folder() {
+    let folder = std::path::PathBuf::from(std::env::var_os(SMALL_DISK).expect("a folder"));
+    let file = std::path::PathBuf::from(std::env::var_os(MODEL).expect("a model"));
+    let large = std::fs::write(folder.join("large"), [0; 1 << 16]);
+    assert!(large.is_err(), "the disk should be full");
+    std::fs::remove_file(folder.join("large")).expect("what little was written");
+    let [mut model, mut other] = [(); 2].map(|()| LocalModel::open(&file).expect("a model"));
+    model.keep_snapshots(folder);
+    let goal = "move the arm 30 cm to the left";
+    assert_eq!(plan(&mut model, &tools(), goal), plan(&mut other, &tools(), goal));
+}

@@ -249,7 +249,10 @@ fn fraction(line: &Line<'_>, at: usize) -> Option<Number> {
         let part = denominator(line, line.past_joiner(at + 1), Exact::ONE)?;
         let sure = matches!(line.normal(part.end - 1), "half" | "quarter") || line.normal(at) == "one";
         // "a third cube" is one more; "to a third" is a share.
-        let share = matches!(line.normal(part.end), "of" | "" | "," | "." | ";" | "!" | "?" | "and" | "then" | "please");
+        let share = matches!(
+            line.normal(part.end),
+            "of" | "" | "," | "." | ";" | "!" | "?" | "and" | "then" | "please"
+        );
         return (sure || share).then_some(part);
     }
     let top = simple(line.normal(at)).filter(|top| (2..20).contains(top))?;
