@@ -143,18 +143,23 @@ impl<'a> Grammar<'a> {
         }
     }
 
-    /// The tokens that stand for a choice in the plan: one, but for an option, which is spelled and closed.
+    /// The tokens that stand for a choice in the plan, and those that it forces: what announces the next argument.
     pub fn tokens(&self, choice: Choice) -> Vec<u32> {
-        let token = match choice {
-            Choice::Tool(index) => control::tool(index),
-            Choice::End => control::END,
-            Choice::Nothing => control::NONE,
-            Choice::Start(token) | Choice::Last(token) => self.prompt.goal.tokens[token].id,
-            Choice::Option(option) => return [self.option(option), &[control::PARAM][..]].concat(),
-            Choice::Skip => control::SKIP,
-            Choice::Ask => control::ASK,
+        let (tool, parameter) = self.place();
+        let one = |token: u32| vec![token];
+        let (mut tokens, next) = match choice {
+            Choice::Tool(index) => (one(control::tool(index)), Some((index, 0))),
+            Choice::End => (one(control::END), None),
+            Choice::Nothing => (one(control::NONE), None),
+            Choice::Start(token) => (one(self.prompt.goal.tokens[token].id), None),
+            Choice::Last(token) => (one(self.prompt.goal.tokens[token].id), Some((tool, parameter + 1))),
+            Choice::Option(option) => (self.option(option).to_vec(), Some((tool, parameter + 1))),
+            Choice::Skip => (one(control::SKIP), Some((tool, parameter + 1))),
+            Choice::Ask => (one(control::ASK), None),
         };
-        vec![token]
+        let head = next.and_then(|(tool, parameter)| self.prompt.heads[tool].get(parameter));
+        tokens.extend(head.into_iter().flatten());
+        tokens
     }
 
     /// The words of an option of the argument at hand.

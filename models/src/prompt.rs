@@ -16,6 +16,8 @@ pub(crate) struct Prompt {
     pub tools_end: usize,
     /// Position of each tool's index token.
     pub tools: Vec<usize>,
+    /// What announces each parameter's argument in a plan: `<param>` and its name.
+    pub heads: Vec<Vec<Vec<u32>>>,
     /// The words of each parameter's options; empty where the parameter is no enumeration.
     pub options: Vec<Vec<Vec<Vec<u32>>>>,
     /// Position of the goal's first token.
@@ -56,14 +58,16 @@ impl Prompt {
         };
         let mut tools = Vec::with_capacity(request.tools.len());
         let mut options = Vec::with_capacity(request.tools.len());
+        let mut heads = Vec::with_capacity(request.tools.len());
         for (index, tool) in request.tools.iter().enumerate() {
+            heads.push(writer.heads(tool)?);
             options.push(writer.tool(tool)?);
             tools.push(writer.tokens.len());
             writer.tokens.push(control::tool(index));
         }
         let tools_end = writer.tokens.len();
         if let Some(example) = request.example {
-            writer.example(example, request.tools, &options)?;
+            writer.example(example, request.tools, &heads, &options)?;
         }
         writer.tokens.push(control::GOAL);
         let goal_start = writer.tokens.len();
@@ -73,6 +77,7 @@ impl Prompt {
             tokens: writer.tokens,
             tools_end,
             tools,
+            heads,
             options,
             goal_start,
             goal,
@@ -114,6 +119,17 @@ impl Writer<'_> {
         Ok(options)
     }
 
+    fn heads(&self, tool: &ToolSpec) -> Result<Vec<Vec<u32>>, ModelError> {
+        let head = |parameter: &ParameterSpec| {
+            let name = run(self.tokenizer, &spaced(&parameter.name))?;
+            Ok([control::PARAM]
+                .into_iter()
+                .chain(name.iter().map(|token| token.id))
+                .collect())
+        };
+        tool.parameters.iter().map(head).collect()
+    }
+
     fn options(&self, parameter: &ParameterSpec) -> Result<Vec<Vec<u32>>, ModelError> {
         let words = parameter.kind.options();
         words
@@ -131,6 +147,7 @@ impl Writer<'_> {
         &mut self,
         example: &Example,
         tools: &[ToolSpec],
+        heads: &[Vec<Vec<u32>>],
         options: &[Vec<Vec<Vec<u32>>>],
     ) -> Result<(), ModelError> {
         self.tokens.push(control::EXAMPLE);
@@ -148,7 +165,8 @@ impl Writer<'_> {
                     tool.name, counts.0, counts.1
                 )));
             }
-            self.call(call, &goal, &options[call.tool]).map_err(bad)?;
+            self.call(call, &goal, &heads[call.tool], &options[call.tool])
+                .map_err(bad)?;
         }
         self.tokens.push(if example.calls.is_empty() {
             control::NONE
@@ -158,9 +176,16 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn call(&mut self, call: &Call, goal: &Stretch, options: &[Vec<Vec<u32>>]) -> Result<(), String> {
+    fn call(
+        &mut self,
+        call: &Call,
+        goal: &Stretch,
+        heads: &[Vec<u32>],
+        options: &[Vec<Vec<u32>>],
+    ) -> Result<(), String> {
         self.tokens.push(control::tool(call.tool));
-        for (argument, options) in call.arguments.iter().zip(options) {
+        for ((argument, head), options) in call.arguments.iter().zip(heads).zip(options) {
+            self.tokens.extend(head);
             match *argument {
                 Argument::Absent => self.tokens.push(control::SKIP),
                 Argument::Option(index) => {
@@ -168,7 +193,6 @@ impl Writer<'_> {
                         .get(index)
                         .ok_or_else(|| format!("there is no option {index}"))?;
                     self.tokens.extend(option);
-                    self.tokens.push(control::PARAM);
                 }
                 Argument::Span { start, end } => {
                     let cover = goal

@@ -85,6 +85,7 @@ class Reader:
             calls.append((index, arguments))
             used = set()
             for slot, shape in zip(self.tools[index].slots, self.shapes[index]):
+                writer.ids += shape.head
                 argument = writer.option(shape) if shape.options else writer.span(slot, used)
                 arguments.append(argument)
                 if argument == ASK:
@@ -134,7 +135,7 @@ class _Writer:
         if best == len(shape.options):
             self.ids.append(shape.refusal)
             return SKIP if shape.refusal == tk.SKIP else ASK
-        self.ids += shape.tokens[best] + [tk.PARAM]
+        self.ids += shape.tokens[best]
         return shape.options[best]
 
     def span(self, slot, used):

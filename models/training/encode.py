@@ -27,6 +27,7 @@ class Decision:
 class Shape:
     """What a plan needs to know of a parameter."""
 
+    head: list           # the tokens that announce its argument: `<param> name`
     options: list        # texts of an enumeration's options; empty for what is a span
     tokens: list         # the tokens of each
     refusal: int         # `<skip>` of an optional parameter, `<ask>` of a required one
@@ -99,6 +100,7 @@ def plan(goal, goal_ids, goal_at, offsets, shapes, encoder, at):
         decisions.append(Decision(TOOL, here(), index, low, high, tk.END if n else tk.NONE, 1.5))
         ids.append(tk.FIRST_INDEX + index)
         for argument, shape in zip(arguments, shapes[index]):
+            ids += shape.head
             refused = argument in ("<skip>", "<ask>")
             kind = OPTION if shape.options else START
             if refused:
@@ -109,7 +111,7 @@ def plan(goal, goal_ids, goal_at, offsets, shapes, encoder, at):
             elif kind == OPTION:
                 option = shape.options.index(argument)
                 decisions.append(Decision(OPTION, here(), option, low, high, shape.refusal, 1.5, shape.tokens))
-                ids += shape.tokens[option] + [tk.PARAM]
+                ids += shape.tokens[option]
             else:
                 start, end = span_tokens(argument, offsets)
                 decisions.append(Decision(START, here(), goal_at + start, low, high, shape.refusal, 1.5))
@@ -147,7 +149,7 @@ def add_segment(sequence, base, segment, shapes, encoder):
 
 def shapes_of(tools, encoder):
     """Per tool the shape of each parameter."""
-    return [[Shape(s.options, [encoder.run(" " + o) for o in s.options], tk.SKIP if s.optional else tk.ASK) for s in t.slots] for t in tools]
+    return [[Shape([tk.PARAM] + encoder.run(" " + s.name), s.options, [encoder.run(" " + o) for o in s.options], tk.SKIP if s.optional else tk.ASK) for s in t.slots] for t in tools]
 
 
 def encode(tools, segments, encoder, limit):

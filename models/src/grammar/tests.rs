@@ -26,6 +26,10 @@ fn prompt(goal: &str, tools: &[ToolSpec]) -> Prompt {
         tokens: Vec::new(),
         tools_end: 0,
         tools: Vec::new(),
+        heads: tools
+            .iter()
+            .map(|tool| (0..tool.parameters.len()).map(|_| vec![control::PARAM, 99]).collect())
+            .collect(),
         options: tools
             .iter()
             .map(|tool| tool.parameters.iter().map(options).collect())
@@ -131,12 +135,12 @@ fn only_the_right_dimension_fits() {
 }
 
 #[test]
-fn an_option_is_spelled_and_closed() {
-    let tools = [tool(vec![parameter(
-        "way",
-        ParameterKind::Enumeration(vec!["up".into(), "upper".into()]),
-        true,
-    )])];
+fn the_next_argument_is_announced() {
+    let up = ParameterKind::Enumeration(vec!["up".into(), "upper".into()]);
+    let tools = [tool(vec![
+        parameter("way", up, true),
+        parameter("distance", length(), false),
+    ])];
     let request = PlanRequest {
         tools: &tools,
         goal: "go",
@@ -144,14 +148,19 @@ fn an_option_is_spelled_and_closed() {
         example: None,
         calls_max: 1,
     };
-    let upper = [Choice::Tool(0), Choice::Option(1), Choice::End];
-    assert_eq!(plan(&request, &upper).0[0].arguments, [Argument::Option(1)]);
+    let upper = [Choice::Tool(0), Choice::Option(1), Choice::Skip, Choice::End];
+    let arguments = [Argument::Option(1), Argument::Absent];
+    assert_eq!(plan(&request, &upper).0[0].arguments, arguments);
     let prompt = prompt(request.goal, request.tools);
     let mut grammar = Grammar::new(&request, &prompt);
+    let announced = [control::PARAM, 99];
+    let said = |tokens: &[u32]| [tokens, &announced[..]].concat();
+    assert_eq!(grammar.tokens(Choice::Tool(0)), said(&[control::tool(0)]));
     grammar.take(Choice::Tool(0));
     assert_eq!(grammar.allowed(), [Choice::Option(0), Choice::Option(1), Choice::Ask]);
-    let spelled = [&b"up".map(u32::from)[..], &[control::PARAM]].concat();
-    assert_eq!(grammar.tokens(Choice::Option(0)), spelled);
+    assert_eq!(grammar.tokens(Choice::Option(0)), said(&b"up".map(u32::from)));
+    grammar.take(Choice::Option(0));
+    assert_eq!(grammar.tokens(Choice::Skip), [control::SKIP], "the call is complete");
 }
 
 #[test]

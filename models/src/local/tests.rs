@@ -121,7 +121,7 @@ fn exact_products_give_the_numbers_of_the_recipe() {
 #[test]
 fn rounded_products_stay_near_them() {
     let (words, pointers, cosines) = differences(Origin::File);
-    assert!(cosines <= 0.02, "cosines differ by {cosines}");
+    assert!(cosines <= 0.05, "cosines differ by {cosines}");
     assert!(words <= 0.5, "log-probabilities differ by {words}");
     assert!(pointers <= 0.06, "pointer scores differ by {pointers}");
 }
