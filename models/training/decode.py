@@ -139,7 +139,7 @@ class _Writer:
         return shape.options[best]
 
     def span(self, slot, used):
-        spans = [s for s in candidates(slot.kind, self.text) if s not in used]
+        spans = [s for s in candidates(slot.kind, self.text) if not any(s[0] < end and start < s[1] for start, end in used)]
         by_start = {}
         for s in spans:
             start, end = en.span_tokens(s, self.offsets)

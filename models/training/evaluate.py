@@ -87,10 +87,27 @@ def _goal(entry, tools):
     return Goal(text, calls)
 
 
+PRONOUNS = {"it", "them", "that", "this", "him", "her", "these", "those"}
+
+
 def readable(goal_text, calls):
-    """Calls with their arguments as text. An article in front changes nothing: a name is a name with it and without."""
-    bare = lambda span: re.sub(r"^(the|a|an) ", "", goal_text[span[0]:span[1]])
-    return [(index, [bare(a) if isinstance(a, tuple) else a for a in arguments]) for index, arguments in calls]
+    """Calls with their arguments as text.
+
+    An article in front changes nothing, since a name is a name with it and without; and a pronoun is the last thing named by
+    an earlier call, which is what the runtime makes of it.
+    """
+    out, last = [], None
+    for index, arguments in calls:
+        shown = []
+        for a in arguments:
+            if isinstance(a, tuple):
+                a = re.sub(r"^(the|a|an) ", "", goal_text[a[0]:a[1]])
+                a = last if a in PRONOUNS and last else a
+            shown.append(a)
+        named = [text for text, a in zip(shown, arguments) if isinstance(a, tuple) and not re.search(r"\d", text) and text not in PRONOUNS]
+        last = named[0] if named else last
+        out.append((index, shown))
+    return out
 
 
 class Score:

@@ -71,6 +71,7 @@ pub fn ground(goal: &Goal, offered: &[Offered<'_>], calls: &[AnswerCall]) -> Res
         used: Vec::new(),
         thing: None,
         place: None,
+        said: None,
     };
     for call in calls {
         let tool = offered
@@ -89,11 +90,13 @@ struct Grounding<'a> {
     /// The last thing and the last place that were named, for "it" and "there".
     thing: Option<String>,
     place: Option<Given>,
+    /// The first text of the last call that has one, and where it stands.
+    said: Option<(usize, usize)>,
 }
 
 impl Grounding<'_> {
     fn call(&mut self, tool: &Offered<'_>, pointed: &[Pointed]) -> Result<(), String> {
-        let mut arguments = Vec::new();
+        let (mut arguments, mut said) = (Vec::new(), None);
         for (parameter, pointed) in tool.parameters.iter().zip(pointed) {
             let (value, source) = match *pointed {
                 Pointed::Absent if parameter.required => return Err(missing(tool.tool, parameter)),
@@ -101,6 +104,9 @@ impl Grounding<'_> {
                 Pointed::Choice(index) => self.choice(parameter, index)?,
                 Pointed::Span { start, end } => self.span(parameter, start, end)?,
             };
+            if let (Given::Text(_), Source::Goal { start, end, .. }) = (&value, &source) {
+                said = said.or(Some((*start, *end)));
+            }
             match &value {
                 Given::Entity(name) => self.thing = Some(name.clone()),
                 Given::Named(_) | Given::Point(_) => self.place = Some(value.clone()),
@@ -112,6 +118,7 @@ impl Grounding<'_> {
                 source,
             });
         }
+        self.said = said.or(self.said);
         self.plan.calls.push(PlannedCall {
             device: tool.device.to_owned(),
             tool: tool.tool.to_owned(),
@@ -199,6 +206,11 @@ impl Grounding<'_> {
     fn span(&mut self, parameter: &Parameter, start: usize, end: usize) -> Result<(Given, Source), String> {
         let words = self.words(start, end);
         if parameter.kind == Type::Text {
+            // Tools of other programs take names as texts; there "it" is what the call before was about.
+            if let Some((first, last)) = self.said.filter(|_| self.is_pronoun(start, end)) {
+                self.used.push((start, end));
+                return Ok((Given::Text(self.words(first, last)), self.take(first, last)));
+            }
             return Ok((Given::Text(words), self.take(start, end)));
         }
         let goal = self.goal;
@@ -232,6 +244,17 @@ impl Grounding<'_> {
             parameter.kind.word(),
             parameter.name
         ))
+    }
+
+    fn is_pronoun(&self, start: usize, end: usize) -> bool {
+        let here = self
+            .goal
+            .spans
+            .iter()
+            .filter(|span| span.start == start && span.end == end);
+        let thing = |pronoun: &Pronoun| !matches!(pronoun, Pronoun::There | Pronoun::Back);
+        here.into_iter()
+            .any(|span| matches!(&span.meaning, Meaning::Pronoun(pronoun) if thing(pronoun)))
     }
 
     /// "it" is the last thing that the plan named, or the last one that the goal named before it; "there" the last place.

@@ -90,6 +90,17 @@ struct Ended {
 
 /// Runs a dry goal to its end with a model that answers as scripted.
 fn ask(kernel: &mut Kernel, goal: &str, dry_run: bool, model: impl Fn(&Query) -> Answer) -> Ended {
+    ask_with(kernel, goal, dry_run, None, model)
+}
+
+/// The same, with tools that come with the goal.
+fn ask_with(
+    kernel: &mut Kernel,
+    goal: &str,
+    dry_run: bool,
+    tools: Option<&str>,
+    model: impl Fn(&Query) -> Answer,
+) -> Ended {
     let request = Request {
         goal: goal.to_owned(),
         who: Caller::Person,
@@ -97,7 +108,7 @@ fn ask(kernel: &mut Kernel, goal: &str, dry_run: bool, model: impl Fn(&Query) ->
         trace: None,
         dry_run,
         confirm: false,
-        tools: None,
+        tools: tools.map(str::to_owned),
         date: String::new(),
     };
     kernel.handle(1, Input::Goal(request));
@@ -389,4 +400,44 @@ fn a_name_that_the_plan_leaves_out_is_asked_about() {
         answers,
     );
     assert_eq!(enough.report.status, Status::Done, "{}", enough.report.reason);
+}
+
+/// The words of the goal as a span.
+fn pointed(query: &Query, words: &str) -> Pointed {
+    let start = query.goal.find(words).expect("words of the goal");
+    let end = start + words.len();
+    Pointed::Span { start, end }
+}
+
+/// Tools of other programs take names as texts and numbers in their own units.
+#[test]
+fn foreign_tools_get_what_it_means_and_their_units() {
+    let tools = r#"[
+        {"name":"fetch","parameters":{"type":"object","properties":{"item":{"type":"string"}},"required":["item"]}},
+        {"name":"carry","parameters":{"type":"object","properties":{"item":{"type":"string"},"to":{"type":"string"}},"required":["item","to"]}},
+        {"name":"lift","parameters":{"type":"object","properties":{
+            "height":{"type":"number","description":"how far, in cm"}},"required":["height"]}}]"#;
+    let goal = "fetch the cup, lift by 20, lift 1 m and carry it to the sink";
+    let planned = ask_with(&mut kernel(&[]), goal, true, Some(tools), |query| {
+        let call = |tool: usize, words: &[&str]| AnswerCall {
+            tool,
+            arguments: words.iter().map(|words| pointed(query, words)).collect(),
+        };
+        Answer::Calls {
+            calls: vec![
+                call(0, &["cup"]),
+                call(2, &["20"]),
+                call(2, &["1 m"]),
+                call(1, &["it", "sink"]),
+            ],
+            tokens: Tokens::default(),
+        }
+    });
+    assert_eq!(planned.report.status, Status::Done, "{}", planned.report.reason);
+    assert_eq!(
+        planned.report.calls.as_deref(),
+        Some(
+            r#"[{"name":"fetch","arguments":{"item":"cup"}},{"name":"lift","arguments":{"height":20}},{"name":"lift","arguments":{"height":100}},{"name":"carry","arguments":{"item":"cup","to":"sink"}}]"#
+        )
+    );
 }
