@@ -12,8 +12,8 @@ import lexicon
 CONFLICTS = [{"power", "start"}, {"power", "stop2"}, {"opening", "open1"}, {"opening", "close1"}, {"place", "deliver"}, {"home", "dock"},
              {"wait", "pause"}, {"wait", "pause2"}, {"power", "growlight"}, {"stop", "abort"}, {"fetch", "pick"}, {"fetch", "deliver"}, {"say", "notify"}, {"pause", "stop"},
              {"clean", "wash"}, {"fetch", "place"}, {"fill", "brew"}, {"deliver", "transport"}, {"place", "transport"}, {"fetch", "transport"}]
-KIN = {"arm", "errands", "service", "people", "robots"}      # files whose families do the same deeds with tools cut in other ways
-FAVOURED = {"arm": 30, "base": 8, "greenhouse": 5, "lamp": 3, "service": 5, "errands": 4, "people": 3, "robots": 1.5}   # families and files that most people try first
+KIN = {"arm", "errands", "service", "people", "robots", "carry"}      # files whose families do the same deeds with tools cut in other ways
+FAVOURED = {"arm": 30, "base": 8, "greenhouse": 5, "lamp": 3, "service": 5, "errands": 4, "people": 3, "carry": 3, "robots": 1.5}   # families and files that most people try first
 # Goals that leave out an argument are only fair if no sibling of the same device would take them as they are.
 RIVALS = [{"level", "step", "rpm", "power", "temperature", "schedule", "start"}, {"opening", "openshare", "open1", "close1"},
           {"axisto", "axisby", "axisangle", "home"}, {"volume", "play"}]
