@@ -230,7 +230,12 @@ impl<'a> Grammar<'a> {
         let (tool, parameter) = self.place();
         let required = self.request.tools[tool].parameters[parameter].required;
         let mut choices: Vec<Choice> = match self.kind() {
-            kind if kind.is_enumeration() => (0..self.options().len()).map(Choice::Option).collect(),
+            kind if kind.is_enumeration() => {
+                let options = self.options();
+                // Of options that read the same, the first stands for all.
+                let is_new = |index: &usize| !options[..*index].contains(&options[*index]);
+                (0..options.len()).filter(is_new).map(Choice::Option).collect()
+            }
             ParameterKind::Text => {
                 let words = self.words.iter().filter(|word| self.is_free(word));
                 distinct(words.map(|word| word.first))

@@ -235,6 +235,32 @@ impl Chooser<'_> {
         choices.iter().map(score).collect()
     }
 
+    /// The scores of what is allowed after some choices, for tests.
+    #[cfg(test)]
+    pub(crate) fn scores_after(
+        &self,
+        request: &PlanRequest<'_>,
+        prompt: &Prompt,
+        sequence: &mut Sequence,
+        choices: &[Choice],
+    ) -> Result<Vec<f32>, ModelError> {
+        let mut progress = Progress {
+            grammar: Grammar::new(request, prompt),
+            prompt,
+            lines: Vec::new(),
+            tokens: Tokens::default(),
+            confidence: 1.0,
+            waiting: prompt.tokens.clone(),
+        };
+        for choice in choices {
+            progress.waiting.extend(progress.grammar.tokens(*choice));
+            progress.grammar.take(*choice);
+        }
+        self.send(&mut progress.waiting, sequence)?;
+        let allowed = progress.grammar.allowed();
+        self.scores(&mut progress, sequence, sequence.len() - 1, &allowed)
+    }
+
     /// What the decision after the token at `from` is about: the meanings of the goal's words, as much as it looks at each.
     pub(crate) fn about(
         &self,

@@ -1,7 +1,7 @@
 //! Hands out the bytes of a tensor: those of the file, or random ones of the same type and shape.
 //!
 //! The random ones are a control: with them every line of the program runs but the network knows nothing. This module
-//! must not know which tensor does what, but for one thing: a vector is a norm, and a random norm is all ones.
+//! must not know which tensor does what, but for one thing: a vector scales something, and a random one is all ones.
 
 use std::borrow::Cow;
 use std::io::SeekFrom;

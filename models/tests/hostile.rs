@@ -414,6 +414,7 @@ fn mutated(right: &[u8], dice: &mut Dice) -> Vec<u8> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "how many files were tried is a figure to report")]
 fn changed_files_are_refused_or_run_and_never_break_out() {
     let _turn = turn();
     let seconds = std::env::var("LLMOS_FUZZ_SECONDS")

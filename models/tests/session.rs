@@ -364,12 +364,14 @@ fn on_a_full_disk_the_model_goes_on_and_leaves_no_part_of_a_snapshot() {
 #[test]
 #[ignore = "run as a child of the test before it"]
 fn plans_with_snapshots_in_a_small_folder() {
-    let folder = std::path::PathBuf::from(std::env::var_os(SMALL_DISK).expect("a folder"));
-    let file = std::path::PathBuf::from(std::env::var_os(MODEL).expect("a model"));
-    let large = std::fs::write(folder.join("large"), [0; 1 << 16]);
+    let told =
+        |name| std::env::var_os(name).unwrap_or_else(|| panic!("{name} is set by the test that starts this one"));
+    let (folder, file) = (std::path::PathBuf::from(told(SMALL_DISK)), told(MODEL));
+    let file = std::path::Path::new(&file);
+    let large = std::fs::write(folder.join("large"), vec![0; 1 << 16]);
     assert!(large.is_err(), "the disk should be full");
     std::fs::remove_file(folder.join("large")).expect("what little was written");
-    let [mut model, mut other] = [(); 2].map(|()| LocalModel::open(&file).expect("a model"));
+    let [mut model, mut other] = [(); 2].map(|()| LocalModel::open(file).expect("a model"));
     model.keep_snapshots(folder);
     let goal = "move the arm 30 cm to the left";
     assert_eq!(plan(&mut model, &tools(), goal), plan(&mut other, &tools(), goal));

@@ -113,25 +113,32 @@ class _Writer:
         ids = torch.tensor([self.ids[goal]])
         return self.model.about(state[None, None], self.hidden[None, goal], torch.ones(1, 1, self.goal_size, dtype=torch.bool), ids)[0, 0]
 
-    def tool(self, first):
+    def tool_scores(self, first):
+        """Of each tool, and of doing nothing or no more."""
         state = self.last()
         scores = self.model.score("tool", state[None], self.reader.hidden[0, self.reader.index_at])[0]
         scores = scores + self.model.scale[0] * self.reader.lines @ self.about(state)
         other = tk.NONE if first else tk.END
-        scores = torch.cat((scores, self.word_scores(state, [other])))
-        best = scores.argmax().item()
+        return torch.cat((scores, self.word_scores(state, [other])))
+
+    def tool(self, first):
+        best = self.tool_scores(first).argmax().item()
         if best == len(self.reader.index_at):
             return None
         self.ids.append(tk.FIRST_INDEX + best)
         return best
 
-    def option(self, shape):
+    def option_scores(self, shape):
+        """Of each option, and of the way out."""
         state = self.last()
         longest = max(map(len, shape.tokens))
         tokens = torch.tensor([o + [0] * (longest - len(o)) for o in shape.tokens])
         here = torch.tensor([[k < len(o) for k in range(longest)] for o in shape.tokens])
         wish, sense = self.model.option_scores(state[None], self.about(state)[None], tokens[None], here[None])
-        best = torch.cat(((wish + sense)[0], self.word_scores(state, [shape.refusal]))).argmax().item()
+        return torch.cat(((wish + sense)[0], self.word_scores(state, [shape.refusal])))
+
+    def option(self, shape):
+        best = self.option_scores(shape).argmax().item()
         if best == len(shape.options):
             self.ids.append(shape.refusal)
             return SKIP if shape.refusal == tk.SKIP else ASK

@@ -59,11 +59,6 @@ class Encoder:
             ids = self.cache[text] = self.tokenizer.encode(text.lower()).ids
         return ids
 
-    def tools(self, tools):
-        """The prompt's tool part and the positions of the index tokens."""
-        ids, index_tokens, _ = self.lines(tools)
-        return ids, index_tokens
-
     def lines(self, tools):
         """The prompt's tool part, the positions of the index tokens, and per token the tool whose word it is."""
         ids, index_tokens, tool_of = [tk.TOOLS], [], [-1]

@@ -87,7 +87,7 @@ def _goal(entry, tools):
     return Goal(text, calls)
 
 
-PRONOUNS = {"it", "them", "that", "this", "him", "her", "these", "those"}
+PRONOUNS = {"it", "them", "that", "this", "these", "those"}
 
 
 def readable(goal_text, calls):

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import torch
 
+import decode
 import encode as en
+import evaluate
 import export
 import generate
 import tokenizer as tk
@@ -19,6 +21,22 @@ TEXTS = [" pick up the red cube and put it in bin a", " move the arm 30 cm to th
          " direction left/right/forward/back/up/down", " what's the temperature? 21°c", " zorbel-7 x3", "  two  spaces ", " ünïcode → ok", " say \"hello world\"...", " 50%", " o'clock 10:30", ""]
 
 
+LINES = ["lamp: switch the lamp on or off | state on/off", "move arm: move the arm in a direction by a distance | direction left/right/zorbelwise | distance? length", "stop: stop at once"]
+GOAL = "Move the arm 30 cm the other way"
+
+
+def decisions(model, encoder):
+    """The scores of the first two decisions of a request."""
+    tools = [evaluate._tool(line) for line in LINES]
+    reader = decode.Reader(model, encoder, tools)
+    ids, offsets = encoder.goal(GOAL.lower())
+    writer = decode._Writer(reader, [tk.GOAL] + ids + [tk.PLAN], 1, len(ids), offsets, GOAL.lower())
+    tool = writer.tool_scores(True)
+    shape = reader.shapes[1][0]
+    writer.ids += [tk.FIRST_INDEX + 1] + shape.head
+    return [[round(x, 5) for x in scores.tolist()] for scores in (tool, writer.option_scores(shape))]
+
+
 def main():
     torch.manual_seed(1234)
     model = Planner(Config(layers=2, ffn=256, kv_heads=2, meaning=0, merged=True)).eval()
@@ -26,6 +44,7 @@ def main():
         if parameter.ndim == 1:
             parameter.data = 1 + 0.2 * torch.randn_like(parameter)
     model.embed.weight.data *= 8
+    model.scale.data = torch.tensor([5.0, 3.0])
     tokenizer = tk.load()
     FOLDER.mkdir(parents=True, exist_ok=True)
     export.export(model, tokenizer, FOLDER / "tiny-random.gguf", "tiny-random")
@@ -46,12 +65,14 @@ def main():
         for s in (high, ids.shape[1] - 1):
             about = model.about(hidden[:, s:s + 1], hidden, allowed, ids)[0, 0]
             cosines += [{"s": s, "words": run, "value": round((about @ model.sum_of_senses(torch.tensor(run), torch.ones(len(run)))).item(), 6)} for run in runs]
+        chosen = decisions(model, en.Encoder(tokenizer))
     out = {
         "about": "llmos.format 2; f32 arithmetic over the dequantized Q8_0 weights, plain causal attention; logprobs[i] is of tokens[i + 1] after tokens[..= i], natural log",
         "tokens": sequence.ids,
         "logprobs": [round(x, 6) for x in logprobs.tolist()],
         "pointer": [{"head": head, "s": s, "p": p, "score": round(m[s, p].item(), 6)} for head, m in scores.items() for s, p in pairs],
         "goal": [low, high],
+        "decisions": chosen,
         "sense": cosines,
         "text": [{"text": text, "ids": tokenizer.encode(text).ids} for text in TEXTS],
     }

@@ -83,7 +83,8 @@ def main(path, program="llmos", errors=None):
             wanted, calls = goal["calls"], answer.get("calls") or []
             asks = bool(wanted) and "<ask>" in wanted[-1]
             status = answer.get("status")
-            exact = status == "needs_answer" if asks else len(calls) == len(wanted) and all(right(c, w, names) for c, w in zip(calls, wanted))
+            expected = "needs_answer" if asks else "done" if wanted else "no_tool"
+            exact = status == expected and (asks or len(calls) == len(wanted)) and all(right(c, w, names) for c, w in zip(calls, wanted))
             if errors and not exact:
                 print("   ", goal["goal"], "\n      want", wanted, "\n      got ", status, [[c["name"], *c["arguments"].values()] for c in calls], answer.get("question") or "")
             total["goals"] += 1

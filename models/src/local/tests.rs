@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use super::{LocalModel, Way};
 use crate::arch::{Head, dot};
+use crate::grammar::Choice;
+use crate::prompt::Prompt;
+use crate::request::{ParameterKind, ParameterSpec, PlanRequest, ToolSpec};
 use crate::sample::{Chooser, Shortcuts};
 use crate::session::Sequence;
 use crate::weights::Origin;
@@ -19,6 +22,8 @@ struct Fixture {
     /// The goal's first token, and the one behind its last.
     goal: (usize, usize),
     sense: Vec<Cosine>,
+    /// The scores of the first tool and of its first option, for the request below.
+    decisions: (Vec<f32>, Vec<f32>),
     text: Vec<Text>,
 }
 
@@ -106,6 +111,80 @@ fn cosines(model: &LocalModel, expected: &Fixture) -> f32 {
     let wanted: Vec<f32> = expected.sense.iter().map(|case| case.value).collect();
     assert!(wanted.len() > 4, "cases");
     largest_difference(&found.collect::<Vec<_>>(), &wanted)
+}
+
+/// The request of the recipe's `decisions`.
+fn request(tools: &[ToolSpec]) -> PlanRequest<'_> {
+    PlanRequest {
+        tools,
+        goal: "Move the arm 30 cm the other way",
+        spans: &[],
+        example: None,
+        calls_max: 4,
+    }
+}
+
+fn listed() -> Vec<ToolSpec> {
+    let parameter = |name: &str, kind, required| ParameterSpec {
+        name: name.into(),
+        kind,
+        required,
+    };
+    let options = |words: &[&str]| ParameterKind::Enumeration(words.iter().map(|word| (*word).to_owned()).collect());
+    let tool = |name: &str, does: &str, parameters| ToolSpec {
+        name: name.into(),
+        does: does.into(),
+        parameters,
+    };
+    vec![
+        tool(
+            "lamp",
+            "switch the lamp on or off",
+            vec![parameter("state", options(&["on", "off"]), true)],
+        ),
+        tool(
+            "move_arm",
+            "move the arm in a direction by a distance",
+            vec![
+                parameter("direction", options(&["left", "right", "zorbelwise"]), true),
+                parameter("distance", ParameterKind::Quantity("length".into()), false),
+            ],
+        ),
+        tool("stop", "stop at once", vec![]),
+    ]
+}
+
+/// The largest difference of the scores that decide: pointers, words, and senses with their scales, from a written prompt.
+fn deciding(origin: Origin) -> f32 {
+    let (model, expected) = fixture(origin);
+    let Way::Points(pointers, sense) = &model.planner else {
+        panic!("a model that points")
+    };
+    let chooser = Chooser {
+        network: &model.network,
+        pointers,
+        sense,
+        shortcuts: Shortcuts::default(),
+    };
+    let tools = listed();
+    let request = request(&tools);
+    let prompt = Prompt::write(&request, &model.tokenizer).expect("a prompt");
+    let scores = |choices: &[Choice]| {
+        let mut sequence = Sequence::new(&model.network, Some(pointers));
+        chooser
+            .scores_after(&request, &prompt, &mut sequence, choices)
+            .expect("scores")
+    };
+    let (tool, option) = &expected.decisions;
+    largest_difference(&scores(&[]), tool).max(largest_difference(&scores(&[Choice::Tool(1)]), option))
+}
+
+#[test]
+fn decisions_have_the_scores_of_the_recipe() {
+    let exact = deciding(Origin::Plain);
+    assert!(exact <= 2e-4, "scores differ by {exact}");
+    let rounded = deciding(Origin::File);
+    assert!(rounded <= 0.5, "scores differ by {rounded}");
 }
 
 #[test]

@@ -207,7 +207,8 @@ impl Grounding<'_> {
         let words = self.words(start, end);
         if parameter.kind == Type::Text {
             // Tools of other programs take names as texts; there "it" is what the call before was about.
-            if let Some((first, last)) = self.said.filter(|_| self.is_pronoun(start, end)) {
+            if self.is_pronoun(start, end) {
+                let (first, last) = self.said.ok_or_else(|| unknown(&words))?;
                 self.used.push((start, end));
                 return Ok((Given::Text(self.words(first, last)), self.take(first, last)));
             }
@@ -220,7 +221,11 @@ impl Grounding<'_> {
                     Given::Quantity(*dimension, *micro)
                 }
                 (Type::Number | Type::Integer, Meaning::Number { micro }) => Given::Number(*micro),
-                (Type::Quantity(_), Meaning::Number { micro }) if parameter.bare => Given::Number(*micro),
+                (Type::Quantity(expected), Meaning::Number { micro })
+                    if parameter.bare && !self.measures(*expected, start, end) =>
+                {
+                    Given::Number(*micro)
+                }
                 (Type::Place | Type::Point, Meaning::Point { micro }) => Given::Point(*micro),
                 (kind, Meaning::Named { candidates, .. }) => match candidates.as_slice() {
                     [name] if *kind == Type::Entity => Given::Entity(name.clone()),
@@ -246,6 +251,16 @@ impl Grounding<'_> {
         ))
     }
 
+    /// Whether the goal's words are also a quantity, as "half" is also 50 %.
+    fn measures(&self, expected: Dimension, start: usize, end: usize) -> bool {
+        let mut here = self
+            .goal
+            .spans
+            .iter()
+            .filter(|span| span.start == start && span.end == end);
+        here.any(|span| matches!(&span.meaning, Meaning::Quantity { dimension, .. } if *dimension == expected))
+    }
+
     fn is_pronoun(&self, start: usize, end: usize) -> bool {
         let here = self
             .goal
@@ -259,12 +274,7 @@ impl Grounding<'_> {
 
     /// "it" is the last thing that the plan named, or the last one that the goal named before it; "there" the last place.
     fn pronoun(&self, kind: &Type, pronoun: Pronoun, span: &Span) -> Result<Option<Given>, String> {
-        let unknown = || {
-            format!(
-                "what does \"{}\" mean here? please name it",
-                self.words(span.start, span.end)
-            )
-        };
+        let unknown = || unknown(&self.words(span.start, span.end));
         let thing = || {
             self.thing
                 .clone()
@@ -349,6 +359,11 @@ impl Grounding<'_> {
         }
         Ok(())
     }
+}
+
+/// Asks what a pronoun stands for.
+fn unknown(words: &str) -> String {
+    format!("what does \"{words}\" mean here? please name it")
 }
 
 /// Asks which of several things was meant.

@@ -1,5 +1,6 @@
 //! Tools that come with a request, as the `OpenAI` `tools` array (JSON Schema parameters), and plans written in their terms. A numeric
-//! parameter may say `"x-unit": "m"`: its value is then a number in that unit, computed here from the words of the goal. Keywords that
+//! parameter may say `"x-unit": "m"`, or its name or description tell the unit: its value is then a number in that unit, computed here
+//! from the words of the goal. Keywords that
 //! are not understood are named and refused, so that nothing is planned against half a schema.
 
 mod schema;

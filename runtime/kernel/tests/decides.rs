@@ -416,8 +416,9 @@ fn foreign_tools_get_what_it_means_and_their_units() {
         {"name":"fetch","parameters":{"type":"object","properties":{"item":{"type":"string"}},"required":["item"]}},
         {"name":"carry","parameters":{"type":"object","properties":{"item":{"type":"string"},"to":{"type":"string"}},"required":["item","to"]}},
         {"name":"lift","parameters":{"type":"object","properties":{
-            "height":{"type":"number","description":"how far, in cm"}},"required":["height"]}}]"#;
-    let goal = "fetch the cup, lift by 20, lift 1 m and carry it to the sink";
+            "height":{"type":"number","description":"how far, in cm"}},"required":["height"]}},
+        {"name":"dim","parameters":{"type":"object","properties":{"level_percent":{"type":"integer"}},"required":["level_percent"]}}]"#;
+    let goal = "fetch the cup, lift by 20, lift 1 m, dim to half and carry it to the sink";
     let planned = ask_with(&mut kernel(&[]), goal, true, Some(tools), |query| {
         let call = |tool: usize, words: &[&str]| AnswerCall {
             tool,
@@ -428,6 +429,7 @@ fn foreign_tools_get_what_it_means_and_their_units() {
                 call(0, &["cup"]),
                 call(2, &["20"]),
                 call(2, &["1 m"]),
+                call(3, &["half"]),
                 call(1, &["it", "sink"]),
             ],
             tokens: Tokens::default(),
@@ -437,7 +439,7 @@ fn foreign_tools_get_what_it_means_and_their_units() {
     assert_eq!(
         planned.report.calls.as_deref(),
         Some(
-            r#"[{"name":"fetch","arguments":{"item":"cup"}},{"name":"lift","arguments":{"height":20}},{"name":"lift","arguments":{"height":100}},{"name":"carry","arguments":{"item":"cup","to":"sink"}}]"#
+            r#"[{"name":"fetch","arguments":{"item":"cup"}},{"name":"lift","arguments":{"height":20}},{"name":"lift","arguments":{"height":100}},{"name":"dim","arguments":{"level_percent":50}},{"name":"carry","arguments":{"item":"cup","to":"sink"}}]"#
         )
     );
 }

@@ -15,7 +15,7 @@ static WORDS: LazyLock<Vec<&str>> = LazyLock::new(|| include_str!("senses.txt").
 pub(super) struct Sense {
     sum: [i64; WIDTH],
     /// Its length, at least one.
-    length: i64,
+    length: i128,
 }
 
 impl Sense {
@@ -32,7 +32,7 @@ impl Sense {
                 }
             }
         }
-        let square: i64 = sum.iter().map(|number| number * number).sum();
+        let square: i128 = sum.iter().map(|number: &i64| i128::from(*number).pow(2)).sum();
         Self {
             sum,
             length: square.isqrt().max(1),
@@ -41,9 +41,10 @@ impl Sense {
 
     /// How much two texts mean the same, in thousandths; below zero for hardly anything in common.
     pub fn likeness(&self, other: &Self) -> i64 {
-        let product: i64 = self.sum.iter().zip(&other.sum).map(|(one, two)| one * two).sum();
-        // Divided twice, since the product of the lengths may not fit.
-        product / self.length * 1_000 / other.length
+        let pairs = self.sum.iter().zip(&other.sum);
+        let product: i128 = pairs.map(|(one, two)| i128::from(*one) * i128::from(*two)).sum();
+        // At most the product of the lengths, so that this is at most a thousand.
+        i64::try_from(product * 1_000 / (self.length * other.length)).unwrap_or(0)
     }
 }
 
@@ -69,5 +70,6 @@ mod tests {
         assert!(alike("dark", "light") > alike("dark", "water"));
         assert!(alike("the kettle", "kettle") > 900);
         assert_eq!(alike("qqqq", "kettle"), 0);
+        assert!(alike(&"kettle ".repeat(100_000), "kettle") > 990);
     }
 }

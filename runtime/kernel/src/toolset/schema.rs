@@ -329,7 +329,10 @@ impl<'a> Reader<'a> {
         let limits = LIMITS
             .iter()
             .filter_map(|limit| Some(((*limit).to_owned(), schema.get(*limit)?.clone())));
-        let limits = limits.collect();
+        let mut limits: Map<String, Value> = limits.collect();
+        if kind_of(schema) == Some("integer") && form != Form::Plain {
+            limits.entry("multipleOf").or_insert(json!(1));
+        }
         self.schema.leaves.push(Leaf {
             parameter: Parameter {
                 name,

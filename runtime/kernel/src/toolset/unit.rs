@@ -1,11 +1,12 @@
 //! The unit in which a tool of another program counts, from what its schema tells people: `distance_cm`, `minutes`, "the angle in
-//! degrees", "speed (m/s)". It must not know the goal.
+//! degrees", "speed (m/s)". Where it is not plain, there is none, since a wrong unit is worse than a question. It must not know the
+//! goal.
 
 use crate::goal::{self, Dimension};
 use serde_json::Value;
 
-/// Endings of names that are units; shorter ones than a word are units only there and in brackets.
-const ENDINGS: [(&str, &str); 22] = [
+/// Symbols that are units behind another word of a name (`distance_cm`), in brackets and behind "in"; with case, since `MW` is not `mW`.
+const SYMBOLS: [(&str, &str); 22] = [
     ("m", "m"),
     ("cm", "cm"),
     ("mm", "mm"),
@@ -23,11 +24,59 @@ const ENDINGS: [(&str, &str); 22] = [
     ("l", "l"),
     ("ml", "ml"),
     ("mps", "m/s"),
+    ("m/s", "m/s"),
+    ("km/h", "km/h"),
     ("kmh", "km/h"),
     ("pct", "percent"),
-    ("percentage", "percent"),
-    ("celsius", "celsius"),
-    ("fahrenheit", "fahrenheit"),
+    ("%", "percent"),
+];
+
+/// Words that are units wherever they stand; `second`, `rotation` or `foot` may be something else.
+const WORDS: [&str; 30] = [
+    "meters",
+    "metres",
+    "centimeters",
+    "centimetres",
+    "millimeters",
+    "millimetres",
+    "kilometers",
+    "kilometres",
+    "inches",
+    "feet",
+    "seconds",
+    "minutes",
+    "hours",
+    "days",
+    "degrees",
+    "radians",
+    "percent",
+    "percentage",
+    "kilograms",
+    "grams",
+    "liters",
+    "litres",
+    "milliliters",
+    "millilitres",
+    "celsius",
+    "kph",
+    "mph",
+    "watts",
+    "volts",
+    "pascals",
+];
+
+/// Words that make another unit of the one before them, or say what is counted.
+const GOES_ON: [&str; 10] = [
+    "per",
+    "squared",
+    "cubed",
+    "of",
+    "/",
+    "f",
+    "k",
+    "fahrenheit",
+    "kelvin",
+    "from",
 ];
 
 /// The dimension of a unit, and the micro-units of the base unit in one of it.
@@ -38,69 +87,87 @@ pub(super) fn scale(unit: &str) -> Option<(Dimension, i64)> {
     }
 }
 
-/// The unit that the name or the description of a number tells, if one does.
+/// The unit that the name or the description of a number tells, if one does; it has a scale.
 pub(super) fn told(name: &str, schema: &Value) -> Option<String> {
     let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-    let description = description.to_lowercase();
-    let name = name.to_lowercase().replace(['_', '-'], " ");
-    let unit = in_brackets(&description)
-        .or_else(|| behind_in(&description))
-        .or_else(|| name.rsplit(' ').next().and_then(word))?;
+    let name = name.replace(['_', '-'], " ");
+    let unit = in_brackets(description)
+        .or_else(|| behind_in(description))
+        .or_else(|| at_the_end(&name))?;
+    let (dimension, _) = scale(&unit)?;
+    let heat = |text: &str| {
+        let words = text.split(|c: char| !c.is_alphanumeric());
+        words
+            .map(str::to_lowercase)
+            .any(|word| matches!(word.as_str(), "temperature" | "heat" | "thermostat" | "temp"))
+    };
     // Degrees of heat are not degrees of an angle.
-    let is_heat = ["temperature", "heat", "thermostat", "warm", "cold"]
-        .iter()
-        .any(|word| name.contains(word) || description.contains(word));
-    if is_heat && scale(&unit).is_some_and(|(dimension, _)| dimension == Dimension::Angle) {
+    if dimension == Dimension::Angle && (heat(&name) || heat(description)) {
         return Some("celsius".to_owned());
     }
     Some(unit)
 }
 
-/// A word that is a unit by itself.
+/// One word that is a unit: a word of the list, or a symbol as it is written.
 fn word(text: &str) -> Option<String> {
-    let text = text.trim_matches(|c: char| !c.is_alphanumeric() && c != '%' && c != '°');
-    let ending = ENDINGS.iter().find(|(ending, _)| *ending == text);
-    match ending {
-        Some((_, unit)) => Some((*unit).to_owned()),
-        None => (text.chars().count() > 3 || text.contains(['%', '°']))
-            .then(|| scale(text))
-            .flatten()
-            .map(|_| text.to_owned()),
+    let lower = text.to_lowercase();
+    if lower == "percentage" {
+        return Some("percent".to_owned());
     }
+    if WORDS.contains(&lower.as_str()) {
+        return scale(&lower).map(|_| lower);
+    }
+    symbol(text)
 }
 
+fn symbol(text: &str) -> Option<String> {
+    let known = SYMBOLS.iter().find(|(symbol, _)| *symbol == text);
+    known.map(|(_, unit)| (*unit).to_owned())
+}
+
+/// `speed (m/s)`, but neither `item(s)` nor `lower bound (min)`.
 fn in_brackets(description: &str) -> Option<String> {
-    let (_, rest) = description.split_once('(')?;
+    let (before, rest) = description.split_once(" (")?;
     let (inside, _) = rest.split_once(')')?;
-    scale(inside)
-        .filter(|_| inside.chars().any(char::is_alphabetic) || inside.contains(['%', '°']))
-        .map(|_| inside.to_owned())
-        .or_else(|| word(inside))
+    let bound = before.to_lowercase();
+    if matches!(inside, "min" | "max") && (bound.contains("bound") || bound.contains("limit") || bound.contains("imum"))
+    {
+        return None;
+    }
+    word(inside)
 }
 
-/// "in meters", "in degrees Celsius", "in m/s".
+/// "in meters", "in degrees Celsius", "in meters per second"; nothing where the unit goes on in a way that is not known.
 fn behind_in(description: &str) -> Option<String> {
-    let words: Vec<&str> = description.split_whitespace().collect();
-    let behind = words.iter().enumerate().filter(|(_, word)| **word == "in");
-    behind
-        .filter_map(|(index, _)| {
-            let rest = words.get(index + 1..)?;
-            let clean = |word: &str| word.trim_end_matches(['.', ',', ';', ':', ')']).to_owned();
-            let most = rest.len().min(3);
-            let longer = (2..=most).rev().find_map(|count| {
-                let text = rest[..count]
-                    .iter()
-                    .map(|word| clean(word))
-                    .collect::<Vec<_>>()
-                    .join(" ");
-                scale(&text).map(|_| text)
-            });
-            longer.or_else(|| word(&clean(rest.first()?))).or_else(|| {
-                let text = clean(rest.first()?);
-                text.contains('/').then(|| scale(&text)).flatten().map(|_| text)
-            })
+    let clean = |word: &str| word.trim_matches(['(', ')', '.', ',', ';', ':']).to_owned();
+    let words: Vec<String> = description.split_whitespace().map(clean).collect();
+    let behind = (0..words.len()).filter(|index| words[*index].eq_ignore_ascii_case("in"));
+    behind.map(|index| &words[index + 1..]).find_map(|rest| {
+        (1..=rest.len().min(5)).rev().find_map(|count| {
+            let goes_on = rest
+                .get(count)
+                .is_some_and(|next| GOES_ON.contains(&next.to_lowercase().as_str()));
+            if goes_on {
+                return None;
+            }
+            match &rest[..count] {
+                [only] => word(only),
+                several => {
+                    word(&several[0])?;
+                    let text = several.join(" ").to_lowercase();
+                    scale(&text).map(|_| text)
+                }
+            }
         })
-        .next()
+    })
+}
+
+/// `minutes`, `timer minutes`, `distance cm`; but not `g`, which may be green.
+fn at_the_end(name: &str) -> Option<String> {
+    match name.rsplit_once(' ') {
+        Some((_, last)) => word(last),
+        None => word(name).filter(|_| WORDS.contains(&name.to_lowercase().as_str())),
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +179,7 @@ mod tests {
     fn units_are_told_by_names_and_descriptions() {
         for (name, description, unit) in [
             ("distance", "How far to drive, in meters.", Some("meters")),
+            ("distance", "Distance (in meters)", Some("meters")),
             ("distance_cm", "", Some("cm")),
             ("minutes", "", Some("minutes")),
             ("angle", "Angle in degrees (positive is left)", Some("degrees")),
@@ -121,10 +189,28 @@ mod tests {
             ("speed", "Speed in meters per second", Some("meters per second")),
             ("level", "Brightness in percent", Some("percent")),
             ("brightness_pct", "", Some("percent")),
+            ("heading", "Heading of the swarm in degrees", Some("degrees")),
+            ("duration", "Duration (s)", Some("s")),
             ("count", "How many items in a row", None),
             ("number", "The number in the list", None),
             ("x", "x coordinate in the map frame", None),
             ("floor", "", None),
+            ("temperature", "Temperature in degrees Fahrenheit", None),
+            ("temp_fahrenheit", "", None),
+            ("rotation", "", None),
+            ("second", "The second operand", None),
+            ("g", "green", None),
+            ("min", "", None),
+            ("count", "Number of item(s)", None),
+            ("low", "Lower bound (min)", None),
+            (
+                "acceleration",
+                "in meters per second squared",
+                Some("meters per second squared"),
+            ),
+            ("flow", "in liters per minute", None),
+            ("power", "Power (MW)", None),
+            ("turns", "each in turn", None),
         ] {
             let schema = json!({ "type": "number", "description": description });
             assert_eq!(told(name, &schema).as_deref(), unit, "{name}: {description}");
