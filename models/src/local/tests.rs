@@ -88,16 +88,21 @@ fn differences(origin: Origin) -> (f32, f32, f32) {
     (words, largest_difference(&found, &scores), cosines(&model, &expected))
 }
 
-fn cosines(model: &LocalModel, expected: &Fixture) -> f32 {
+fn chooser(model: &LocalModel) -> Chooser<'_> {
     let Way::Points(pointers, sense) = &model.planner else {
         panic!("a model that points")
     };
-    let chooser = Chooser {
+    Chooser {
         network: &model.network,
         pointers,
         sense,
         shortcuts: Shortcuts::default(),
-    };
+    }
+}
+
+fn cosines(model: &LocalModel, expected: &Fixture) -> f32 {
+    let chooser = chooser(model);
+    let pointers = chooser.pointers;
     let (first, last) = expected.goal;
     let goal = &expected.tokens[first..last];
     let found = expected.sense.iter().map(|case| {
@@ -157,15 +162,8 @@ fn listed() -> Vec<ToolSpec> {
 /// The largest difference of the scores that decide: pointers, words, and senses with their scales, from a written prompt.
 fn deciding(origin: Origin) -> f32 {
     let (model, expected) = fixture(origin);
-    let Way::Points(pointers, sense) = &model.planner else {
-        panic!("a model that points")
-    };
-    let chooser = Chooser {
-        network: &model.network,
-        pointers,
-        sense,
-        shortcuts: Shortcuts::default(),
-    };
+    let chooser = chooser(&model);
+    let pointers = chooser.pointers;
     let tools = listed();
     let request = request(&tools);
     let prompt = Prompt::write(&request, &model.tokenizer).expect("a prompt");
