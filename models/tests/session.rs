@@ -335,23 +335,24 @@ fn where_no_snapshot_can_be_written_the_model_goes_on() {
     );
 }
 
-/// The folder in which the child of the next test may write a little.
+/// The folder in which the child of the next test may write a little, and its model.
 const SMALL_DISK: &str = "LLMOS_TEST_SMALL_DISK";
 const MODEL: &str = "LLMOS_TEST_MODEL";
 
-/// The operating system lets the child write files of half a kilobyte, as a full disk would.
+/// The test starts itself again as a process that the operating system lets write files of half a kilobyte, as a full disk would.
 #[cfg(unix)]
 #[test]
 fn on_a_full_disk_the_model_goes_on_and_leaves_no_part_of_a_snapshot() {
+    if let (Some(folder), Some(file)) = (std::env::var_os(SMALL_DISK), std::env::var_os(MODEL)) {
+        return plan_on_a_small_disk(std::path::PathBuf::from(folder), std::path::Path::new(&file));
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), support::random_model(1).bytes()).expect("a model");
-    let program = std::env::current_exe().expect("this program");
-    let test = "plans_with_snapshots_in_a_small_folder";
     let child = std::process::Command::new("sh")
-        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" --exact \"$1\" --ignored"])
-        .arg(program)
-        .arg(test)
+        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" --exact \"$1\""])
+        .arg(std::env::current_exe().expect("this program"))
+        .arg("on_a_full_disk_the_model_goes_on_and_leaves_no_part_of_a_snapshot")
         .env(SMALL_DISK, folder.path())
         .env(MODEL, file.path())
         .output()
@@ -361,13 +362,8 @@ fn on_a_full_disk_the_model_goes_on_and_leaves_no_part_of_a_snapshot() {
     assert_eq!(files(folder.path()), Vec::<std::path::PathBuf>::new());
 }
 
-#[test]
-#[ignore = "run as a child of the test before it"]
-fn plans_with_snapshots_in_a_small_folder() {
-    let told =
-        |name| std::env::var_os(name).unwrap_or_else(|| panic!("{name} is set by the test that starts this one"));
-    let (folder, file) = (std::path::PathBuf::from(told(SMALL_DISK)), told(MODEL));
-    let file = std::path::Path::new(&file);
+#[cfg(unix)]
+fn plan_on_a_small_disk(folder: std::path::PathBuf, file: &std::path::Path) {
     let large = std::fs::write(folder.join("large"), vec![0; 1 << 16]);
     assert!(large.is_err(), "the disk should be full");
     std::fs::remove_file(folder.join("large")).expect("what little was written");

@@ -20,7 +20,6 @@ import torch
 
 import encode as en
 import generate
-import tokenizer as tk
 from compose import ASK, SKIP, Goal
 from decode import Reader
 from export import dequantized
@@ -157,8 +156,8 @@ def sets(options):
             yield name, generated(name, options.lists, 8)
 
 
-def run(model, tool_lists, tokenizer):
-    score, encoder = Score(), en.Encoder(tokenizer)
+def run(model, tool_lists):
+    score, encoder = Score(), en.Encoder()
     for tools, goals in tool_lists:
         reader = Reader(model, encoder, tools)
         for goal, example in goals:
@@ -175,7 +174,6 @@ def main():
     parser.add_argument("--random", action="store_true")
     parser.add_argument("--errors", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--tokenizer", default=tk.PATH, help="the tokenizer.json that an older checkpoint was trained with")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     model, state = load_model(options.checkpoint)
@@ -185,7 +183,7 @@ def main():
     model = dequantized(model.merged().eval())
     for name, tool_lists in sets(options):
         started = time.time()
-        score = run(model, tool_lists, tk.load(options.tokenizer))
+        score = run(model, tool_lists)
         row = {"set": name, "weights": "random" if options.random else f"step {state['step']}"} | score.row()
         row["ms_per_goal_torch"] = round(1000 * (time.time() - started) / max(1, score.goals))
         print(json.dumps(row), flush=True)
