@@ -214,8 +214,7 @@ impl Grounding<'_> {
             }
             return Ok((Given::Text(words), self.take(start, end)));
         }
-        let goal = self.goal;
-        for span in goal.spans.iter().filter(|span| span.start == start && span.end == end) {
+        for span in spans_at(self.goal, start, end) {
             let value = match (&parameter.kind, &span.meaning) {
                 (Type::Quantity(expected), Meaning::Quantity { dimension, micro }) if expected == dimension => {
                     Given::Quantity(*dimension, *micro)
@@ -253,23 +252,14 @@ impl Grounding<'_> {
 
     /// Whether the goal's words are also a quantity, as "half" is also 50 %.
     fn measures(&self, expected: Dimension, start: usize, end: usize) -> bool {
-        let mut here = self
-            .goal
-            .spans
-            .iter()
-            .filter(|span| span.start == start && span.end == end);
-        here.any(|span| matches!(&span.meaning, Meaning::Quantity { dimension, .. } if *dimension == expected))
+        spans_at(self.goal, start, end)
+            .any(|span| matches!(&span.meaning, Meaning::Quantity { dimension, .. } if *dimension == expected))
     }
 
+    /// Whether the goal's words stand for a thing, as "it" does.
     fn is_pronoun(&self, start: usize, end: usize) -> bool {
-        let here = self
-            .goal
-            .spans
-            .iter()
-            .filter(|span| span.start == start && span.end == end);
         let thing = |pronoun: &Pronoun| !matches!(pronoun, Pronoun::There | Pronoun::Back);
-        here.into_iter()
-            .any(|span| matches!(&span.meaning, Meaning::Pronoun(pronoun) if thing(pronoun)))
+        spans_at(self.goal, start, end).any(|span| matches!(&span.meaning, Meaning::Pronoun(pronoun) if thing(pronoun)))
     }
 
     /// "it" is the last thing that the plan named, or the last one that the goal named before it; "there" the last place.
@@ -359,6 +349,13 @@ impl Grounding<'_> {
         }
         Ok(())
     }
+}
+
+/// What the goal's words from one byte to another mean; they may mean several things.
+fn spans_at(goal: &Goal, start: usize, end: usize) -> impl Iterator<Item = &Span> {
+    goal.spans
+        .iter()
+        .filter(move |span| span.start == start && span.end == end)
 }
 
 /// Asks what a pronoun stands for.
