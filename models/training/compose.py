@@ -62,14 +62,14 @@ class Composer:
         context.mentions += 1
         return context.mentions
 
-    def value(self, param, how, context, forced=None):
-        """Pieces of one value and the mention's number."""
+    def value(self, param, how, context, forced=None, name=None):
+        """Pieces of one value and the mention's number; `name` is what the prompt calls the parameter."""
         rng = self.rng
         mention = self._mention(context)
         if param.type == "entity":
-            pieces = self._entity(param, how, context, mention)
+            pieces = self._entity(param, how, context, mention, name)
         elif param.type == "place":
-            pieces = self._place(param, how, mention, forced)
+            pieces = self._place(param, how, mention, forced, name)
         elif param.type == "text":
             text = lexicon.free_text(param.detail, rng)
             pieces = [Piece(text, mention)]
@@ -84,7 +84,7 @@ class Composer:
             pieces = [Piece(wrong), Piece(rng.choice([", no wait,", ", no,", ", i mean", ", sorry,", ", uh no,", ", or rather", ", actually", " no", " sorry"]))] + pieces
         return pieces, mention
 
-    def _entity(self, param, how, context, mention):
+    def _entity(self, param, how, context, mention, name):
         rng = self.rng
         pronoun = context.last_entity is not None and rng.random() < 0.3
         if how == "~":
@@ -98,17 +98,22 @@ class Composer:
             return [Piece(rng.choice(PRONOUNS), mention)] if rng.random() < 0.93 else [Piece("the"), Piece("object", mention)]
         if pronoun and rng.random() < 0.3:
             return [Piece(rng.choice(["him", "her", "me", "them"]), mention)]
-        determiner, noun = lexicon.entity(param.detail or "small", rng)
+        kind = lexicon.kind_of(name)
+        determiner, noun = lexicon.entity(f"of:{kind}" if kind and rng.random() < 0.4 else param.detail or "small", rng)
         if param.detail == "person" and rng.random() < 0.12:
             determiner, noun = "", rng.choice(["me", "him", "her", "us", "this person", "that woman", "that man"])
         context.last_entity = noun
         return ([Piece(determiner)] if determiner else []) + [Piece(noun, mention)]
 
-    def _place(self, param, how, mention, forced):
+    def _place(self, param, how, mention, forced, name):
         rng = self.rng
         if forced == "back":
             return [Piece(rng.choice(BACK), mention)]
         preposition, determiner, noun = lexicon.place(param.detail or "surface", rng)
+        kind = lexicon.kind_of(name)
+        if kind and rng.random() < 0.3:
+            noun = lexicon.one_of(kind, rng)
+            preposition, determiner = rng.choice(["in", "at", "on"]), "" if noun[-1].isdigit() else "the"
         if how == "" or not preposition:
             preposition = ""
         elif how == ">":
@@ -176,7 +181,7 @@ class Composer:
             param = inst.tool.param(name)
             if param.option_sets:
                 return self._option(inst, shown, arguments, name)
-            pieces, mention = self.value(param, how, context)
+            pieces, mention = self.value(param, how, context, name=shown.name if shown else None)
             if param.type == "entity" and inst.tool.cap == "pick":
                 context.held = next(p.text for p in pieces if p.mention == mention)
             if shown:
@@ -297,7 +302,7 @@ class Composer:
         context = Context()
         out, last = [], None
         for k in range(count):
-            clause = self.combo(context) if rng.random() < (0.33 if len(self.box.tools) > 1 else 0) else None
+            clause = self.combo(context) if rng.random() < (0.28 if len(self.box.tools) > 1 else 0) else None
             if clause is None:
                 inst = last if last is not None and rng.random() < (0.2 if last.tool.more else 0.04) else self._choose(last)
                 more = inst is last and inst.tool.more is not None and rng.random() < 0.8

@@ -91,7 +91,7 @@ def _tool(verb, noun, number, rng):
             params, tails = [param, Param("v", kind, detail, names=PARAM_NAMES[kind])], f"{tails} {phrase}"
     tool.params = params
     lines = [f"{base} {tails}"] * 2
-    if params and rng.random() < 0.6:
+    if params and rng.random() < 0.4:
         lines.append(base)
     if params and params[0].option_sets:
         lines.append(f"[set|switch|change] the {noun} [to|to] {{k}} [{verb}|]")

@@ -78,7 +78,10 @@ _WORDS = json.loads(Path(__file__).with_name("words.json").read_text())
 SENTENCES = _WORDS["texts"]
 _WORDNET = _WORDS["nouns"]
 _FIRST = {kind: [group[0] for group in groups] for kind, groups in _WORDNET.items()}
+_VAGUE = set("object thing item article piece part goods base start point position place top old new first second side case load hold face name target content kind "
+             "group stuff order source goal use end back device machine unit region address subject means material substance product entity person man woman".split())
 WIDE = {"small": _FIRST["thing"], "any": _FIRST["thing"] + _FIRST["animal"], "food": _FIRST["food"], "plant": _FIRST["plant"], "liquid": _FIRST["substance"], "package": _FIRST["thing"]}
+_KINDS = ({w for words in (*NOUNS.values(), *WIDE.values(), AREAS, SURFACES, CONTAINERS, LABELLED, SPOTS) for w in words} | set("zone dish drink meal plant vehicle garment sample container shelf bag car".split())) - _VAGUE
 
 
 def madeup(rng):
@@ -176,8 +179,37 @@ def _person(rng):
     return "", rng.choice(PEOPLE)
 
 
+def kind_of(name):
+    """The kind of thing that a parameter's name tells, such as `log`, or None where it tells none, such as `object`."""
+    word = name.split()[-1] if name else ""
+    return word if word in _KINDS else None
+
+
+def one_of(kind, rng):
+    """One of a kind, named after it: `oak log`, `log 7`, `second red log`."""
+    roll = rng.random()
+    if roll < 0.3:
+        return f"{rng.choice(ADJECTIVES + COLORS)} {kind}"
+    if roll < 0.55:
+        return spaced(f"{rng.choice(rng.choice([WIDE['any'], WIDE['food'], WIDE['plant'], WIDE['liquid']]))} {kind}", rng)
+    if roll < 0.72:
+        return f"{kind} {label(rng)}"
+    if roll < 0.8:
+        return f"{rng.choice(ADJECTIVES + COLORS)} {spaced(rng.choice(WIDE['any'] + WIDE['plant']), rng)} {kind}"
+    if roll < 0.86:
+        return f"{madeup(rng)} {kind}" if rng.random() < 0.5 else f"{rng.choice(PEOPLE)}'s {kind}"
+    if roll < 0.93:
+        return _plural(rng.choice(["", rng.choice(ADJECTIVES + COLORS) + " ", spaced(rng.choice(WIDE["any"] + WIDE["plant"]), rng) + " "]) + kind)
+    return f"{rng.choice(['first', 'second', 'third', 'last', 'next', 'other', 'left', 'right', 'upper', 'lower'])} {kind}"
+
+
 def entity(kind, rng, postmodified=True):
-    """An entity mention: (determiner, mention)."""
+    """An entity mention: (determiner, mention); of the kind `of:log`, most are named after it."""
+    if kind.startswith("of:"):
+        if rng.random() < 0.6:
+            noun = one_of(kind[3:], rng)
+            return ("" if noun.endswith(tuple("0123456789")) and rng.random() < 0.7 else article(noun, rng)), noun
+        kind = rng.choice(["any", "small", "plant", "food"])
     if kind == "person":
         return _person(rng)
     if kind in ("any", "plant") and rng.random() < 0.06:

