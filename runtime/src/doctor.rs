@@ -67,9 +67,8 @@ fn documents(config: &Config) -> Vec<Check> {
         Err(trouble) => return vec![Check::new("workspace", Found::Fail, trouble.message)],
     };
     let mut checks = vec![Check::ok("workspace", workspace.root().display().to_string())];
-    let broken = kernel.world().broken();
+    let broken = kernel.findings().iter().filter(|(_, found)| has_errors(found));
     let names: Vec<&str> = broken
-        .iter()
         .map(|(path, _)| path.as_str())
         .chain(unreadable.iter().map(String::as_str))
         .collect();

@@ -173,7 +173,7 @@ pub fn traces(config: &Config, verb: TraceVerb, printer: Printer) -> Result<u8, 
 
 fn list_traces(kernel: &Kernel, printer: Printer) {
     let (mut lines, mut documents) = (Vec::new(), Vec::new());
-    for trace in kernel.traces() {
+    for trace in kernel.traces().iter() {
         let uses = kernel.world().uses.iter().filter(|entry| entry.trace == trace.id);
         let good = uses.clone().filter(|entry| entry.status == Status::Done).count();
         let uses = uses.count();
@@ -188,7 +188,15 @@ fn list_traces(kernel: &Kernel, printer: Printer) {
                                "mode": trace.mode, "uses": uses, "successes": good }),
         );
     }
-    printer.answer(&json!({ "traces": documents }), &lines);
+    let synonyms = kernel.traces().synonyms();
+    let synonyms: Vec<_> = synonyms
+        .map(|synonym| {
+            let (one, other, deed) = (synonym.one.join(" "), synonym.other.join(" "), synonym.deed.join(", "));
+            lines.push(format!("\"{one}\" = \"{other}\" for {deed}, as {} shows", synonym.trace));
+            json!({ "words": [one, other], "deed": deed, "trace": synonym.trace })
+        })
+        .collect();
+    printer.answer(&json!({ "traces": documents, "synonyms": synonyms }), &lines);
 }
 
 fn check_traces(kernel: &Kernel, unreadable: Vec<String>, id: Option<&str>, printer: Printer) -> u8 {

@@ -108,6 +108,7 @@ impl Printer {
                     .collect();
                 self.line(&format!("        {device} reports: {}", list.join(", ")));
             }
+            Event::Learned { trace, pattern } => self.line(&format!("learn {trace} answers to \"{pattern}\", too")),
             Event::Warning { text } => self.note(&format!("warning: {text}")),
         }
     }

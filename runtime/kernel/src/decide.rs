@@ -78,13 +78,22 @@ impl Kernel {
         if forced == Some(Mode::Learner) {
             return self.learn(now, "LEARNER was asked for");
         }
-        match matching::find(&words, &self.world.traces, &self.world.devices) {
-            Found::Trace { id, plan } => self.follow_trace(
-                now,
-                &id,
+        match self.world.traces.find(&words, &lexicon, &self.world.devices) {
+            Found::Trace {
+                id,
                 plan,
-                &format!("the trace {id} accounts for every word (score 1.00)"),
-            ),
+                score,
+                synonyms,
+            } => {
+                let learned: Vec<String> = synonyms.iter().map(|(one, other)| format!("\"{one}\" as \"{other}\"")).collect();
+                let learned = if learned.is_empty() {
+                    String::new()
+                } else {
+                    format!(", with {}, as learned", learned.join(" and "))
+                };
+                let reason = format!("the trace {id} accounts for every word{learned} (score {})", share(score));
+                self.follow_trace(now, &id, plan, &reason);
+            }
             Found::Ambiguous { question } => self.finish_asking(now, &question),
             Found::Nothing { .. } if forced == Some(Mode::Follower) => {
                 self.finish(
@@ -106,7 +115,7 @@ impl Kernel {
     }
 
     fn decide_on_replay(&mut self, now: Millis, id: &str) {
-        let Some(trace) = self.world.traces.iter().find(|trace| trace.id == id).cloned() else {
+        let Some(trace) = self.world.traces.get(id).cloned() else {
             return self.finish(
                 now,
                 Status::Environment,
@@ -148,7 +157,7 @@ impl Kernel {
     }
 
     fn changed_manifests(&self, id: &str) -> Vec<String> {
-        let trace = self.world.traces.iter().find(|trace| trace.id == id);
+        let trace = self.world.traces.get(id);
         let manifests: &[(String, String)] = trace.map_or(&[], |trace: &Trace| &trace.manifests);
         let changed = manifests
             .iter()
@@ -202,7 +211,7 @@ impl Kernel {
                 parameters: &tool.parameters,
             })
             .collect();
-        let trace = near.and_then(|id| self.world.traces.iter().find(|trace| trace.id == id));
+        let trace = near.and_then(|id| self.world.traces.get(id));
         let of_trace = |(device, tool): &(&str, &Tool)| {
             let steps = trace.iter().flat_map(|trace| &trace.steps);
             steps

@@ -386,26 +386,14 @@ impl Kernel {
         report.question = question;
         report.calls = calls;
         report.digest = digest.map(|digest| format!("{digest:016x}"));
-        let new = match Kept::of(run, status, digest) {
-            Kept::Nothing => None,
-            Kept::Trace => Some(self.trace_of(run, status, reason, digest)),
-            Kept::Use => {
-                report.trace.clone_from(&run.followed);
-                None
-            }
-        };
         let mut left = Vec::new();
-        if let Some((trace, text)) = new {
-            report.trace = Some(trace.id.clone());
-            let store = self.next();
-            left.push(store);
-            self.outputs.push_back(Output::Store {
-                request: store,
-                path: format!("traces/{}.md", trace.id),
-                text,
-            });
-            self.world.traces.retain(|known| known.id != trace.id);
-            self.world.traces.push(trace);
+        match Kept::of(run, status, digest) {
+            Kept::Nothing => {}
+            Kept::Use => report.trace.clone_from(&run.followed),
+            Kept::Trace => {
+                let (trace, text) = self.trace_of(run, status, reason, digest);
+                report.trace = Some(self.keep(trace, text, &mut left));
+            }
         }
         if let Some(line) = self.ledger_line(&report) {
             let append = self.next();
@@ -424,6 +412,44 @@ impl Kernel {
         if nothing {
             self.close();
         }
+    }
+
+    /// Keeps a run as a trace of its own or, where one does the same deed already, as one more phrasing of that. Returns the trace's id.
+    fn keep(&mut self, trace: Trace, text: String, left: &mut Vec<u64>) -> String {
+        let known = if trace.status == Status::Done {
+            self.world.traces.same_deed(&trace).map(|(known, pattern)| (known.clone(), pattern))
+        } else {
+            None
+        };
+        let Some((mut known, pattern)) = known else {
+            let (id, request) = (trace.id.clone(), self.next());
+            left.push(request);
+            self.outputs.push_back(Output::Store {
+                request,
+                path: format!("traces/{id}.md"),
+                text,
+            });
+            self.world.traces.insert(trace);
+            return id;
+        };
+        let id = known.id.clone();
+        if !known.patterns.iter().any(|other| matching::is_same(other, &pattern)) {
+            let request = self.next();
+            left.push(request);
+            self.outputs.push_back(Output::Amend {
+                request,
+                path: format!("traces/{id}.md"),
+                pattern: pattern.clone(),
+                note: format!("learned from {:?}, {}", trace.goal, trace.created),
+            });
+            self.tell(Event::Learned {
+                trace: id.clone(),
+                pattern: pattern.clone(),
+            });
+            known.patterns.push(pattern);
+            self.world.traces.insert(known);
+        }
+        id
     }
 
     fn ledger_line(&mut self, report: &Report) -> Option<String> {
@@ -508,12 +534,7 @@ impl Kernel {
                     .unwrap_or_default()
             )
         };
-        let taken = |id: &str| {
-            self.world
-                .traces
-                .iter()
-                .any(|trace| trace.id == id && status == Status::Done)
-        };
+        let taken = |id: &str| status == Status::Done && self.world.traces.get(id).is_some();
         if !taken(&base) {
             return base;
         }

@@ -2,16 +2,16 @@
 //! holds the state that both share and the way from input to output. It must not know a clock: `now` comes with every input.
 
 use crate::goal::Goal;
+use crate::library::Library;
 use crate::message::{Answer, Event, Input, News, Output, Report, Request, Status, StepReport, Tokens, Verdict};
 use crate::mode::Mode;
 use crate::plan::Plan;
 use crate::text::Diagnostic;
-use crate::text::trace::Trace;
 use crate::tool::Device;
 use crate::world::World;
 use llmos_follower::{Follower, Millis, Offer, Program, Readings};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What may differ between installations.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -120,15 +120,15 @@ impl Kernel {
         &self.world.devices
     }
 
-    /// What was found in each document.
+    /// What was found in each document, by path.
     #[must_use]
-    pub fn findings(&self) -> &[(String, Vec<Diagnostic>)] {
+    pub fn findings(&self) -> &BTreeMap<String, Vec<Diagnostic>> {
         &self.world.findings
     }
 
-    /// The traces without an error, by id.
+    /// The traces without an error.
     #[must_use]
-    pub fn traces(&self) -> &[Trace] {
+    pub fn traces(&self) -> &Library {
         &self.world.traces
     }
 

@@ -15,6 +15,7 @@ pub mod goal;
 pub mod ground;
 pub mod journal;
 pub mod kernel;
+pub mod library;
 pub mod matching;
 pub mod message;
 pub mod mode;

@@ -296,6 +296,13 @@ pub enum Output {
     Ask { request: u64, question: String },
     /// Write a document, atomically.
     Store { request: u64, path: String, text: String },
+    /// Add a pattern to a trace's document, atomically, and leave every other byte as it is; the note says where it comes from.
+    Amend {
+        request: u64,
+        path: String,
+        pattern: String,
+        note: String,
+    },
     /// Append one line to a ledger.
     Append { request: u64, path: String, line: String },
     /// Something a person may want to see.
@@ -336,6 +343,8 @@ pub enum Event {
     CallObserved { call: usize, observed: Observed },
     /// What a device reports about itself, asked for by a step that only reads.
     Reading { device: String, readings: Vec<Named> },
+    /// What was done is what a known trace does, so that trace answers to these words, too.
+    Learned { trace: String, pattern: String },
     /// Something worth a warning.
     Warning { text: String },
 }

@@ -2,13 +2,14 @@
 //! change; one with an error leaves the last good version of nothing but itself out. It must not know runs.
 
 use crate::goal::{Lexicon, Name, NameKind};
+use crate::library::Library;
 use crate::message::{Fact, News, State};
 use crate::names::Names;
 use crate::policy::Policy;
 use crate::text::manifest;
 use crate::text::node::Place;
-use crate::text::trace::{self, Trace, Use};
-use crate::text::{Diagnostic, has_errors};
+use crate::text::trace::{self, Use};
+use crate::text::Diagnostic;
 use crate::tool::Device;
 use llmos_follower::{Digest, Millis, Reading, Readings, Symbol};
 use std::collections::BTreeMap;
@@ -20,14 +21,14 @@ pub struct World {
     pub devices: Vec<Device>,
     /// The digest of each device's manifest.
     pub digests: BTreeMap<String, String>,
-    /// The traces without an error, by id.
-    pub traces: Vec<Trace>,
+    /// The traces without an error.
+    pub traces: Library,
     /// The ledger: every use of a trace.
     pub uses: Vec<Use>,
     /// What is allowed.
     pub policy: Policy,
-    /// What was found in each document.
-    pub findings: Vec<(String, Vec<Diagnostic>)>,
+    /// What was found in each document, by path.
+    pub findings: BTreeMap<String, Vec<Diagnostic>>,
     /// What each device last said.
     pub views: BTreeMap<String, View>,
     /// All reports, as the follower sees them.
@@ -72,8 +73,7 @@ impl World {
             },
             _ => Vec::new(),
         };
-        self.findings.retain(|(known, _)| known != path);
-        self.findings.push((path.to_owned(), found));
+        self.findings.insert(path.to_owned(), found);
     }
 
     fn manifest(&mut self, text: &str) -> Vec<Diagnostic> {
@@ -115,9 +115,7 @@ impl World {
     fn trace(&mut self, text: &str) -> Vec<Diagnostic> {
         let (trace, found) = trace::read(text);
         if let Some(trace) = trace {
-            self.traces.retain(|known| known.id != trace.id);
-            self.traces.push(trace);
-            self.traces.sort_by(|a, b| a.id.cmp(&b.id));
+            self.traces.insert(trace);
         }
         found
     }
@@ -245,11 +243,6 @@ impl World {
         Lexicon::new(names)
     }
 
-    /// Whether any document keeps the workspace from being used as a whole.
-    #[must_use]
-    pub fn broken(&self) -> Vec<&(String, Vec<Diagnostic>)> {
-        self.findings.iter().filter(|(_, found)| has_errors(found)).collect()
-    }
 }
 
 fn is_markdown(file: &str) -> bool {

@@ -75,7 +75,7 @@ fn kernel(traces: &[&str]) -> Kernel {
     kernel.handle(0, device(News::Online));
     kernel.handle(0, device(News::State(state())));
     assert!(
-        kernel.findings().iter().all(|(_, found)| found.is_empty()),
+        kernel.findings().values().all(Vec::is_empty),
         "{:?}",
         kernel.findings()
     );

@@ -418,6 +418,15 @@ impl Host {
                 let error = self.workspace.store(&path, &text).err();
                 self.pending.push_back(Input::Stored { request, error });
             }
+            Output::Amend {
+                request,
+                path,
+                pattern,
+                note,
+            } => {
+                let error = self.workspace.amend(&path, &pattern, &note).err();
+                self.pending.push_back(Input::Stored { request, error });
+            }
             Output::Append { request, path, line } => {
                 let error = self.workspace.append(&path, &line).err();
                 self.pending.push_back(Input::Stored { request, error });

@@ -2,6 +2,7 @@
 //! the workspace. It must not know what a document means.
 
 use crate::trouble::Trouble;
+use llmos_kernel::text::trace::with_pattern;
 use include_dir::{Dir, include_dir};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -204,6 +205,13 @@ impl Workspace {
             sync_folder(&full)
         };
         write().map_err(|error| format!("{} can't be written: {error}", full.display()))
+    }
+
+    /// Adds a pattern to a trace's document as it is on the disk now.
+    pub fn amend(&self, path: &str, pattern: &str, note: &str) -> Result<(), String> {
+        let text = self.read(path).ok_or_else(|| format!("{path} is not there any more"))??;
+        let amended = with_pattern(&text, pattern, note).map_err(|why| format!("{path}: {why}"))?;
+        self.store(path, &amended)
     }
 
     /// Appends one line to a ledger. A line that a crash tore is ended first, so that it can't swallow this one.

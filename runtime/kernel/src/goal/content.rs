@@ -78,7 +78,7 @@ pub fn content(goal: &Goal) -> Vec<Item> {
 
 /// How many words of courtesy start at `at`.
 fn courtesy(line: &Line<'_>, at: usize) -> usize {
-    const PHRASES: [&[&str]; 24] = [
+    const PHRASES: [&[&str]; 33] = [
         &["could", "you"],
         &["can", "you"],
         &["would", "you"],
@@ -88,6 +88,9 @@ fn courtesy(line: &Line<'_>, at: usize) -> usize {
         &["i", "want", "you", "to"],
         &["i", "would", "like", "you", "to"],
         &["i", "need", "you", "to"],
+        &["be", "so", "kind", "as", "to"],
+        &["let", "us"],
+        &["let", "'s"],
         &["thank", "you"],
         &["for", "me"],
         &["right", "now"],
@@ -103,14 +106,28 @@ fn courtesy(line: &Line<'_>, at: usize) -> usize {
         &["okay"],
         &["hey"],
         &["thanks"],
+        &["um"],
+        &["uh"],
+        &["uhm"],
+        &["er"],
+        &["erm"],
+        &["hmm"],
     ];
+    /// Said before anything else, they open a sentence; elsewhere they may mean something ("the well").
+    const OPENERS: [&[&str]; 7] = [&["well"], &["so"], &["oh"], &["alright"], &["right", "then"], &["robot", ","], &["computer", ","]];
     let said = |phrase: &&&[&str]| {
         phrase
             .iter()
             .enumerate()
             .all(|(offset, word)| line.normal(at + offset) == *word)
     };
-    PHRASES.iter().find(said).map_or(0, |phrase| phrase.len())
+    let slight = |before: usize| {
+        let word = line.normal(before);
+        let alone = |phrase: &&[&str]| phrase.first() == Some(&word) && phrase.len() < 3;
+        line.is(before, WordKind::Mark) || word == "then" || PHRASES.iter().chain(&OPENERS).any(alone)
+    };
+    let openers = OPENERS.iter().filter(|_| (0..at).all(slight));
+    PHRASES.iter().chain(openers).find(said).map_or(0, |phrase| phrase.len())
 }
 
 /// Articles, possessive endings and sentence marks.

@@ -105,10 +105,11 @@ fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<Trace> {
         .collect();
     let steps = steps(fields.take("steps"), fields.place(), &slots, found);
     fields.finish(KEYS, found);
+    check_slots(&patterns, &slots, &steps, found);
     Some(Trace {
         id: id?,
         goal: goal?,
-        patterns,
+        patterns: patterns.into_iter().map(|(text, _)| text).collect(),
         slots,
         steps,
         status: status?,
@@ -130,7 +131,37 @@ fn word<T: for<'de> Deserialize<'de>>(fields: &mut Fields<'_>, key: &str, found:
     }
 }
 
-fn patterns(node: Option<&Node>, found: &mut Vec<Diagnostic>) -> Vec<String> {
+/// A pattern that says a slot which nobody declared fits no goal, and one that leaves out what the steps need can't bind them.
+fn check_slots(
+    patterns: &[(String, Place)],
+    slots: &[(String, Type)],
+    steps: &[TraceStep],
+    found: &mut Vec<Diagnostic>,
+) {
+    let needed = steps.iter().flat_map(|step| &step.arguments).filter_map(|(_, text)| slot_of(text));
+    let needed: std::collections::BTreeSet<&str> = needed.collect();
+    for (pattern, place) in patterns {
+        let said: Vec<&str> = pattern
+            .split('{')
+            .skip(1)
+            .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+            .collect();
+        if let Some(slot) = said.iter().find(|slot| !slots.iter().any(|(known, _)| known == *slot)) {
+            found.push(Diagnostic::error(
+                *place,
+                format!("the slot {{{slot}}} of this pattern is not among \"slots:\""),
+            ));
+        }
+        if let Some(slot) = needed.iter().find(|slot| !said.contains(slot)) {
+            found.push(Diagnostic::error(
+                *place,
+                format!("this pattern does not say {{{slot}}}, which the steps need; write it where the goal says it"),
+            ));
+        }
+    }
+}
+
+fn patterns(node: Option<&Node>, found: &mut Vec<Diagnostic>) -> Vec<(String, Place)> {
     let Some(node) = node else { return Vec::new() };
     let Kind::List(list) = &node.kind else {
         found.push(Diagnostic::error(node.place, "\"patterns\" should be a list of texts"));
@@ -139,7 +170,7 @@ fn patterns(node: Option<&Node>, found: &mut Vec<Diagnostic>) -> Vec<String> {
     let mut patterns = Vec::new();
     for item in list {
         match &item.kind {
-            Kind::Scalar(text) => patterns.push(text.clone()),
+            Kind::Scalar(text) => patterns.push((text.clone(), item.place)),
             _ => found.push(Diagnostic::error(item.place, "a pattern should be a text")),
         }
     }
@@ -205,6 +236,44 @@ fn steps(node: Option<&Node>, place: Place, slots: &[(String, Type)], found: &mu
         });
     }
     steps
+}
+
+/// The document with one more pattern. Only that line is new; the person's text stays as it is, byte for byte.
+///
+/// # Errors
+/// The document has errors, or its patterns stand where no line can be added; it must then be mended by hand.
+pub fn with_pattern(text: &str, pattern: &str, note: &str) -> Result<String, String> {
+    let (Some(before), _) = read(text) else {
+        return Err("the document has errors (see llmos trace check), so nothing was added to it".to_owned());
+    };
+    let note = note.replace(['\n', '\r'], " ");
+    let (newline, mut lines) = (if text.contains("\r\n") { "\r\n" } else { "\n" }, text.split_inclusive('\n'));
+    let (mut amended, mut indent) = (String::with_capacity(text.len() + pattern.len() + note.len() + 16), None);
+    for line in lines.by_ref() {
+        let inner = line.trim_start();
+        match indent {
+            // The list ends at the first line that is neither one of its items nor blank nor a remark.
+            Some(spaces) if !inner.starts_with("- ") && !inner.is_empty() && !inner.starts_with('#') => {
+                amended.push_str(&format!("{}- {}   # {note}{newline}", " ".repeat(spaces), quote(pattern)));
+                amended.push_str(line);
+                break;
+            }
+            None if line.trim_end() == "patterns:" => indent = Some(2),
+            Some(_) if inner.starts_with("- ") => indent = Some(line.len() - inner.len()),
+            _ => {}
+        }
+        amended.push_str(line);
+    }
+    lines.for_each(|line| amended.push_str(line));
+    let mut wanted = before;
+    wanted.patterns.push(pattern.to_owned());
+    match read(&amended) {
+        (Some(after), _) if after == wanted => Ok(amended),
+        _ => Err(format!(
+            "the list \"patterns:\" is not written as one \"- ..\" a line, so nothing was added to it; add {} by hand",
+            quote(pattern)
+        )),
+    }
 }
 
 /// The slot that an argument names: `{object}` or `start of {object}`.

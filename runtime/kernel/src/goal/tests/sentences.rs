@@ -289,7 +289,7 @@ fn contents() {
             "then move [left] and after that go [<home>]",
         ),
         ("it's the cube", "[It] is [<red cube|blue cube>]"),
-        ("let's go home", "let us go [<home>]"),
+        ("let's go home", "go [<home>]"),
         ("what's that", "what is [That]"),
         ("move left, no, right", "move [right]"),
         (

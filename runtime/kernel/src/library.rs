@@ -1,0 +1,130 @@
+//! The traces that are known, and the index by which a goal finds its own. The Markdown documents are the truth; everything else here is
+//! made from them. It must not know runs.
+
+use crate::goal::{Goal, Lexicon};
+use crate::matching::{Found, Matcher, Synonym};
+use crate::message::Status;
+use crate::text::trace::{Trace, TraceStep};
+use crate::tool::Device;
+use std::collections::BTreeMap;
+
+/// All traces without an error.
+#[derive(Debug, Default)]
+pub struct Library {
+    traces: BTreeMap<String, Trace>,
+    matcher: Matcher,
+    /// Traces that may be followed, by what they do.
+    by_deed: BTreeMap<String, Vec<String>>,
+}
+
+impl Library {
+    /// Takes in a trace; one of the same id is replaced.
+    pub fn insert(&mut self, trace: Trace) {
+        self.remove(&trace.id);
+        if trace.status == Status::Done {
+            self.matcher.add(&trace);
+            let skeleton = Skeleton::of(&trace.steps);
+            self.by_deed.entry(skeleton.deed).or_default().push(trace.id.clone());
+        }
+        self.traces.insert(trace.id.clone(), trace);
+    }
+
+    /// Forgets a trace.
+    pub fn remove(&mut self, id: &str) {
+        let Some(trace) = self.traces.remove(id) else { return };
+        self.matcher.remove(id);
+        if let Some(ids) = self.by_deed.get_mut(&Skeleton::of(&trace.steps).deed) {
+            ids.retain(|known| known != id);
+        }
+    }
+
+    /// A trace by its id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Trace> {
+        self.traces.get(id)
+    }
+
+    /// All traces by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Trace> {
+        self.traces.values()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.traces.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.traces.is_empty()
+    }
+
+    /// The synonyms that the traces show.
+    pub fn synonyms(&self) -> impl Iterator<Item = &Synonym> {
+        self.matcher.synonyms()
+    }
+
+    /// The trace that a goal follows.
+    #[must_use]
+    pub fn find(&self, goal: &Goal, lexicon: &Lexicon, devices: &[Device]) -> Found {
+        self.matcher.find(goal, lexicon, devices, |id| self.traces.get(id))
+    }
+
+    /// The trace that does what a new one does, and the new one's first pattern with that trace's names for its slots. `None` where no
+    /// trace does the same, or where the pattern says too little to be known again.
+    #[must_use]
+    pub fn same_deed(&self, new: &Trace) -> Option<(&Trace, String)> {
+        let mine = Skeleton::of(&new.steps);
+        let kind = |slots: &[(String, crate::tool::Type)], name: &str| {
+            let mut slots = slots.iter();
+            slots.find(|(slot, _)| slot == name).map(|(_, kind)| kind.clone())
+        };
+        let ids = self.by_deed.get(&mine.deed)?;
+        let mut same = ids.iter().filter_map(|id| {
+            let trace = self.traces.get(id)?;
+            let theirs = Skeleton::of(&trace.steps);
+            let alike = mine.slots.iter().zip(&theirs.slots);
+            let kinds = alike.clone().all(|(a, b)| kind(&new.slots, a) == kind(&trace.slots, b));
+            let pattern = alike.fold(new.patterns.first()?.clone(), |text, (a, b)| {
+                text.replace(&format!("{{{a}}}"), &format!("{{\u{1}{b}}}"))
+            });
+            kinds.then(|| (trace, pattern.replace('\u{1}', "")))
+        });
+        same.next().filter(|(_, pattern)| crate::matching::is_telling(pattern))
+    }
+}
+
+/// Steps without the names of their slots.
+struct Skeleton {
+    /// The steps, slots by number.
+    deed: String,
+    /// The slots' names, by number.
+    slots: Vec<String>,
+}
+
+impl Skeleton {
+    fn of(steps: &[TraceStep]) -> Skeleton {
+        let mut slots: Vec<String> = Vec::new();
+        let mut deed = String::new();
+        for step in steps {
+            deed.push_str(&format!("{}.{}", step.device, step.tool));
+            for (name, value) in &step.arguments {
+                let value = match crate::text::trace::slot_of(value) {
+                    None => value.clone(),
+                    Some(slot) => {
+                        let number = slots.iter().position(|known| known == slot).unwrap_or(slots.len());
+                        if number == slots.len() {
+                            slots.push(slot.to_owned());
+                        }
+                        value.replace(slot, &number.to_string())
+                    }
+                };
+                deed.push_str(&format!(" {name}={value:?}"));
+            }
+            deed.push('\n');
+        }
+        Skeleton { deed, slots }
+    }
+}

@@ -1,0 +1,97 @@
+//! A trace's steps with its slots filled from a goal.
+
+use super::pattern::{Piece, Said};
+use crate::goal::Meaning;
+use crate::plan::{Argument, Given, Plan, PlannedCall, Source};
+use crate::text::trace::{Trace, slot_of};
+use crate::tool::{Device, Type};
+
+/// Why a trace that fits gives no plan.
+pub(super) enum Unbound {
+    /// A slot could be several things.
+    Ask(String),
+    /// A device, tool or name is not there.
+    Unknown,
+}
+
+/// The plan of a trace whose slots are filled by these pieces.
+pub(super) fn bind(
+    trace: &Trace,
+    bound: &[(&str, &Piece)],
+    said: Said<'_>,
+    devices: &[Device],
+) -> Result<Plan, Unbound> {
+    let mut plan = Plan::default();
+    for step in &trace.steps {
+        let device = devices.iter().find(|device| device.name == step.device);
+        let tool = device
+            .and_then(|device| device.tool(&step.tool))
+            .ok_or(Unbound::Unknown)?;
+        let mut arguments = Vec::new();
+        for (name, text) in &step.arguments {
+            let mut parameters = tool.parameters.iter();
+            let parameter = parameters
+                .find(|parameter| parameter.name == *name)
+                .ok_or(Unbound::Unknown)?;
+            let (value, source) = match slot_of(text) {
+                None => (
+                    Given::parse(text, &parameter.kind).map_err(|_| Unbound::Unknown)?,
+                    Source::Trace,
+                ),
+                Some(slot) => {
+                    let (_, piece) = bound.iter().find(|(known, _)| *known == slot).ok_or(Unbound::Unknown)?;
+                    let words = said.goal.text.get(piece.start..piece.end).unwrap_or_default();
+                    let value = value(piece, said, &parameter.kind, text.starts_with("start of "))?;
+                    (
+                        value,
+                        Source::Slot {
+                            name: slot.to_owned(),
+                            words: words.to_owned(),
+                        },
+                    )
+                }
+            };
+            arguments.push(Argument {
+                parameter: name.clone(),
+                value,
+                source,
+            });
+        }
+        plan.calls.push(PlannedCall {
+            device: step.device.clone(),
+            tool: step.tool.clone(),
+            arguments,
+        });
+    }
+    Ok(plan)
+}
+
+fn value(piece: &Piece, said: Said<'_>, kind: &Type, start: bool) -> Result<Given, Unbound> {
+    if let Some(option) = said.option_of(piece, kind) {
+        return Ok(Given::Option(option));
+    }
+    let meanings = piece.readings.iter().map(|index| &said.goal.spans[*index].meaning);
+    let Some(meaning) = meanings.into_iter().find(|meaning| said.reading_fits(meaning, kind)) else {
+        return match kind {
+            Type::Text => Ok(Given::Text(
+                said.goal.text.get(piece.start..piece.end).unwrap_or_default().to_owned(),
+            )),
+            _ => Err(Unbound::Unknown),
+        };
+    };
+    match meaning {
+        Meaning::Quantity { dimension, micro } => Ok(Given::Quantity(*dimension, *micro)),
+        Meaning::Number { micro } => Ok(Given::Number(*micro)),
+        Meaning::Point { micro } => Ok(Given::Point(*micro)),
+        Meaning::Named { candidates, .. } => match said.candidates(candidates, kind).as_slice() {
+            [name] if start => Ok(Given::Start((*name).clone())),
+            [name] if *kind == Type::Entity => Ok(Given::Entity((*name).clone())),
+            [name] => Ok(Given::Named((*name).clone())),
+            several => {
+                let several: Vec<String> = several.iter().map(|name| (*name).clone()).collect();
+                Err(Unbound::Ask(crate::ground::which(&piece.words.join(" "), &several)))
+            }
+        },
+        _ => Err(Unbound::Unknown),
+    }
+}
