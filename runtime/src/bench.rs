@@ -1,7 +1,9 @@
-//! `model bench`: what the model costs on this machine, and what each way of saving work is worth. It prints figures and judges
-//! nothing; goals, tools and pairs of similar goals stand in `bench.json`.
+//! `model bench`: what the model costs on this machine, and what each way of saving work is worth; `bench follow` is beside it. It prints
+//! figures and judges nothing; goals, tools and pairs of similar goals stand in `bench.json`.
 //!
 //! Threads are set when a process starts, so each number of threads is a process of its own.
+
+pub mod follow;
 
 use crate::config::Config;
 use crate::output::Printer;

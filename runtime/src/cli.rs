@@ -127,6 +127,9 @@ pub enum Verb {
         after_help = "Example:\n  llmos journal verify journal/2026-11-21T03-28-59Z-429.jsonl"
     )]
     Journal(JournalVerb),
+    /// Measure this machine.
+    #[command(subcommand, after_help = "Example:\n  llmos bench follow --traces 100000")]
+    Bench(BenchVerb),
     /// Check that everything this machine needs is there.
     #[command(after_help = "Examples:\n  llmos doctor\n  llmos doctor --broker mqtt://localhost:1883 --json")]
     Doctor,
@@ -239,6 +242,20 @@ pub enum ModelVerb {
         /// Measure in this process, with the threads it has.
         #[arg(long, hide = true)]
         here: bool,
+    },
+}
+
+/// `llmos bench`.
+#[derive(Subcommand, Debug)]
+pub enum BenchVerb {
+    /// From a goal to its first command, with many traces stored.
+    Follow {
+        /// How many traces are stored.
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        traces: u32,
+        /// How many goals are asked.
+        #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        goals: u32,
     },
 }
 

@@ -7,6 +7,7 @@ use crate::shell::host::{Host, Part};
 use crate::shell::model;
 use crate::shell::workspace::Workspace;
 use crate::trouble::Trouble;
+use llmos_kernel::text::has_errors;
 use llmos_models::{Outcome, PlanRequest, Planner, ToolSpec};
 use serde::Serialize;
 use serde_json::json;

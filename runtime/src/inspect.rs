@@ -65,7 +65,7 @@ pub fn check_devices(config: &Config, printer: Printer) -> Result<u8, Trouble> {
     for (path, found) in kernel
         .findings()
         .iter()
-        .filter(|(path, _)| path.starts_with("devices/") || path == "policy.toml")
+        .filter(|(path, _)| path.starts_with("devices/") || path.as_str() == "policy.toml")
     {
         errors += found.iter().filter(|diagnostic| diagnostic.is_error()).count();
         lines.extend(found.iter().map(|diagnostic| show(path, diagnostic)));
@@ -192,7 +192,10 @@ fn list_traces(kernel: &Kernel, printer: Printer) {
     let synonyms: Vec<_> = synonyms
         .map(|synonym| {
             let (one, other, deed) = (synonym.one.join(" "), synonym.other.join(" "), synonym.deed.join(", "));
-            lines.push(format!("\"{one}\" = \"{other}\" for {deed}, as {} shows", synonym.trace));
+            lines.push(format!(
+                "\"{one}\" = \"{other}\" for {deed}, as {} shows",
+                synonym.trace
+            ));
             json!({ "words": [one, other], "deed": deed, "trace": synonym.trace })
         })
         .collect();

@@ -1,6 +1,7 @@
 //! What each verb does: goals and devices here, looking at things in `inspect`.
 
-use crate::cli::{Cli, Common, DeviceVerb, PlanArgs, RunArgs, Verb};
+use crate::bench;
+use crate::cli::{BenchVerb, Cli, Common, DeviceVerb, PlanArgs, RunArgs, Verb};
 use crate::config::{Broker, Config};
 use crate::doctor;
 use crate::inspect;
@@ -37,9 +38,12 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
         );
         return Ok(0);
     }
+    if let Verb::Bench(BenchVerb::Follow { traces, goals }) = cli.verb {
+        return bench::follow::follow(traces as usize, goals as usize, printer);
+    }
     let config = config(&cli.common)?;
     match cli.verb {
-        Verb::Init { .. } => Ok(0),
+        Verb::Init { .. } | Verb::Bench(_) => Ok(0),
         Verb::Run(args) => run_goals(&config, args, printer).await,
         Verb::Plan(args) => plan(&config, args, printer).await,
         Verb::Replay {

@@ -85,13 +85,19 @@ impl Kernel {
                 score,
                 synonyms,
             } => {
-                let learned: Vec<String> = synonyms.iter().map(|(one, other)| format!("\"{one}\" as \"{other}\"")).collect();
+                let learned: Vec<String> = synonyms
+                    .iter()
+                    .map(|(one, other)| format!("\"{one}\" as \"{other}\""))
+                    .collect();
                 let learned = if learned.is_empty() {
                     String::new()
                 } else {
                     format!(", with {}, as learned", learned.join(" and "))
                 };
-                let reason = format!("the trace {id} accounts for every word{learned} (score {})", share(score));
+                let reason = format!(
+                    "the trace {id} accounts for every word{learned} (score {})",
+                    share(score)
+                );
                 self.follow_trace(now, &id, plan, &reason);
             }
             Found::Ambiguous { question } => self.finish_asking(now, &question),

@@ -417,7 +417,10 @@ impl Kernel {
     /// Keeps a run as a trace of its own or, where one does the same deed already, as one more phrasing of that. Returns the trace's id.
     fn keep(&mut self, trace: Trace, text: String, left: &mut Vec<u64>) -> String {
         let known = if trace.status == Status::Done {
-            self.world.traces.same_deed(&trace).map(|(known, pattern)| (known.clone(), pattern))
+            self.world
+                .traces
+                .same_deed(&trace)
+                .map(|(known, pattern)| (known.clone(), pattern))
         } else {
             None
         };

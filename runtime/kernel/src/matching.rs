@@ -13,8 +13,8 @@ use crate::plan::{Given, Plan};
 use crate::text::trace::Trace;
 use crate::tool::Device;
 use bind::{Unbound, bind};
-use index::{Fit, Index};
-use pattern::{Part, Said, parts, pieces};
+use index::{Fit, Index, likeness};
+use pattern::{Part, Piece, Said, parts, pieces, slots_of};
 use synonym::Synonyms;
 
 pub use generalise::{Generalised, generalise};
@@ -50,9 +50,7 @@ pub(crate) struct Matcher {
 impl Matcher {
     /// Takes in a trace that was observed to succeed.
     pub fn add(&mut self, trace: &Trace) {
-        for pattern in &trace.patterns {
-            self.index.add(&trace.id, &trace.slots, pattern);
-        }
+        self.index.add(trace);
         self.synonyms.add(trace);
     }
 
@@ -81,23 +79,34 @@ impl Matcher {
         for fit in self.index.fits(&pieces, said, &self.synonyms) {
             let Some(trace) = trace(fit.trace) else { continue };
             // What needs no synonym is meant before what does.
-            if fits.last().is_some_and(|(_, _, best)| best.synonyms.len() < fit.synonyms.len()) {
+            if fits
+                .last()
+                .is_some_and(|(_, _, best)| best.synonyms.len() < fit.synonyms.len())
+            {
                 break;
             }
             if !self.may_use(&fit, trace) {
                 continue;
             }
-            match bind(trace, &fit.bound, said, devices) {
+            let Some(bound) = filled(trace, &fit, &pieces) else {
+                continue;
+            };
+            match bind(trace, &bound, said, devices) {
                 Ok(plan) => fits.push((trace, plan, fit)),
                 Err(Unbound::Ask(question)) => return Found::Ambiguous { question },
                 Err(Unbound::Unknown) => {}
             }
         }
         let Some(((trace, plan, fit), others)) = fits.split_first() else {
-            let (best, id) = self.index.nearest(&pieces);
+            let near = self.index.near(&pieces).into_iter().filter_map(|(id, place)| {
+                let pattern = trace(id)?.patterns.get(place)?;
+                Some((likeness(&parts(pattern), &pieces), id))
+            });
+            // The first of the best, which is the one that shares most words.
+            let best = near.reduce(|best, other| if other.0 > best.0 { other } else { best });
             return Found::Nothing {
-                best,
-                id: id.map(str::to_owned),
+                best: best.map_or(0, |(score, _)| score),
+                id: best.map(|(_, id)| id.to_owned()),
             };
         };
         match others.iter().find(|(_, other, _)| skeleton(other) != skeleton(plan)) {
@@ -109,7 +118,9 @@ impl Matcher {
             },
             None => {
                 let used = fit.synonyms.iter().filter_map(|number| self.synonyms.get(*number));
-                let used: Vec<(String, String)> = used.map(|synonym| (synonym.one.join(" "), synonym.other.join(" "))).collect();
+                let used: Vec<(String, String)> = used
+                    .map(|synonym| (synonym.one.join(" "), synonym.other.join(" ")))
+                    .collect();
                 Found::Trace {
                     id: trace.id.clone(),
                     plan: plan.clone(),
@@ -122,7 +133,11 @@ impl Matcher {
 
     /// Synonyms hold for the deed that showed them: the trace must do all of it.
     fn may_use(&self, fit: &Fit<'_>, trace: &Trace) -> bool {
-        let mine = if fit.synonyms.is_empty() { Vec::new() } else { synonym::deed(trace) };
+        let mine = if fit.synonyms.is_empty() {
+            Vec::new()
+        } else {
+            synonym::deed(trace)
+        };
         fit.synonyms.iter().all(|number| {
             let deed = self.synonyms.get(*number).map(|synonym| &synonym.deed);
             deed.is_some_and(|deed| deed.iter().all(|step| mine.contains(step)))
@@ -136,29 +151,32 @@ impl Matcher {
 /// What could not be bound.
 pub fn rebind(trace: &Trace, lexicon: &Lexicon, devices: &[Device]) -> Result<Plan, String> {
     let goal = goal::read(&trace.goal, lexicon);
-    let (pieces, said) = (
-        pieces(&goal),
-        Said {
-            goal: &goal,
-            lexicon,
-        },
-    );
+    let (pieces, said) = (pieces(&goal), Said { goal: &goal, lexicon });
     let mut index = Index::default();
-    for pattern in &trace.patterns {
-        index.add(&trace.id, &trace.slots, pattern);
-    }
+    index.add(trace);
     let none = Synonyms::default();
     let fits = index.fits(&pieces, said, &none);
-    let fit = fits.first().ok_or_else(|| {
+    let bound = fits.iter().find_map(|fit| filled(trace, fit, &pieces)).ok_or_else(|| {
         format!(
             "the goal of {} fits none of its patterns now; is everything it names still there?",
             trace.id
         )
     })?;
-    bind(trace, &fit.bound, said, devices).map_err(|unbound| match unbound {
+    bind(trace, &bound, said, devices).map_err(|unbound| match unbound {
         Unbound::Ask(question) => question,
         Unbound::Unknown => format!("{} uses a device or tool that is not there any more", trace.id),
     })
+}
+
+/// The slots of the pattern that fits, with what fills them. A slot that stands twice is filled with the same words twice.
+fn filled<'a>(trace: &'a Trace, fit: &Fit<'_>, pieces: &'a [Piece]) -> Option<Vec<(&'a str, &'a Piece)>> {
+    let names = slots_of(trace.patterns.get(fit.pattern)?);
+    let bound: Vec<(&str, &Piece)> = names.zip(fit.bound.iter().map(|piece| &pieces[*piece])).collect();
+    let agrees = bound.iter().enumerate().all(|(index, (name, piece))| {
+        let mut before = bound[..index].iter();
+        before.all(|(other, words)| other != name || words.words == piece.words)
+    });
+    agrees.then_some(bound)
 }
 
 /// Whether two patterns are the same to a goal.

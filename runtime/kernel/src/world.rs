@@ -6,10 +6,10 @@ use crate::library::Library;
 use crate::message::{Fact, News, State};
 use crate::names::Names;
 use crate::policy::Policy;
+use crate::text::Diagnostic;
 use crate::text::manifest;
 use crate::text::node::Place;
 use crate::text::trace::{self, Use};
-use crate::text::Diagnostic;
 use crate::tool::Device;
 use llmos_follower::{Digest, Millis, Reading, Readings, Symbol};
 use std::collections::BTreeMap;
@@ -242,7 +242,6 @@ impl World {
         }
         Lexicon::new(names)
     }
-
 }
 
 fn is_markdown(file: &str) -> bool {

@@ -74,11 +74,7 @@ fn kernel(traces: &[&str]) -> Kernel {
     };
     kernel.handle(0, device(News::Online));
     kernel.handle(0, device(News::State(state())));
-    assert!(
-        kernel.findings().values().all(Vec::is_empty),
-        "{:?}",
-        kernel.findings()
-    );
+    assert!(kernel.findings().values().all(Vec::is_empty), "{:?}", kernel.findings());
     kernel
 }
 
@@ -442,4 +438,168 @@ fn foreign_tools_get_what_it_means_and_their_units() {
             r#"[{"name":"fetch","arguments":{"item":"cup"}},{"name":"lift","arguments":{"height":20}},{"name":"lift","arguments":{"height":100}},{"name":"dim","arguments":{"level_percent":50}},{"name":"carry","arguments":{"item":"cup","to":"sink"}}]"#
         )
     );
+}
+
+/// Carries a goal out with a device that does at once what it is told, and returns the report and what the shell was told to keep.
+fn carry_out(kernel: &mut Kernel, goal: &str, model: impl Fn(&Query) -> Answer) -> (Report, Vec<Output>) {
+    let request = Request {
+        goal: goal.to_owned(),
+        who: Caller::Person,
+        mode: None,
+        trace: None,
+        dry_run: false,
+        confirm: false,
+        tools: None,
+        date: "2026-11-21T00:00:00Z".to_owned(),
+    };
+    kernel.handle(1, Input::Goal(request));
+    let device = |news| Input::Device {
+        device: "arm".to_owned(),
+        news,
+    };
+    let (mut kept, mut state) = (Vec::new(), state());
+    for now in 2..200 {
+        let mut inputs = Vec::new();
+        while let Some(output) = kernel.poll() {
+            match &output {
+                Output::Generate { request, query } => inputs.push(Input::Generated {
+                    request: *request,
+                    answer: model(query),
+                }),
+                Output::Hook { request, .. } => inputs.push(Input::Verdict {
+                    request: *request,
+                    verdict: llmos_kernel::message::Verdict::Pass,
+                }),
+                Output::Command { command, arguments, .. } => {
+                    for (name, fact) in arguments {
+                        let field = if name == "state" { "gripper" } else { name };
+                        for known in state
+                            .readings
+                            .iter_mut()
+                            .filter(|known| known.owner.is_empty() && known.field == field)
+                        {
+                            known.value = fact.clone();
+                        }
+                    }
+                    inputs.push(device(News::Acknowledged { command: *command }));
+                    let done = State {
+                        progress: Some(llmos_follower::Progress::Finished),
+                        ..state.clone()
+                    };
+                    inputs.push(device(News::State(done)));
+                }
+                Output::Store { request, .. } | Output::Amend { request, .. } | Output::Append { request, .. } => {
+                    inputs.push(Input::Stored {
+                        request: *request,
+                        error: None,
+                    });
+                    kept.push(output);
+                }
+                Output::Done(report) => return ((**report).clone(), kept),
+                _ => {}
+            }
+        }
+        for input in inputs {
+            kernel.handle(now, input);
+        }
+    }
+    panic!("{goal}: the run does not end");
+}
+
+#[test]
+fn other_words_for_the_same_deed_become_one_more_pattern() {
+    let mut kernel = kernel(&[]);
+    let gripper = |query: &Query| Answer::Calls {
+        calls: vec![AnswerCall {
+            tool: query
+                .tools
+                .iter()
+                .position(|tool| tool.name == "gripper")
+                .expect("offered"),
+            arguments: vec![Pointed::Choice(1)],
+        }],
+        tokens: Tokens::default(),
+    };
+    let (first, kept) = carry_out(&mut kernel, "close the gripper", gripper);
+    assert_eq!(
+        (first.status, first.mode),
+        (Status::Done, Some(Mode::Learner)),
+        "{}",
+        first.reason
+    );
+    assert!(kept.iter().any(|output| matches!(output, Output::Store { .. })));
+    let trace = first.trace.expect("a trace");
+    kernel.handle(
+        1,
+        Input::Device {
+            device: "arm".to_owned(),
+            news: News::State(state()),
+        },
+    );
+    let (second, kept) = carry_out(&mut kernel, "shut the gripper", gripper);
+    assert_eq!(second.mode, Some(Mode::Learner), "{}", second.reason);
+    assert_eq!(second.trace.as_ref(), Some(&trace));
+    assert!(
+        kept.iter().all(|output| !matches!(output, Output::Store { .. })),
+        "{kept:?}"
+    );
+    let amended = kept.iter().find_map(|output| match output {
+        Output::Amend {
+            path, pattern, note, ..
+        } => Some((path.clone(), pattern.clone(), note.clone())),
+        _ => None,
+    });
+    let (path, pattern, note) = amended.expect("one more pattern");
+    assert_eq!((path, pattern.as_str()), (format!("traces/{trace}.md"), "shut gripper"));
+    assert!(
+        note.contains("shut the gripper") && note.contains("2026-11-21"),
+        "{note}"
+    );
+    kernel.handle(
+        1,
+        Input::Device {
+            device: "arm".to_owned(),
+            news: News::State(state()),
+        },
+    );
+    let (third, _) = carry_out(&mut kernel, "please shut the gripper", no_tool);
+    assert_eq!(
+        (third.mode, third.model_calls),
+        (Some(Mode::Follower), 0),
+        "{}",
+        third.reason
+    );
+    // What it learned of one deed it knows of another that contains it.
+    let synonyms: Vec<String> = kernel
+        .traces()
+        .synonyms()
+        .map(|synonym| synonym.deed.join(","))
+        .collect();
+    assert_eq!(synonyms, ["arm.gripper(state: closed)"]);
+}
+
+#[test]
+fn a_run_that_was_not_seen_to_succeed_teaches_no_words() {
+    let close = "---\ntrace: close\ngoal: close the gripper\npatterns:\n  - close gripper\nslots: {}\nsteps:\n  - arm.gripper: { state: closed }\nstatus: done\nmode: LEARNER\n---\n";
+    let mut kernel = kernel(&[close]);
+    let open = |query: &Query| Answer::Calls {
+        calls: vec![AnswerCall {
+            tool: query
+                .tools
+                .iter()
+                .position(|tool| tool.name == "gripper")
+                .expect("offered"),
+            arguments: vec![Pointed::Choice(0)],
+        }],
+        tokens: Tokens::default(),
+    };
+    // Another deed: a trace of its own, or none since it is so already.
+    let (report, kept) = carry_out(&mut kernel, "shut the gripper", open);
+    assert!(
+        kept.iter().all(|output| !matches!(output, Output::Amend { .. })),
+        "{report:?}"
+    );
+    let (refused, kept) = carry_out(&mut kernel, "shut the gripper", no_tool);
+    assert_eq!(refused.status, Status::NoTool);
+    assert!(kept.is_empty());
 }

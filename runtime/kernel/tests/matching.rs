@@ -49,7 +49,9 @@ fn pairs() -> impl Iterator<Item = Pair<'static>> {
 impl Bench {
     fn new() -> Bench {
         let entities = ["red cube", "blue cube", "green ball", "yellow block"].map(|name| (name, NameKind::Entity));
-        let places = ["bin A", "bin B", "shelf", "home", "kitchen", "door", "sofa", "desk", "charger"];
+        let places = [
+            "bin A", "bin B", "shelf", "home", "kitchen", "door", "sofa", "desk", "charger",
+        ];
         let names = entities.into_iter().chain(places.map(|name| (name, NameKind::Place)));
         let manifests = [
             include_str!("../../../workspace/devices/arm.md"),
@@ -103,9 +105,7 @@ impl Bench {
                 arguments: given.collect(),
             }
         });
-        Plan {
-            calls: calls.collect(),
-        }
+        Plan { calls: calls.collect() }
     }
 
     fn source(&self, goal: &Goal, value: &Given, used: &mut Vec<usize>) -> Source {
@@ -134,9 +134,7 @@ impl Bench {
                 }
             }
             None if matches!(value, Given::Option(_)) => Source::Manifest,
-            None => Source::State {
-                words: "it".to_owned(),
-            },
+            None => Source::State { words: "it".to_owned() },
         }
     }
 
@@ -145,11 +143,15 @@ impl Bench {
         let goal = self.read(text);
         let plan = self.plan(known, &goal);
         let made = matching::generalise(&goal, &plan, &self.devices);
-        let steps = plan.calls.iter().zip(made.arguments).map(|(call, arguments)| TraceStep {
-            device: call.device.clone(),
-            tool: call.tool.clone(),
-            arguments,
-        });
+        let steps = plan
+            .calls
+            .iter()
+            .zip(made.arguments)
+            .map(|(call, arguments)| TraceStep {
+                device: call.device.clone(),
+                tool: call.tool.clone(),
+                arguments,
+            });
         Trace {
             id: text.to_owned(),
             goal: text.to_owned(),
@@ -216,9 +218,18 @@ fn a_goal_that_only_looks_alike_never_follows() {
             bench.learn(&mut everything, pair.known, pair.other);
         }
     }
-    println!("{} traces, {} synonyms", everything.len(), everything.synonyms().count());
+    println!(
+        "{} traces, {} synonyms",
+        everything.len(),
+        everything.synonyms().count()
+    );
     for synonym in everything.synonyms() {
-        println!("  {} = {}   {}", synonym.one.join(" "), synonym.other.join(" "), synonym.deed.join(", "));
+        println!(
+            "  {} = {}   {}",
+            synonym.one.join(" "),
+            synonym.other.join(" "),
+            synonym.deed.join(", ")
+        );
     }
     let (mut tried, mut followed, mut others) = (0, Vec::new(), Vec::new());
     for pair in pairs().filter(|pair| pair.verdict == "never") {
@@ -226,7 +237,13 @@ fn a_goal_that_only_looks_alike_never_follows() {
         let mut alone = Library::default();
         bench.learn(&mut alone, pair.known, pair.known);
         if let Some(plan) = bench.find(&alone, pair.other) {
-            followed.push(format!("{}: {} | {} -> {}", pair.kind, pair.known, pair.other, show(&plan)));
+            followed.push(format!(
+                "{}: {} | {} -> {}",
+                pair.kind,
+                pair.known,
+                pair.other,
+                show(&plan)
+            ));
         }
         if let Some(plan) = bench.find(&everything, pair.other) {
             let line = format!("{}: {} | {} -> {}", pair.kind, pair.known, pair.other, show(&plan));
@@ -237,7 +254,11 @@ fn a_goal_that_only_looks_alike_never_follows() {
             }
         }
     }
-    println!("{tried} pairs, {} false follows; with everything learned {} follow another trace:", followed.len(), others.len());
+    println!(
+        "{tried} pairs, {} false follows; with everything learned {} follow another trace:",
+        followed.len(),
+        others.len()
+    );
     others.iter().for_each(|line| println!("  {line}"));
     assert!(tried >= 500, "{tried}");
     assert_eq!(followed, Vec::<String>::new());
@@ -337,12 +358,18 @@ fn what_asks_for_the_same_is_found_again() {
     println!("pairs              at once  others learned  learned once, other values");
     let mut sum = [0; 4];
     for ((verdict, kind), row) in rows {
-        println!("{verdict:5} {kind:12} {:3}/{:<3}  {:3}            {:3}", row[1], row[0], row[2], row[3]);
+        println!(
+            "{verdict:5} {kind:12} {:3}/{:<3}  {:3}            {:3}",
+            row[1], row[0], row[2], row[3]
+        );
         if verdict == "same" {
             sum = std::array::from_fn(|index| sum[index] + row[index]);
         }
     }
-    println!("same               {:3}/{:<3}  {:3}            {:3}", sum[1], sum[0], sum[2], sum[3]);
+    println!(
+        "same               {:3}/{:<3}  {:3}            {:3}",
+        sum[1], sum[0], sum[2], sum[3]
+    );
     assert!(sum[1] * 100 >= sum[0] * 45, "{sum:?}");
     assert!(sum[3] * 100 >= sum[0] * 95, "{sum:?}");
 }

@@ -2,8 +2,8 @@
 //! the workspace. It must not know what a document means.
 
 use crate::trouble::Trouble;
-use llmos_kernel::text::trace::with_pattern;
 use include_dir::{Dir, include_dir};
+use llmos_kernel::text::trace::with_pattern;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
@@ -209,7 +209,9 @@ impl Workspace {
 
     /// Adds a pattern to a trace's document as it is on the disk now.
     pub fn amend(&self, path: &str, pattern: &str, note: &str) -> Result<(), String> {
-        let text = self.read(path).ok_or_else(|| format!("{path} is not there any more"))??;
+        let text = self
+            .read(path)
+            .ok_or_else(|| format!("{path} is not there any more"))??;
         let amended = with_pattern(&text, pattern, note).map_err(|why| format!("{path}: {why}"))?;
         self.store(path, &amended)
     }

@@ -114,7 +114,15 @@ fn courtesy(line: &Line<'_>, at: usize) -> usize {
         &["hmm"],
     ];
     /// Said before anything else, they open a sentence; elsewhere they may mean something ("the well").
-    const OPENERS: [&[&str]; 7] = [&["well"], &["so"], &["oh"], &["alright"], &["right", "then"], &["robot", ","], &["computer", ","]];
+    const OPENERS: [&[&str]; 7] = [
+        &["well"],
+        &["so"],
+        &["oh"],
+        &["alright"],
+        &["right", "then"],
+        &["robot", ","],
+        &["computer", ","],
+    ];
     let said = |phrase: &&&[&str]| {
         phrase
             .iter()
@@ -127,7 +135,11 @@ fn courtesy(line: &Line<'_>, at: usize) -> usize {
         line.is(before, WordKind::Mark) || word == "then" || PHRASES.iter().chain(&OPENERS).any(alone)
     };
     let openers = OPENERS.iter().filter(|_| (0..at).all(slight));
-    PHRASES.iter().chain(openers).find(said).map_or(0, |phrase| phrase.len())
+    PHRASES
+        .iter()
+        .chain(openers)
+        .find(said)
+        .map_or(0, |phrase| phrase.len())
 }
 
 /// Articles, possessive endings and sentence marks.

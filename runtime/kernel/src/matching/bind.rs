@@ -74,7 +74,11 @@ fn value(piece: &Piece, said: Said<'_>, kind: &Type, start: bool) -> Result<Give
     let Some(meaning) = meanings.into_iter().find(|meaning| said.reading_fits(meaning, kind)) else {
         return match kind {
             Type::Text => Ok(Given::Text(
-                said.goal.text.get(piece.start..piece.end).unwrap_or_default().to_owned(),
+                said.goal
+                    .text
+                    .get(piece.start..piece.end)
+                    .unwrap_or_default()
+                    .to_owned(),
             )),
             _ => Err(Unbound::Unknown),
         };

@@ -3,49 +3,52 @@
 
 use super::pattern::{Part, Piece, Said, parts};
 use super::synonym::Synonyms;
+use crate::text::trace::Trace;
 use crate::tool::Type;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Synonyms that one match may use.
 const SYNONYMS_MAX: usize = 2;
 /// Patterns that are compared in full to find the nearest.
 const NEAR_MAX: usize = 48;
 
+/// Patterns that are looked at for the nearest before only rarer words count.
+const POSTINGS_MAX: usize = 4_096;
+
 /// The patterns.
 #[derive(Debug)]
 pub(super) struct Index {
     /// Words by number.
     words: BTreeMap<String, u32>,
-    /// The tree; the first node is its root.
-    nodes: Vec<Node>,
-    /// All patterns ever added; `None` where the trace is gone.
-    patterns: Vec<Option<Known>>,
-    /// Patterns by trace.
-    by_trace: BTreeMap<String, Vec<u32>>,
+    /// Types of slots by number.
+    kinds: Vec<Type>,
+    /// The tree; the first node is its root. Each node's edges are sorted.
+    nodes: Vec<Vec<(Edge, u32)>>,
+    /// All patterns ever added, by trace and by place in it; `None` where the trace is gone.
+    patterns: Vec<Option<(Arc<str>, u32)>>,
+    /// The first pattern of each trace; its others follow.
+    by_trace: BTreeMap<Arc<str>, u32>,
     /// Patterns by word.
-    by_word: BTreeMap<u32, Vec<u32>>,
+    by_word: Vec<Vec<u32>>,
 }
 
-#[derive(Debug, Default)]
-struct Node {
-    words: Vec<(u32, u32)>,
-    slots: Vec<(Type, u32)>,
-    ends: Vec<u32>,
-}
-
-/// A pattern and whose it is.
-#[derive(Debug)]
-struct Known {
-    trace: String,
-    parts: Vec<Part>,
+/// What leads from one node to the next, or ends a pattern; what it leads to is a node, or that pattern.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Edge {
+    Word(u32),
+    Slot(u32),
+    End,
 }
 
 /// A pattern that accounts for every piece of a goal.
 pub(super) struct Fit<'a> {
     /// The trace.
     pub trace: &'a str,
-    /// Slots and the pieces that fill them.
-    pub bound: Vec<(&'a str, &'a Piece)>,
+    /// Which of its patterns, from 0.
+    pub pattern: usize,
+    /// The pieces that fill the pattern's slots, in order.
+    pub bound: Vec<usize>,
     /// Synonyms that were needed, by their number.
     pub synonyms: Vec<usize>,
 }
@@ -63,90 +66,98 @@ impl Default for Index {
     fn default() -> Index {
         Index {
             words: BTreeMap::new(),
-            nodes: vec![Node::default()],
+            kinds: Vec::new(),
+            nodes: vec![Vec::new()],
             patterns: Vec::new(),
             by_trace: BTreeMap::new(),
-            by_word: BTreeMap::new(),
+            by_word: Vec::new(),
         }
     }
 }
 
 impl Index {
-    /// Adds a pattern of a trace; a slot that the trace does not declare makes it one that nothing fits.
-    pub fn add(&mut self, trace: &str, slots: &[(String, Type)], pattern: &str) {
-        let parts = parts(pattern);
-        let declared = |part: &Part| match part {
-            Part::Word(_) => true,
-            Part::Slot(name) => slots.iter().any(|(slot, _)| slot == name),
-        };
-        if parts.is_empty() || !parts.iter().all(declared) {
-            return;
+    /// Adds the patterns of a trace that is not there yet. One with a slot that the trace does not declare fits nothing.
+    pub fn add(&mut self, trace: &Trace) {
+        let id: Arc<str> = Arc::from(trace.id.as_str());
+        self.by_trace.insert(Arc::clone(&id), number(self.patterns.len()));
+        for (place, pattern) in trace.patterns.iter().enumerate() {
+            self.add_pattern(&parts(pattern), &trace.slots);
+            self.patterns.push(Some((Arc::clone(&id), number(place))));
         }
-        let number = u32::try_from(self.patterns.len()).unwrap_or(u32::MAX);
-        let mut node = 0;
-        for part in &parts {
-            node = match part {
-                Part::Word(word) => {
-                    let word = self.number(word);
-                    let patterns = self.by_word.entry(word).or_default();
-                    if patterns.last() != Some(&number) {
-                        patterns.push(number);
-                    }
-                    self.child_by_word(node, word)
+    }
+
+    fn add_pattern(&mut self, parts: &[Part], slots: &[(String, Type)]) {
+        let pattern = number(self.patterns.len());
+        let edges: Option<Vec<Edge>> = parts
+            .iter()
+            .map(|part| match part {
+                Part::Word(word) => Some(Edge::Word(self.word(word))),
+                Part::Slot(name) => {
+                    let (_, kind) = slots.iter().find(|(slot, _)| slot == name)?;
+                    Some(Edge::Slot(self.kind(kind)))
                 }
-                Part::Slot(name) => match slots.iter().find(|(slot, _)| slot == name) {
-                    Some((_, kind)) => self.child_by_slot(node, kind),
-                    None => return,
-                },
-            };
+            })
+            .collect();
+        let Some(edges) = edges.filter(|edges| !edges.is_empty()) else {
+            return;
+        };
+        let mut node = 0;
+        for edge in edges {
+            if let Edge::Word(word) = edge {
+                let patterns = &mut self.by_word[word as usize];
+                if patterns.last() != Some(&pattern) {
+                    patterns.push(pattern);
+                }
+            }
+            node = self.child(node, edge);
         }
-        self.nodes[node].ends.push(number);
-        self.by_trace.entry(trace.to_owned()).or_default().push(number);
-        self.patterns.push(Some(Known {
-            trace: trace.to_owned(),
-            parts,
-        }));
+        self.nodes[node].push((Edge::End, pattern));
     }
 
     /// Forgets all patterns of a trace.
     pub fn remove(&mut self, trace: &str) {
-        for number in self.by_trace.remove(trace).unwrap_or_default() {
-            self.patterns[number as usize] = None;
+        let Some(first) = self.by_trace.remove(trace) else {
+            return;
+        };
+        let mine = |pattern: &&mut Option<(Arc<str>, u32)>| pattern.as_ref().is_some_and(|(id, _)| **id == *trace);
+        self.patterns[first as usize..]
+            .iter_mut()
+            .take_while(mine)
+            .for_each(|pattern| *pattern = None);
+    }
+
+    fn word(&mut self, word: &str) -> u32 {
+        if let Some(known) = self.words.get(word) {
+            return *known;
         }
+        let next = number(self.words.len());
+        self.words.insert(word.to_owned(), next);
+        self.by_word.push(Vec::new());
+        next
     }
 
-    fn number(&mut self, word: &str) -> u32 {
-        let next = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
-        *self.words.entry(word.to_owned()).or_insert(next)
+    fn kind(&mut self, kind: &Type) -> u32 {
+        let known = self.kinds.iter().position(|known| known == kind);
+        number(known.unwrap_or_else(|| {
+            self.kinds.push(kind.clone());
+            self.kinds.len() - 1
+        }))
     }
 
-    fn child_by_word(&mut self, node: usize, word: u32) -> usize {
-        match self.nodes[node].words.binary_search_by_key(&word, |(word, _)| *word) {
-            Ok(at) => self.nodes[node].words[at].1 as usize,
+    fn child(&mut self, node: usize, edge: Edge) -> usize {
+        match self.nodes[node].binary_search_by_key(&edge, |(edge, _)| *edge) {
+            Ok(at) => self.nodes[node][at].1 as usize,
             Err(at) => {
-                let child = self.grow();
-                self.nodes[node].words.insert(at, (word, child));
-                child as usize
+                let child = self.nodes.len();
+                self.nodes.push(Vec::new());
+                self.nodes[node].insert(at, (edge, number(child)));
+                child
             }
         }
     }
 
-    fn child_by_slot(&mut self, node: usize, kind: &Type) -> usize {
-        if let Some((_, child)) = self.nodes[node].slots.iter().find(|(known, _)| known == kind) {
-            return *child as usize;
-        }
-        let child = self.grow();
-        self.nodes[node].slots.push((kind.clone(), child));
-        child as usize
-    }
-
-    fn grow(&mut self) -> u32 {
-        self.nodes.push(Node::default());
-        u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX)
-    }
-
     /// All patterns that account for every piece, those without synonyms first.
-    pub fn fits<'a>(&'a self, pieces: &'a [Piece], said: Said<'_>, synonyms: &Synonyms) -> Vec<Fit<'a>> {
+    pub fn fits(&self, pieces: &[Piece], said: Said<'_>, synonyms: &Synonyms) -> Vec<Fit<'_>> {
         let mut fits = Vec::new();
         let mut open = vec![At {
             node: 0,
@@ -156,12 +167,12 @@ impl Index {
         }];
         while let Some(at) = open.pop() {
             if at.piece == pieces.len() {
-                fits.extend(self.ends(&at, pieces));
+                fits.extend(self.ends(&at));
                 continue;
             }
             self.steps(&at, pieces, said, synonyms, &mut open);
         }
-        fits.sort_by(|a, b| (a.synonyms.len(), a.trace).cmp(&(b.synonyms.len(), b.trace)));
+        fits.sort_by(|a, b| (a.synonyms.len(), a.trace, a.pattern).cmp(&(b.synonyms.len(), b.trace, b.pattern)));
         fits
     }
 
@@ -175,8 +186,10 @@ impl Index {
                 ..at.clone()
             });
         }
-        for (kind, node) in &self.nodes[at.node].slots {
-            if said.fits(piece, kind) {
+        for (edge, node) in &self.nodes[at.node] {
+            if let Edge::Slot(kind) = edge
+                && said.fits(piece, &self.kinds[*kind as usize])
+            {
                 let mut bound = at.bound.clone();
                 bound.push(at.piece);
                 open.push(At {
@@ -207,78 +220,73 @@ impl Index {
     /// Where these words lead.
     fn along(&self, node: usize, words: &[String]) -> Option<usize> {
         words.iter().try_fold(node, |node, word| {
-            let word = self.words.get(word)?;
-            let children = &self.nodes[node].words;
-            let at = children.binary_search_by_key(word, |(word, _)| *word).ok()?;
-            Some(children[at].1 as usize)
+            let edge = Edge::Word(*self.words.get(word)?);
+            let edges = &self.nodes[node];
+            let at = edges.binary_search_by_key(&edge, |(edge, _)| *edge).ok()?;
+            Some(edges[at].1 as usize)
         })
     }
 
-    fn ends<'a>(&'a self, at: &At, pieces: &'a [Piece]) -> Vec<Fit<'a>> {
-        let mut fits = Vec::new();
-        for number in &self.nodes[at.node].ends {
-            let Some(known) = &self.patterns[*number as usize] else {
-                continue;
-            };
-            let names = known.parts.iter().filter_map(|part| match part {
-                Part::Slot(name) => Some(name.as_str()),
-                Part::Word(_) => None,
-            });
-            let bound: Vec<(&str, &Piece)> = names.zip(at.bound.iter().map(|piece| &pieces[*piece])).collect();
-            // A slot that stands twice is filled with the same words twice.
-            let agrees = bound.iter().enumerate().all(|(index, (name, piece))| {
-                let mut before = bound[..index].iter();
-                before.all(|(other, words)| other != name || words.words == piece.words)
-            });
-            if agrees {
-                fits.push(Fit {
-                    trace: &known.trace,
-                    bound,
-                    synonyms: at.synonyms.clone(),
-                });
-            }
-        }
-        fits
+    fn ends(&self, at: &At) -> impl Iterator<Item = Fit<'_>> {
+        let edges = self.nodes[at.node].iter().filter(|(edge, _)| *edge == Edge::End);
+        let (bound, synonyms) = (at.bound.clone(), at.synonyms.clone());
+        edges.filter_map(move |(_, pattern)| {
+            let (trace, place) = self.patterns[*pattern as usize].as_ref()?;
+            Some(Fit {
+                trace,
+                pattern: *place as usize,
+                bound: bound.clone(),
+                synonyms: synonyms.clone(),
+            })
+        })
     }
 
-    /// The pattern that is most alike, below the threshold for following: twice the longest common sequence of parts over both lengths,
-    /// in thousandths, capped at 900, since a word that differs is never accounted for.
-    pub fn nearest(&self, pieces: &[Piece]) -> (u32, Option<&str>) {
-        let mut shared: BTreeMap<u32, u32> = BTreeMap::new();
-        for word in pieces.iter().flat_map(|piece| &piece.words) {
-            for pattern in self.words.get(word).and_then(|word| self.by_word.get(word)).into_iter().flatten() {
+    /// The patterns that share most words with the pieces: trace and place in it. Where many share the common ones, only rarer words
+    /// count.
+    pub fn near(&self, pieces: &[Piece]) -> Vec<(&str, usize)> {
+        let words = pieces.iter().flat_map(|piece| &piece.words);
+        let mut lists: Vec<&[u32]> = words
+            .filter_map(|word| self.words.get(word))
+            .map(|word| self.by_word[*word as usize].as_slice())
+            .collect();
+        lists.sort_by_key(|list| list.len());
+        let (mut shared, mut looked): (BTreeMap<u32, u32>, usize) = (BTreeMap::new(), 0);
+        for list in lists {
+            if looked > 0 && looked + list.len() > POSTINGS_MAX {
+                break;
+            }
+            looked += list.len();
+            for pattern in list.iter().take(POSTINGS_MAX) {
                 *shared.entry(*pattern).or_default() += 1;
             }
         }
-        let goal: Vec<Option<&str>> = pieces
-            .iter()
-            .flat_map(|piece| match piece.readings.as_slice() {
-                [] => piece.words.iter().map(|word| Some(word.as_str())).collect(),
-                _ => vec![None],
-            })
-            .collect();
-        let mut near: Vec<(u32, usize, &Known)> = shared
-            .iter()
-            .filter_map(|(pattern, count)| {
-                let known = self.patterns[*pattern as usize].as_ref()?;
-                Some((*count, known.parts.len().abs_diff(goal.len()), known))
-            })
-            .collect();
-        near.sort_by(|a, b| (b.0, a.1, &a.2.trace).cmp(&(a.0, b.1, &b.2.trace)));
+        let live = shared.iter().filter_map(|(pattern, count)| {
+            let (trace, place) = self.patterns[*pattern as usize].as_ref()?;
+            Some((*count, &**trace, *place as usize))
+        });
+        let mut near: Vec<(u32, &str, usize)> = live.collect();
+        near.sort_by(|a, b| (b.0, a.1, a.2).cmp(&(a.0, b.1, b.2)));
         near.truncate(NEAR_MAX);
-        let mut best: (u32, Option<&str>) = (0, None);
-        for (_, _, known) in near {
-            let score = likeness(&known.parts, &goal);
-            if score > best.0 {
-                best = (score, Some(&known.trace));
-            }
-        }
-        best
+        near.into_iter().map(|(_, trace, place)| (trace, place)).collect()
     }
 }
 
-/// `None` in the goal is a span, which any slot is like.
-fn likeness(pattern: &[Part], goal: &[Option<&str>]) -> u32 {
+/// Numbers of nodes, words and patterns are small, so that a hundred thousand traces stay cheap.
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+/// How alike a pattern and a goal are, below the threshold for following: twice the longest common sequence of parts over both lengths,
+/// in thousandths, capped at 900, since a word that differs is never accounted for.
+pub(super) fn likeness(pattern: &[Part], pieces: &[Piece]) -> u32 {
+    // `None` is a span, which any slot is like.
+    let goal: Vec<Option<&str>> = pieces
+        .iter()
+        .flat_map(|piece| match piece.readings.as_slice() {
+            [] => piece.words.iter().map(|word| Some(word.as_str())).collect(),
+            _ => vec![None],
+        })
+        .collect();
     let alike = |part: &Part, other: &Option<&str>| match (part, other) {
         (Part::Slot(_), None) => true,
         (Part::Word(word), Some(other)) => word == other,

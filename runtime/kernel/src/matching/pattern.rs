@@ -55,29 +55,31 @@ pub(super) enum Part {
 /// A placeholder that no goal contains and that reads as one word.
 const SLOT: &str = "qzslotq";
 
+/// The names of a pattern's slots, in order.
+pub(super) fn slots_of(pattern: &str) -> impl Iterator<Item = &str> {
+    let rest = pattern.split('{').skip(1);
+    rest.filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+}
+
 /// A pattern in its parts, read by the same rules as a goal.
 pub(super) fn parts(pattern: &str) -> Vec<Part> {
-    let (mut names, mut text, mut rest) = (Vec::new(), String::new(), pattern);
+    let (mut text, mut rest) = (String::new(), pattern);
     while let Some((before, after)) = rest.split_once('{') {
         text.push_str(before);
-        match after.split_once('}') {
-            Some((name, after)) => {
-                names.push(name.to_owned());
-                text.push_str(SLOT);
-                rest = after;
-            }
-            None => rest = after,
-        }
+        rest = after.split_once('}').map_or(after, |(_, after)| {
+            text.push_str(SLOT);
+            after
+        });
     }
     text.push_str(rest);
-    let mut names = names.into_iter();
+    let mut names = slots_of(pattern);
     let words = pieces(&goal::read(&text, &Lexicon::default()))
         .into_iter()
         .flat_map(|piece| piece.words);
     words
         .filter_map(|word| {
             if word == SLOT {
-                names.next().map(Part::Slot)
+                names.next().map(|name| Part::Slot(name.to_owned()))
             } else {
                 Some(Part::Word(word))
             }

@@ -16,8 +16,7 @@ const PATTERNS_MAX: usize = 32;
 const DECIDING: &str = "not no never nothing none without except but only instead or then before after first last next again once twice times undo reverse \
 repeat until while if when unless both all every each another any half one two three more less it them this that these those there here";
 /// Words that mean too little alone to be the synonym of another.
-const PARTICLES: &str =
-    "on off in out up down over to into onto at by for with of from through along around away toward towards near and be is are do";
+const PARTICLES: &str = "on off in out up down over to into onto at by for with of from through along around away toward towards near and be is are do";
 
 /// Words that lean on what stands before or behind them, so that a synonym neither begins nor ends with one.
 const LEANING: &str = "to in at for of with by from into onto and be is are";
@@ -93,7 +92,9 @@ impl Synonyms {
             };
             let plain = pieces[at..].iter().take(said.len());
             let same = plain.clone().count() == said.len()
-                && plain.zip(said).all(|(piece, word)| piece.words.as_slice() == [word.clone()]);
+                && plain
+                    .zip(said)
+                    .all(|(piece, word)| piece.words.as_slice() == [word.clone()]);
             same.then_some((*number, said.len(), other.as_slice()))
         })
     }
@@ -117,7 +118,12 @@ fn read_off(trace: &Trace) -> Vec<Synonym> {
     if trace.patterns.len() < 2 {
         return Vec::new();
     }
-    let patterns: Vec<Vec<Part>> = trace.patterns.iter().take(PATTERNS_MAX).map(|text| parts(text)).collect();
+    let patterns: Vec<Vec<Part>> = trace
+        .patterns
+        .iter()
+        .take(PATTERNS_MAX)
+        .map(|text| parts(text))
+        .collect();
     let mut found: Vec<Synonym> = Vec::new();
     for (index, other) in patterns.iter().enumerate() {
         for one in &patterns[..index] {
@@ -140,7 +146,12 @@ fn read_off(trace: &Trace) -> Vec<Synonym> {
 fn difference(one: &[Part], other: &[Part]) -> Option<(Vec<String>, Vec<String>)> {
     let before = one.iter().zip(other).take_while(|(a, b)| a == b).count();
     let (one, other) = (&one[before..], &other[before..]);
-    let after = one.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a == b).count();
+    let after = one
+        .iter()
+        .rev()
+        .zip(other.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
     if before + after == 0 {
         return None;
     }
@@ -160,8 +171,13 @@ fn words(parts: &[Part]) -> Option<Vec<String>> {
         .collect();
     let words = words.filter(|words| (1..=WORDS_MAX).contains(&words.len()))?;
     let among = |list: &str, word: &String| list.split_whitespace().any(|known| known == word);
-    let decides = words.iter().any(|word| among(DECIDING, word) || !word.chars().all(char::is_alphabetic));
-    let leans = [words.first(), words.last()].into_iter().flatten().any(|word| among(LEANING, word));
+    let decides = words
+        .iter()
+        .any(|word| among(DECIDING, word) || !word.chars().all(char::is_alphabetic));
+    let leans = [words.first(), words.last()]
+        .into_iter()
+        .flatten()
+        .any(|word| among(LEANING, word));
     let tells = words.iter().any(|word| !among(PARTICLES, word));
     (tells && !decides && !leans).then_some(words)
 }

@@ -138,7 +138,10 @@ fn check_slots(
     steps: &[TraceStep],
     found: &mut Vec<Diagnostic>,
 ) {
-    let needed = steps.iter().flat_map(|step| &step.arguments).filter_map(|(_, text)| slot_of(text));
+    let needed = steps
+        .iter()
+        .flat_map(|step| &step.arguments)
+        .filter_map(|(_, text)| slot_of(text));
     let needed: std::collections::BTreeSet<&str> = needed.collect();
     for (pattern, place) in patterns {
         let said: Vec<&str> = pattern
@@ -247,14 +250,24 @@ pub fn with_pattern(text: &str, pattern: &str, note: &str) -> Result<String, Str
         return Err("the document has errors (see llmos trace check), so nothing was added to it".to_owned());
     };
     let note = note.replace(['\n', '\r'], " ");
-    let (newline, mut lines) = (if text.contains("\r\n") { "\r\n" } else { "\n" }, text.split_inclusive('\n'));
-    let (mut amended, mut indent) = (String::with_capacity(text.len() + pattern.len() + note.len() + 16), None);
+    let (newline, mut lines) = (
+        if text.contains("\r\n") { "\r\n" } else { "\n" },
+        text.split_inclusive('\n'),
+    );
+    let (mut amended, mut indent) = (
+        String::with_capacity(text.len() + pattern.len() + note.len() + 16),
+        None,
+    );
     for line in lines.by_ref() {
         let inner = line.trim_start();
         match indent {
             // The list ends at the first line that is neither one of its items nor blank nor a remark.
             Some(spaces) if !inner.starts_with("- ") && !inner.is_empty() && !inner.starts_with('#') => {
-                amended.push_str(&format!("{}- {}   # {note}{newline}", " ".repeat(spaces), quote(pattern)));
+                amended.push_str(&format!(
+                    "{}- {}   # {note}{newline}",
+                    " ".repeat(spaces),
+                    quote(pattern)
+                ));
                 amended.push_str(line);
                 break;
             }
@@ -403,6 +416,46 @@ mod tests {
         assert_eq!(trace, None);
         let lines: Vec<u32> = found.iter().map(|diagnostic| diagnostic.place.line).collect();
         assert_eq!(lines, [4, 6, 7, 8], "{found:?}");
+    }
+
+    #[test]
+    fn a_pattern_is_added_and_every_other_byte_stays() {
+        let text = "---\ntrace: t   # mine\ngoal: close the gripper\npatterns:\n    - close gripper      # first\n\n    # said by Ada\n    - \"shut gripper\"\nslots: {}\nsteps:\n  - arm.gripper: { state: closed }\nstatus: done\nmode: LEARNER\n---\nMy *prose*, with --- in it.\n";
+        let amended = with_pattern(text, "make it: shut", "learned from \"make it: shut\",\ntoday").expect("amended");
+        let line = "    - \"make it: shut\"   # learned from \"make it: shut\", today\n";
+        assert_eq!(
+            amended,
+            text.replace("slots: {}", &format!("{line}slots: {{}}").replacen("    ", "    ", 1))
+        );
+        assert_eq!(read(&amended).0.map(|trace| trace.patterns.len()), Some(3));
+        let windows = text.replace('\n', "\r\n");
+        assert_eq!(
+            with_pattern(&windows, "x", "y").map(|text| text.replace("    - x   # y\r\n", "")),
+            Ok(windows)
+        );
+        for odd in [
+            text.replace("patterns:\n", "pattern:\n"),
+            text.replace(
+                "patterns:\n    - close gripper      # first\n\n    # said by Ada\n    - \"shut gripper\"\n",
+                "patterns: [close gripper]\n",
+            ),
+            "no trace at all".to_owned(),
+        ] {
+            assert!(with_pattern(&odd, "x", "y").is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_cannot_be_bound_is_an_error_where_it_stands() {
+        let text =
+            print(&example(), "").replace("slots: {", "  - \"move {far}\"\n  - \"move to {direction}\"\nslots: {");
+        let (trace, found) = read(&text);
+        assert_eq!(trace, None);
+        let found: Vec<(u32, bool)> = found
+            .iter()
+            .map(|found| (found.place.line, found.message.contains("{distance}")))
+            .collect();
+        assert_eq!(found, [(6, false), (6, false), (7, true)]);
     }
 
     proptest! {
