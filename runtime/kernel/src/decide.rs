@@ -147,10 +147,11 @@ impl Kernel {
     }
 
     fn follow_trace(&mut self, now: Millis, id: &str, plan: Plan, reason: &str) {
-        let changed: Vec<String> = self.changed_manifests(id);
-        for device in changed {
+        let changed = self.changed_manifests(id);
+        if !changed.is_empty() {
             let text = format!(
-                "the manifest of {device} has changed since {id} was made; every step is compiled and checked anew"
+                "{} changed in the manifest since {id} was made; every step is compiled and checked anew",
+                changed.join(", ")
             );
             self.tell(Event::Warning { text });
         }
@@ -167,8 +168,8 @@ impl Kernel {
         let manifests: &[(String, String)] = trace.map_or(&[], |trace: &Trace| &trace.manifests);
         let changed = manifests
             .iter()
-            .filter(|(device, digest)| self.world.digests.get(device).is_some_and(|now| now != digest));
-        changed.map(|(device, _)| device.clone()).collect()
+            .filter(|(part, digest)| part.contains('.') && self.world.digests.get(part) != Some(digest));
+        changed.map(|(part, _)| part.clone()).collect()
     }
 
     fn choose(&mut self, mode: Mode, reason: &str) {

@@ -482,13 +482,7 @@ impl Kernel {
             slots,
             arguments,
         } = matching::generalise(&goal, &run.plan, &self.world.devices);
-        let mut devices: Vec<&str> = run.plan.calls.iter().map(|call| call.device.as_str()).collect();
-        devices.sort_unstable();
-        devices.dedup();
-        let manifests = devices
-            .into_iter()
-            .filter_map(|device| Some((device.to_owned(), self.world.digests.get(device)?.clone())))
-            .collect();
+        let manifests = self.world.relied_on(&run.plan);
         let steps = run
             .plan
             .calls

@@ -5,13 +5,14 @@ use crate::goal::{Lexicon, Name, NameKind};
 use crate::library::Library;
 use crate::message::{Fact, News, State};
 use crate::names::Names;
+use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::text::Diagnostic;
 use crate::text::manifest;
 use crate::text::node::Place;
 use crate::text::trace::{self, Use};
-use crate::tool::Device;
-use llmos_follower::{Digest, Millis, Reading, Readings, Symbol};
+use crate::tool::{Body, Device};
+use llmos_follower::{Millis, Reading, Readings, Symbol};
 use std::collections::BTreeMap;
 
 /// Documents, devices and what they report.
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 pub struct World {
     /// The devices whose manifests have no error, by name.
     pub devices: Vec<Device>,
-    /// The digest of each device's manifest.
+    /// The digests of the parts of each device's manifest: `arm.limits`, `arm.move`.
     pub digests: BTreeMap<String, String>,
     /// The traces without an error.
     pub traces: Library,
@@ -83,10 +84,11 @@ impl World {
             found.push(Diagnostic::error(Place { line: 1, column: 1 }, message));
             return found;
         }
-        let mut digest = Digest::default();
-        digest.write(text.as_bytes());
         self.digests
-            .insert(device.name.clone(), format!("{:016x}", digest.finish()));
+            .retain(|part, _| part.split('.').next() != Some(device.name.as_str()));
+        let parts = manifest::digests(text).into_iter();
+        self.digests
+            .extend(parts.map(|(part, digest)| (format!("{}.{part}", device.name), digest)));
         self.devices.retain(|known| known.name != device.name);
         self.devices.push(device);
         self.devices.sort_by(|a, b| a.name.cmp(&b.name));
@@ -177,6 +179,24 @@ impl World {
                 llmos_follower::state::READINGS_MAX
             )
         })
+    }
+
+    /// What of the manifests a plan relies on, with its digest: the limits, places and directions of its devices, and the tools it calls.
+    #[must_use]
+    pub fn relied_on(&self, plan: &Plan) -> Vec<(String, String)> {
+        let mut parts: Vec<String> = Vec::new();
+        for call in &plan.calls {
+            parts.extend(["limits", "places", "directions"].map(|part| format!("{}.{part}", call.device)));
+            parts.push(format!("{}.{}", call.device, call.tool));
+            let tool = self.device(&call.device).and_then(|device| device.tool(&call.tool));
+            if let Some(Body::Macro(steps)) = tool.map(|tool| &tool.body) {
+                parts.extend(steps.iter().map(|step| format!("{}.{}", call.device, step.tool)));
+            }
+        }
+        parts.sort_unstable();
+        parts.dedup();
+        let digest = |part: String| Some((part.clone(), self.digests.get(&part)?.clone()));
+        parts.into_iter().filter_map(digest).collect()
     }
 
     /// A device by name.

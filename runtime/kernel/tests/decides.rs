@@ -603,3 +603,65 @@ fn a_run_that_was_not_seen_to_succeed_teaches_no_words() {
     assert_eq!(refused.status, Status::NoTool);
     assert!(kept.is_empty());
 }
+
+#[test]
+fn what_changed_in_a_manifest_since_is_named() {
+    let mut kernel = kernel(&[]);
+    let speed = |query: &Query| Answer::Calls {
+        calls: vec![AnswerCall {
+            tool: query
+                .tools
+                .iter()
+                .position(|tool| tool.name == "gripper")
+                .expect("offered"),
+            arguments: vec![Pointed::Choice(1)],
+        }],
+        tokens: Tokens::default(),
+    };
+    let (first, _) = carry_out(&mut kernel, "close the gripper", speed);
+    assert_eq!(first.status, Status::Done, "{}", first.reason);
+    let mut changed = |from: &str, to: &str| {
+        assert!(ARM.contains(from), "{from}");
+        let document = Input::Document {
+            path: "devices/arm.md".to_owned(),
+            text: ARM.replace(from, to),
+        };
+        kernel.handle(1, document);
+        while kernel.poll().is_some() {}
+        let request = Request {
+            goal: "close the gripper".to_owned(),
+            who: Caller::Person,
+            mode: None,
+            trace: None,
+            dry_run: true,
+            confirm: false,
+            tools: None,
+            date: String::new(),
+        };
+        kernel.handle(1, Input::Goal(request));
+        let warnings = std::iter::from_fn(|| kernel.poll()).filter_map(|output| match output {
+            Output::Tell(llmos_kernel::message::Event::Warning { text }) => Some(text),
+            _ => None,
+        });
+        warnings.collect::<Vec<String>>().join("\n")
+    };
+    assert_eq!(
+        changed("Open or close the gripper", "Move the fingers"),
+        "",
+        "a description changes nothing"
+    );
+    assert_eq!(changed("Move the arm by a distance", "Shift the arm by a distance"), "");
+    let named = changed("max_speed: \"0.5 m/s\"", "max_speed: \"0.4 m/s\"");
+    assert!(
+        named.contains("arm.limits") && !named.contains("arm.gripper"),
+        "{named}"
+    );
+    let named = changed(
+        "after: gripper == state\n    idempotent: true",
+        "after: gripper == state",
+    );
+    assert!(
+        named.contains("arm.gripper") && !named.contains("arm.limits"),
+        "{named}"
+    );
+}

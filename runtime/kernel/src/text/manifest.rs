@@ -3,14 +3,14 @@
 //! checked by `compile`; this file reads keys and values and checks the configuration as a whole.
 
 use super::expression::{self, Expression};
-use super::node::{Fields, Kind, Node, Place};
+use super::node::{Fields, Key, Kind, Node, Place};
 use super::{Diagnostic, document};
 use crate::compile;
 use crate::goal::{self, Dimension};
 use crate::tool::{Body, Conditions, Connect, Device, MacroStep, Parameter, Tool, Type};
 use llmos_follower::envelope::{COORDINATE_MAX, ZONES_MAX};
 use llmos_follower::program::ARGUMENTS_MAX;
-use llmos_follower::{Envelope, MICRO, Point, Shape, Value};
+use llmos_follower::{Digest, Envelope, MICRO, Point, Shape, Value};
 use serde_json::json;
 
 /// Reads a manifest. The device is only there when the document has no error.
@@ -28,6 +28,81 @@ pub fn read(text: &str) -> (Option<Device>, Vec<Diagnostic>) {
     found.sort_by_key(|diagnostic| diagnostic.place);
     let device = (!super::has_errors(&found)).then_some(device.0);
     (device, found)
+}
+
+/// The digests of what a trace relies on, so that a later change can be named: `limits`, `places`, `directions`, and each tool and macro
+/// under its own name. What only describes (`does`) is left out. Empty for a document that can't be read.
+#[must_use]
+pub fn digests(text: &str) -> Vec<(String, String)> {
+    let (document, _) = document::read(text);
+    let Kind::Map(entries) = &document.node.kind else {
+        return Vec::new();
+    };
+    let mut digests = Vec::new();
+    for (key, node) in entries {
+        match (key.name.as_str(), &node.kind) {
+            ("limits" | "places" | "directions", _) => digests.push((key.name.clone(), digest(&[(key, node)]))),
+            ("tools" | "macros", Kind::List(tools)) => {
+                let maps = tools.iter().filter_map(|tool| match &tool.kind {
+                    Kind::Map(fields) => Some(
+                        fields
+                            .iter()
+                            .filter(|(key, _)| key.name != "does")
+                            .map(|(key, node)| (key, node)),
+                    ),
+                    _ => None,
+                });
+                for fields in maps.map(Iterator::collect::<Vec<_>>) {
+                    let name = fields
+                        .iter()
+                        .find(|(key, _)| key.name != "steps" && !TOOL_KEYS.split(", ").any(|known| known == key.name));
+                    if let Some((name, _)) = name {
+                        digests.push((name.name.clone(), digest(&fields)));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    digests
+}
+
+fn digest(fields: &[(&Key, &Node)]) -> String {
+    let mut digest = Digest::default();
+    for (key, node) in fields {
+        write(&mut digest, &key.name);
+        write_node(&mut digest, node);
+    }
+    format!("{:016x}", digest.finish())
+}
+
+/// A text with its length, so that no two lists of texts are written alike.
+fn write(digest: &mut Digest, text: &str) {
+    digest.write(&(text.len() as u64).to_le_bytes());
+    digest.write(text.as_bytes());
+}
+
+fn write_node(digest: &mut Digest, node: &Node) {
+    match &node.kind {
+        Kind::Null => digest.write(b"-"),
+        Kind::Scalar(text) => {
+            digest.write(b"s");
+            write(digest, text);
+        }
+        Kind::List(list) => {
+            digest.write(b"[");
+            list.iter().for_each(|node| write_node(digest, node));
+            digest.write(b"]");
+        }
+        Kind::Map(map) => {
+            digest.write(b"{");
+            for (key, node) in map {
+                write(digest, &key.name);
+                write_node(digest, node);
+            }
+            digest.write(b"}");
+        }
+    }
 }
 
 /// Where each tool stands, for findings that need the whole device.

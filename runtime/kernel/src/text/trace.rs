@@ -28,7 +28,7 @@ pub struct Trace {
     pub mode: Mode,
     /// When.
     pub created: String,
-    /// The manifests that it was made with: device and digest.
+    /// What of the manifests it relies on, such as `arm.limits` and `arm.move`, with the digests of that time.
     pub manifests: Vec<(String, String)>,
     /// The digest of the run.
     pub digest: Option<String>,
@@ -396,7 +396,7 @@ mod tests {
             status: Status::Done,
             mode: Mode::Learner,
             created: "2026-11-21T00:00:00Z".to_owned(),
-            manifests: vec![("arm".to_owned(), "00ff".to_owned())],
+            manifests: vec![("arm.limits".to_owned(), "00ff".to_owned())],
             digest: Some("0123456789abcdef".to_owned()),
         }
     }
