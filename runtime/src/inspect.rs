@@ -8,10 +8,12 @@ use crate::shell::model;
 use crate::shell::workspace::Workspace;
 use crate::trouble::Trouble;
 use llmos_firmware_bridge::binding::Binding;
+use llmos_kernel::check;
 use llmos_kernel::journal;
 use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::{Input, Status};
-use llmos_kernel::text::show;
+use llmos_kernel::text::trace::read_with_places;
+use llmos_kernel::text::{has_errors, show};
 use llmos_kernel::tool::{Connect, Device, Tool};
 use serde_json::json;
 use std::io::BufRead;
@@ -156,7 +158,7 @@ pub fn traces(config: &Config, verb: TraceVerb, printer: Printer) -> Result<u8, 
             {
                 return Err(no_trace(id));
             }
-            Ok(check_traces(&kernel, unreadable, id.as_deref(), printer))
+            Ok(check_traces(&kernel, &workspace, unreadable, id.as_deref(), printer))
         }
         TraceVerb::Rm { id } => {
             if workspace.read(&format!("traces/{id}.md")).is_none() {
@@ -202,21 +204,31 @@ fn list_traces(kernel: &Kernel, printer: Printer) {
     printer.answer(&json!({ "traces": documents, "synonyms": synonyms }), &lines);
 }
 
-fn check_traces(kernel: &Kernel, unreadable: Vec<String>, id: Option<&str>, printer: Printer) -> u8 {
+fn check_traces(
+    kernel: &Kernel,
+    workspace: &Workspace,
+    unreadable: Vec<String>,
+    id: Option<&str>,
+    printer: Printer,
+) -> u8 {
     let wanted = |path: &str| path.starts_with("traces/") && id.is_none_or(|id| path == format!("traces/{id}.md"));
     let unreadable = unreadable.into_iter();
     let mut lines: Vec<String> = unreadable
         .filter(|line| line.split(':').next().is_some_and(wanted))
         .collect();
     let mut errors = lines.len();
+    let mut followable = 0;
     for (path, found) in kernel.findings().iter().filter(|(path, _)| wanted(path)) {
+        let mut found = found.clone();
+        let text = workspace.read(path).and_then(Result::ok);
+        if let Some((trace, places)) = text.and_then(|text| read_with_places(&text).0) {
+            found.extend(check::trace(kernel.world(), &trace, &places));
+            followable += usize::from(trace.status == Status::Done && !has_errors(&found));
+        }
         errors += found.iter().filter(|diagnostic| diagnostic.is_error()).count();
         lines.extend(found.iter().map(|diagnostic| show(path, diagnostic)));
     }
-    lines.push(format!(
-        "{} traces can be followed, {errors} errors",
-        kernel.traces().len()
-    ));
+    lines.push(format!("{followable} traces can be followed, {errors} errors"));
     printer.answer(&json!({ "errors": errors, "findings": lines }), &lines);
     u8::from(errors > 0)
 }

@@ -96,6 +96,21 @@ impl Library {
     }
 }
 
+impl Library {
+    /// The patterns of a trace, by their place in it, that another trace has for something else.
+    #[must_use]
+    pub fn twins(&self, trace: &Trace) -> Vec<(usize, &str)> {
+        let mine = Skeleton::of(&trace.steps).deed;
+        let does_other = |id: &str| {
+            self.traces
+                .get(id)
+                .is_some_and(|other| Skeleton::of(&other.steps).deed != mine)
+        };
+        let same = self.matcher.same_patterns(trace).into_iter();
+        same.filter(|(_, id)| *id != trace.id && does_other(id)).collect()
+    }
+}
+
 /// Steps without the names of their slots.
 struct Skeleton {
     /// The steps, slots by number.

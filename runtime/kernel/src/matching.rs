@@ -60,6 +60,11 @@ impl Matcher {
         self.synonyms.remove(id);
     }
 
+    /// The patterns of a trace, by their place in it, and the traces that have them.
+    pub fn same_patterns(&self, trace: &Trace) -> Vec<(usize, &str)> {
+        self.index.same(trace)
+    }
+
     /// What was learned to mean the same.
     pub fn synonyms(&self) -> impl Iterator<Item = &Synonym> {
         self.synonyms.iter()

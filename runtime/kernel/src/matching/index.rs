@@ -114,6 +114,36 @@ impl Index {
         self.nodes[node].push((Edge::End, pattern));
     }
 
+    /// The patterns of a trace, by their place in it, and the traces that have the same.
+    pub fn same(&self, trace: &Trace) -> Vec<(usize, &str)> {
+        let mut found = Vec::new();
+        for (place, pattern) in trace.patterns.iter().enumerate() {
+            let node = parts(pattern).iter().try_fold(0, |node, part| {
+                let edge = match part {
+                    Part::Word(word) => Edge::Word(*self.words.get(word)?),
+                    Part::Slot(name) => {
+                        let (_, kind) = trace.slots.iter().find(|(slot, _)| slot == name)?;
+                        Edge::Slot(number(self.kinds.iter().position(|known| known == kind)?))
+                    }
+                };
+                self.next(node, edge)
+            });
+            let ends = node
+                .into_iter()
+                .flat_map(|node| &self.nodes[node])
+                .filter(|(edge, _)| *edge == Edge::End);
+            let traces = ends.filter_map(|(_, pattern)| self.patterns[*pattern as usize].as_ref());
+            found.extend(traces.map(|(id, _)| (place, &**id)));
+        }
+        found
+    }
+
+    fn next(&self, node: usize, edge: Edge) -> Option<usize> {
+        let edges = &self.nodes[node];
+        let at = edges.binary_search_by_key(&edge, |(edge, _)| *edge).ok()?;
+        Some(edges[at].1 as usize)
+    }
+
     /// Forgets all patterns of a trace.
     pub fn remove(&mut self, trace: &str) {
         let Some(first) = self.by_trace.remove(trace) else {
@@ -219,12 +249,9 @@ impl Index {
 
     /// Where these words lead.
     fn along(&self, node: usize, words: &[String]) -> Option<usize> {
-        words.iter().try_fold(node, |node, word| {
-            let edge = Edge::Word(*self.words.get(word)?);
-            let edges = &self.nodes[node];
-            let at = edges.binary_search_by_key(&edge, |(edge, _)| *edge).ok()?;
-            Some(edges[at].1 as usize)
-        })
+        words
+            .iter()
+            .try_fold(node, |node, word| self.next(node, Edge::Word(*self.words.get(word)?)))
     }
 
     fn ends(&self, at: &At) -> impl Iterator<Item = Fit<'_>> {

@@ -64,9 +64,25 @@ pub struct Use {
 
 const KEYS: &str = "trace, goal, patterns, slots, steps, status, mode, created, manifests, digest";
 
+/// Where the parts of a trace stand in its document.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Places {
+    /// Each step.
+    pub steps: Vec<Place>,
+    /// Each pattern.
+    pub patterns: Vec<Place>,
+}
+
 /// Reads a trace. It is only there when the document has no error.
 #[must_use]
 pub fn read(text: &str) -> (Option<Trace>, Vec<Diagnostic>) {
+    let (trace, found) = read_with_places(text);
+    (trace.map(|(trace, _)| trace), found)
+}
+
+/// The same, with where its parts stand.
+#[must_use]
+pub fn read_with_places(text: &str) -> (Option<(Trace, Places)>, Vec<Diagnostic>) {
     let (document, mut found) = document::read(text);
     if super::has_errors(&found) {
         return (None, found);
@@ -80,7 +96,7 @@ pub fn read(text: &str) -> (Option<Trace>, Vec<Diagnostic>) {
     }
 }
 
-fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<Trace> {
+fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<(Trace, Places)> {
     let mut fields = Fields::of(node, "a trace", found);
     let id = fields.required("trace", found).map(|(text, _)| text.to_owned());
     let goal = fields.required("goal", found).map(|(text, _)| text.to_owned());
@@ -105,11 +121,17 @@ fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<Trace> {
         .collect();
     let steps = steps(fields.take("steps"), fields.place(), &slots, found);
     fields.finish(KEYS, found);
+    let (steps, places): (Vec<TraceStep>, Vec<Place>) = steps.into_iter().unzip();
     check_slots(&patterns, &slots, &steps, found);
-    Some(Trace {
+    let (patterns, pattern_places) = patterns.into_iter().unzip();
+    let places = Places {
+        steps: places,
+        patterns: pattern_places,
+    };
+    let trace = Trace {
         id: id?,
         goal: goal?,
-        patterns: patterns.into_iter().map(|(text, _)| text).collect(),
+        patterns,
         slots,
         steps,
         status: status?,
@@ -117,7 +139,8 @@ fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<Trace> {
         created,
         manifests,
         digest,
-    })
+    };
+    Some((trace, places))
 }
 
 fn word<T: for<'de> Deserialize<'de>>(fields: &mut Fields<'_>, key: &str, found: &mut Vec<Diagnostic>) -> Option<T> {
@@ -196,7 +219,12 @@ fn pairs(node: Option<&Node>, what: &str, found: &mut Vec<Diagnostic>) -> Vec<(S
     pairs
 }
 
-fn steps(node: Option<&Node>, place: Place, slots: &[(String, Type)], found: &mut Vec<Diagnostic>) -> Vec<TraceStep> {
+fn steps(
+    node: Option<&Node>,
+    place: Place,
+    slots: &[(String, Type)],
+    found: &mut Vec<Diagnostic>,
+) -> Vec<(TraceStep, Place)> {
     let Some(Node {
         kind: Kind::List(list), ..
     }) = node
@@ -232,11 +260,12 @@ fn steps(node: Option<&Node>, place: Place, slots: &[(String, Type)], found: &mu
         }
         fields.finish("one DEVICE.TOOL with its arguments", found);
         let arguments = arguments.into_iter().map(|(name, text, _)| (name, text)).collect();
-        steps.push(TraceStep {
+        let step = TraceStep {
             device: device.to_owned(),
             tool: tool.to_owned(),
             arguments,
-        });
+        };
+        steps.push((step, name.place));
     }
     steps
 }
