@@ -372,3 +372,61 @@ fn a_second_host_waits_until_the_first_gives_the_lease_back() {
     let ack = String::from_utf8(ack.expect("an answer").payload).expect("text");
     assert!(ack.contains(r#""granted":true"#), "{ack}");
 }
+
+/// What a host believes last of reports that come in this order, once it has sent its first command.
+fn believed(states: &[&str]) -> Option<LinkEvent> {
+    let mut world = World::new(1, Weather::CALM, "");
+    world.wait_for("lease", is_leased);
+    world.lift(1);
+    for fields in states {
+        let payload = format!(r#"{{"boot":100,"uptime_ms":60000,"stopped":false,{fields}}}"#);
+        world.tell(LinkInput::Message {
+            topic: "llmos/v1/arm/state",
+            payload: payload.as_bytes(),
+            retained: false,
+        });
+    }
+    let states = world.events.into_iter().rev();
+    states.into_iter().find(|event| matches!(event, LinkEvent::State(_)))
+}
+
+#[test]
+fn reports_of_one_millisecond_are_told_apart_by_sequence() {
+    let begun = r#""busy":true,"done":0,"failed":null,"tool":"off""#;
+    let ended = r#""busy":false,"done":1,"failed":null,"tool":"on""#;
+    let failed = r#""busy":false,"done":0,"failed":{"seq":1,"reason":"stalled"},"tool":"stuck""#;
+    for (last, turns) in [
+        (begun, vec![vec![begun], vec![begun, begun]]),
+        (
+            ended,
+            vec![vec![begun, ended], vec![ended, begun], vec![begun, ended, begun]],
+        ),
+        (failed, vec![vec![begun, failed], vec![failed, begun]]),
+    ] {
+        let expected = believed(&[last]);
+        assert!(expected.is_some());
+        for turn in turns {
+            assert_eq!(believed(&turn), expected, "{turn:?}");
+        }
+    }
+    assert_ne!(believed(&[begun]), believed(&[ended]));
+}
+
+#[test]
+fn a_link_that_wants_to_be_called_has_something_to_do_then() {
+    let mut world = World::new(1, Weather::CALM, "");
+    world.wait_for("lease", is_leased);
+    world.lift(1);
+    // Nothing comes back from here on, so every deadline that there is passes.
+    for _ in 0..50 {
+        let due = world
+            .link
+            .next_deadline()
+            .expect("a link that is connected always waits for something");
+        world.now = world.now.max(due);
+        world.tell(LinkInput::Tick);
+        let next = world.link.next_deadline();
+        assert!(next > Some(world.now), "due at {due}, and again at {next:?}");
+    }
+    assert!(world.events.iter().any(|event| matches!(event, LinkEvent::Lost(_))));
+}
