@@ -5,6 +5,7 @@ pub mod devices;
 pub mod hooks;
 pub mod host;
 pub mod journal;
+pub mod links;
 pub mod model;
 pub mod person;
 pub mod signals;
