@@ -6,6 +6,7 @@ use llmos_firmware_bridge::link::{Channel, LinkInput};
 use llmos_follower::Millis;
 use llmos_kernel::message::{Fact, News};
 use llmos_kernel::tool::Device;
+use std::time::Instant;
 
 /// All devices.
 #[derive(Debug)]
@@ -13,13 +14,20 @@ pub struct Devices {
     bus: BusHandle,
     leases: bool,
     links: Links,
+    published: Option<Instant>,
 }
 
 impl Devices {
     /// A link for each device; without `leases` they only listen and stop. Also the news of those that can't have one.
     pub fn new(bus: BusHandle, devices: &[Device], session: u32, leases: bool) -> (Devices, Vec<(String, News)>) {
         let (links, unusable) = Links::new(devices, session, leases);
-        (Devices { bus, leases, links }, unusable)
+        let devices = Devices {
+            bus,
+            leases,
+            links,
+            published: None,
+        };
+        (devices, unusable)
     }
 
     /// News of the bus for all links.
@@ -59,6 +67,11 @@ impl Devices {
     ) -> Vec<(String, News)> {
         self.links.handle_command(now, device, id, tool, arguments);
         self.drain()
+    }
+
+    /// When the last message was handed to the bus.
+    pub fn published(&self) -> Option<Instant> {
+        self.published
     }
 
     /// Stops one device.
@@ -109,8 +122,9 @@ impl Devices {
                         Channel::Normal => self.bus.publish(&topic, payload),
                         Channel::Stop => self.bus.publish_stop(&topic, payload),
                     };
-                    if let Err(error) = published {
-                        tracing::warn!(%topic, %error, "not published");
+                    match published {
+                        Ok(()) => self.published = Some(Instant::now()),
+                        Err(error) => tracing::warn!(%topic, %error, "not published"),
                     }
                 }
                 LinksOutput::News(device, what) => news.push((device, what)),

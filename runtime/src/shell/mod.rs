@@ -10,4 +10,5 @@ pub mod model;
 pub mod person;
 pub mod signals;
 pub mod simulated;
+pub mod timing;
 pub mod workspace;
