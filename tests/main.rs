@@ -3,10 +3,15 @@
 
 mod arrows;
 mod cli;
+mod determinism;
 mod ending;
 mod faults;
 mod journal;
+/// The program's own links, which are pure: the simulation drives them without a bus.
+#[path = "../runtime/src/shell/links.rs"]
+mod links;
 mod main_job;
 mod mosquitto;
+mod simulation;
 mod support;
 mod tidy;

@@ -220,3 +220,30 @@ fn given_tools_are_planned_in_their_own_terms() {
     assert_eq!(lines[0]["calls"][0]["arguments"]["distance"], 0.5, "{}", lines[0]);
     assert_eq!(lines[1]["calls"], serde_json::json!([]));
 }
+
+#[test]
+fn a_trace_is_replayed_often_and_punctually() {
+    let llmos = Llmos::new();
+    let (first, _) = llmos.json(&["run", "go to (-0.8, 1, 1.5)"]);
+    assert_eq!(first["status"], "done", "{first}");
+    let id = first["trace"].as_str().expect("a trace");
+    let (replayed, code) = llmos.json(&["replay", id, "--timing", "--repeat", "3"]);
+    assert_eq!((code, replayed["replays"].as_u64()), (0, Some(3)), "{replayed}");
+    assert_eq!(
+        (&replayed["digest"], &replayed["model_calls"]),
+        (&first["digest"], &0.into())
+    );
+    let timing = &replayed["timing"];
+    let commands = first["steps"][0]["commands"].as_u64().expect("commands");
+    assert!(commands > 2, "{first}");
+    assert_eq!(timing["offered_to_published"]["count"], 3 * commands, "{timing}");
+    assert_eq!(timing["between_legs"]["count"], 3 * (commands - 1), "{timing}");
+    assert_eq!(timing["between_legs_jitter"]["count"], 3 * (commands - 1), "{timing}");
+    let figure = |name: &str| timing["offered_to_published"][name].as_f64().expect("a figure");
+    assert!(
+        0.0 < figure("p50_us") && figure("p50_us") <= figure("max_us"),
+        "{timing}"
+    );
+    let (plain, _) = llmos.json(&["replay", id]);
+    assert_eq!(plain["timing"], serde_json::Value::Null, "nobody asked");
+}

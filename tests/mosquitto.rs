@@ -150,6 +150,16 @@ fn the_main_job_runs_on_a_real_broker() {
     );
     let (moved, _) = run("move the arm 30 cm to the left");
     assert_eq!(moved["status"], "done", "{moved}");
+
+    // A device that nobody sets back stands elsewhere after the first replay.
+    let id = moved["trace"].as_str().expect("a trace");
+    let (replayed, code) = llmos.json(&["replay", id, "--repeat", "3", "--workspace", path, "--broker", &broker]);
+    assert_eq!((replayed["replays"].as_u64(), code), (Some(1), 0), "{replayed}");
+    let why = replayed["ended"].as_str().unwrap_or_default();
+    assert!(
+        why.contains("arm.position is (-0.1, ") && why.contains("was (0.2, "),
+        "{replayed}"
+    );
 }
 
 #[test]

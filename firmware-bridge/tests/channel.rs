@@ -3,34 +3,21 @@
 
 use llmos_firmware_bridge::device::Status;
 use llmos_firmware_bridge::sim::simulated::Simulated;
-use llmos_firmware_bridge::sim::{Faults, SimKind, Xorshift};
+use llmos_firmware_bridge::sim::{Air, Faults, SimKind, Weather};
 use llmos_firmware_bridge::topic::Topic;
 use llmos_firmware_bridge::{
     DeviceName, Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Loss, Plain, Refusal,
 };
 use llmos_follower::{Millis, Progress};
 
-/// What a channel does to messages, in thousandths and milliseconds.
-#[derive(Clone, Copy)]
-struct Weather {
-    lost: u64,
-    repeated: u64,
-    delay_ms: u64,
-}
-
-const CALM: Weather = Weather {
-    lost: 0,
-    repeated: 0,
-    delay_ms: 2,
-};
 const STORM: Weather = Weather {
-    lost: 150,
-    repeated: 200,
-    delay_ms: 400,
+    lost_of_1000: 150,
+    repeated_of_1000: 200,
+    delay_ms_max: 400,
 };
 
-struct Flying {
-    due: Millis,
+#[derive(Clone)]
+struct Letter {
     topic: String,
     payload: Vec<u8>,
     to_device: bool,
@@ -41,9 +28,7 @@ struct World {
     now: Millis,
     link: Link,
     device: Simulated,
-    chance: Xorshift,
-    weather: Weather,
-    flying: Vec<Flying>,
+    air: Air<Letter>,
     events: Vec<LinkEvent>,
     /// How often the device went from resting to acting, seen from behind.
     begun: u32,
@@ -64,9 +49,7 @@ impl World {
             now: 0,
             link: Link::new(config),
             device: Simulated::new(SimKind::Arm, 0, 4, faults, 100),
-            chance: Xorshift::new(seed),
-            weather,
-            flying: Vec::new(),
+            air: Air::new(seed, weather),
             events: Vec::new(),
             begun: 0,
             last: None,
@@ -87,31 +70,19 @@ impl World {
     }
 
     fn send(&mut self, topic: &str, payload: &[u8], to_device: bool) {
-        if self.chance.below(1_000) < self.weather.lost {
-            return;
-        }
-        let copies = if self.chance.below(1_000) < self.weather.repeated {
-            2
-        } else {
-            1
+        let letter = Letter {
+            topic: topic.to_owned(),
+            payload: payload.to_vec(),
+            to_device,
         };
-        for _ in 0..copies {
-            let due = self.now + 1 + self.chance.below(self.weather.delay_ms);
-            self.flying.push(Flying {
-                due,
-                topic: topic.to_owned(),
-                payload: payload.to_vec(),
-                to_device,
-            });
-        }
+        self.air.send(self.now, &letter);
     }
 
     fn pass_ms(&mut self, ms: u64) {
         for _ in 0..ms / 5 {
             self.now += 5;
             let now = self.now;
-            let due: Vec<Flying> = self.flying.extract_if(.., |message| message.due <= now).collect();
-            for message in due {
+            while let Some(message) = self.air.arrived(now) {
                 if message.to_device {
                     let topic = Topic::parse(&message.topic).expect("one of our topics");
                     self.device.handle_message(now, topic.subject, &message.payload, false);
@@ -232,7 +203,7 @@ fn storm(seed: u64) -> u32 {
 
 #[test]
 fn a_calm_run_is_acknowledged_and_done() {
-    let mut world = World::new(1, CALM, "");
+    let mut world = World::new(1, Weather::CALM, "");
     world.wait_for("lease", is_leased);
     world.lift(1);
     assert_eq!(
@@ -258,7 +229,7 @@ fn a_calm_run_is_acknowledged_and_done() {
 
 #[test]
 fn a_stop_latches_until_a_person_resets_it() {
-    let mut world = World::new(1, CALM, "");
+    let mut world = World::new(1, Weather::CALM, "");
     world.wait_for("lease", is_leased);
     world.lift(1);
     world.pass_ms(20);
@@ -294,7 +265,14 @@ fn a_stop_latches_until_a_person_resets_it() {
 #[test]
 fn a_stop_gets_through_a_storm() {
     for seed in 0..100 {
-        let mut world = World::new(seed, Weather { lost: 500, ..STORM }, "");
+        let mut world = World::new(
+            seed,
+            Weather {
+                lost_of_1000: 500,
+                ..STORM
+            },
+            "",
+        );
         world.tell(LinkInput::Stop { reason: "test" });
         world.pass_ms(5_500);
         assert!(
@@ -305,7 +283,7 @@ fn a_stop_gets_through_a_storm() {
 }
 
 fn check_fault(fault: &str, expected: &[LinkEvent]) {
-    let mut world = World::new(1, CALM, fault);
+    let mut world = World::new(1, Weather::CALM, fault);
     world.wait_for("lease", is_leased);
     world.lift(1);
     world.pass_ms(8_000);
@@ -336,7 +314,7 @@ fn every_fault_of_a_device_has_its_event() {
             reason: "stalled".to_owned(),
         }],
     );
-    let mut world = World::new(1, CALM, "double_ack");
+    let mut world = World::new(1, Weather::CALM, "double_ack");
     world.wait_for("lease", is_leased);
     world.lift(1);
     world.pass_ms(2_000);
@@ -350,7 +328,7 @@ fn every_fault_of_a_device_has_its_event() {
 
 #[test]
 fn nonsense_is_named() {
-    let mut world = World::new(1, CALM, "nonsense");
+    let mut world = World::new(1, Weather::CALM, "nonsense");
     world.wait_for("lease", is_leased);
     world.lift(1);
     world.pass_ms(1_000);
@@ -370,7 +348,7 @@ fn nonsense_is_named() {
 
 #[test]
 fn a_second_host_waits_until_the_first_gives_the_lease_back() {
-    let mut world = World::new(1, CALM, "");
+    let mut world = World::new(1, Weather::CALM, "");
     world.wait_for("lease", is_leased);
     let stranger = br#"{"session":8,"ttl_ms":1500}"#;
     world.device.handle_message(
@@ -393,4 +371,62 @@ fn a_second_host_waits_until_the_first_gives_the_lease_back() {
     let ack = std::iter::from_fn(|| world.device.poll()).find(|message| message.payload.starts_with(br#"{"lease":8"#));
     let ack = String::from_utf8(ack.expect("an answer").payload).expect("text");
     assert!(ack.contains(r#""granted":true"#), "{ack}");
+}
+
+/// What a host believes last of reports that come in this order, once it has sent its first command.
+fn believed(states: &[&str]) -> Option<LinkEvent> {
+    let mut world = World::new(1, Weather::CALM, "");
+    world.wait_for("lease", is_leased);
+    world.lift(1);
+    for fields in states {
+        let payload = format!(r#"{{"boot":100,"uptime_ms":60000,"stopped":false,{fields}}}"#);
+        world.tell(LinkInput::Message {
+            topic: "llmos/v1/arm/state",
+            payload: payload.as_bytes(),
+            retained: false,
+        });
+    }
+    let states = world.events.into_iter().rev();
+    states.into_iter().find(|event| matches!(event, LinkEvent::State(_)))
+}
+
+#[test]
+fn reports_of_one_millisecond_are_told_apart_by_sequence() {
+    let begun = r#""busy":true,"done":0,"failed":null,"tool":"off""#;
+    let ended = r#""busy":false,"done":1,"failed":null,"tool":"on""#;
+    let failed = r#""busy":false,"done":0,"failed":{"seq":1,"reason":"stalled"},"tool":"stuck""#;
+    for (last, turns) in [
+        (begun, vec![vec![begun], vec![begun, begun]]),
+        (
+            ended,
+            vec![vec![begun, ended], vec![ended, begun], vec![begun, ended, begun]],
+        ),
+        (failed, vec![vec![begun, failed], vec![failed, begun]]),
+    ] {
+        let expected = believed(&[last]);
+        assert!(expected.is_some());
+        for turn in turns {
+            assert_eq!(believed(&turn), expected, "{turn:?}");
+        }
+    }
+    assert_ne!(believed(&[begun]), believed(&[ended]));
+}
+
+#[test]
+fn a_link_that_wants_to_be_called_has_something_to_do_then() {
+    let mut world = World::new(1, Weather::CALM, "");
+    world.wait_for("lease", is_leased);
+    world.lift(1);
+    // Nothing comes back from here on, so every deadline that there is passes.
+    for _ in 0..50 {
+        let due = world
+            .link
+            .next_deadline()
+            .expect("a link that is connected always waits for something");
+        world.now = world.now.max(due);
+        world.tell(LinkInput::Tick);
+        let next = world.link.next_deadline();
+        assert!(next > Some(world.now), "due at {due}, and again at {next:?}");
+    }
+    assert!(world.events.iter().any(|event| matches!(event, LinkEvent::Lost(_))));
 }

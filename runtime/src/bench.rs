@@ -320,7 +320,8 @@ fn once(model: &mut LocalModel, tools: &str, goal: &str, example: Option<&QueryE
     }
 }
 
-fn quantile(times: &[f64], percent: usize) -> f64 {
+/// The time that so many of a hundred do not exceed.
+pub fn quantile(times: &[f64], percent: usize) -> f64 {
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
     let index = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));

@@ -92,17 +92,10 @@ pub enum Verb {
         device: String,
     },
     /// Follow a trace by name, without a model.
-    #[command(after_help = "Example:\n  llmos trace ls\n  llmos replay move-the-arm-30-cm-to-5591")]
-    Replay {
-        /// The trace's id, as "llmos trace ls" prints it.
-        trace: String,
-        /// Plan and check only.
-        #[arg(long)]
-        dry_run: bool,
-        /// Ask before the first command.
-        #[arg(long)]
-        confirm: bool,
-    },
+    #[command(
+        after_help = "Examples:\n  llmos trace ls\n  llmos replay move-the-arm-30-cm-to-5591\n  llmos replay move-the-arm-30-cm-to-5591 --timing --repeat 20"
+    )]
+    Replay(ReplayArgs),
     /// Look at what was learned.
     #[command(
         subcommand,
@@ -149,6 +142,31 @@ pub struct RunArgs {
     /// Insist on a mode.
     #[arg(long, value_parser = ["learner", "follower"])]
     pub mode: Option<String>,
+}
+
+/// `llmos replay`.
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    /// The trace's id, as "llmos trace ls" prints it.
+    pub trace: String,
+    /// Plan and check only.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Ask before the first command.
+    #[arg(long)]
+    pub confirm: bool,
+    /// Print how long after the follower offered them the commands left.
+    #[arg(long)]
+    pub timing: bool,
+    /// How often it is replayed.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=100),
+        help = "How often it is replayed: on the embedded broker in a fresh scene each time, otherwise as long as the devices stand as at the start"
+    )]
+    pub repeat: u16,
 }
 
 /// `llmos plan`.

@@ -11,6 +11,7 @@ mod config;
 mod doctor;
 mod inspect;
 mod output;
+mod replay;
 mod shell;
 mod trouble;
 mod verbs;

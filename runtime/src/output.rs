@@ -119,31 +119,36 @@ impl Printer {
             say(report_json(report));
             return;
         }
-        let reason = if report.status == Status::Done && report.steps.iter().any(|step| step.observed.is_some()) {
-            String::new()
-        } else {
-            format!(": {}", report.reason)
-        };
-        let trace = report
-            .trace
-            .as_ref()
-            .map(|id| format!(" · trace traces/{id}.md"))
-            .unwrap_or_default();
-        let digest = report
-            .digest
-            .as_ref()
-            .map(|digest| format!(" · digest {digest}"))
-            .unwrap_or_default();
-        let seconds = format!("{}.{:01} s", report.ms / 1_000, report.ms % 1_000 / 100);
-        let calls = match report.model_calls {
-            1 => "1 model call".to_owned(),
-            n => format!("{n} model calls"),
-        };
-        say(format!(
-            "{}{reason} · {seconds} · {calls}{trace}{digest}",
-            status_word(report.status)
-        ));
+        say(report_line(report));
     }
+}
+
+/// How a run ended, in a line.
+pub fn report_line(report: &Report) -> String {
+    let reason = if report.status == Status::Done && report.steps.iter().any(|step| step.observed.is_some()) {
+        String::new()
+    } else {
+        format!(": {}", report.reason)
+    };
+    let trace = report
+        .trace
+        .as_ref()
+        .map(|id| format!(" · trace traces/{id}.md"))
+        .unwrap_or_default();
+    let digest = report
+        .digest
+        .as_ref()
+        .map(|digest| format!(" · digest {digest}"))
+        .unwrap_or_default();
+    let seconds = format!("{}.{:01} s", report.ms / 1_000, report.ms % 1_000 / 100);
+    let calls = match report.model_calls {
+        1 => "1 model call".to_owned(),
+        n => format!("{n} model calls"),
+    };
+    format!(
+        "{}{reason} · {seconds} · {calls}{trace}{digest}",
+        status_word(report.status)
+    )
 }
 
 fn observed_text(observed: llmos_follower::Observed) -> &'static str {

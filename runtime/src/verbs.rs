@@ -6,6 +6,7 @@ use crate::config::{Broker, Config};
 use crate::doctor;
 use crate::inspect;
 use crate::output::{Printer, plan_json};
+use crate::replay;
 use crate::shell::host::{self, Host, Part};
 use crate::shell::signals::Signals;
 use crate::shell::simulated;
@@ -46,19 +47,7 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
         Verb::Init { .. } | Verb::Bench(_) => Ok(0),
         Verb::Run(args) => run_goals(&config, args, printer).await,
         Verb::Plan(args) => plan(&config, args, printer).await,
-        Verb::Replay {
-            trace,
-            dry_run,
-            confirm,
-        } => {
-            let request = Request {
-                trace: Some(trace),
-                dry_run,
-                confirm,
-                ..request("")
-            };
-            one(&config, request, printer).await
-        }
+        Verb::Replay(args) => replay::replay(&config, &args, printer).await,
         Verb::Stop { device } => stop(&config, device, printer).await,
         Verb::Reset { device } => reset(&config, device, printer).await,
         Verb::Device(DeviceVerb::Sim { kind, name }) => simulate(&config, &kind, name.as_deref(), printer).await,
@@ -78,7 +67,8 @@ fn config(common: &Common) -> Result<Config, Trouble> {
     Config::new(common, workspace::find(common.workspace.as_deref())?)
 }
 
-fn request(goal: &str) -> Request {
+/// A goal of the person here, at this time.
+pub fn request(goal: &str) -> Request {
     Request {
         goal: goal.to_owned(),
         who: Caller::Person,

@@ -63,6 +63,27 @@ struct Stopping {
     resend_at: Millis,
 }
 
+/// A state's place among the states of its boot. A device may report several in a millisecond, and the network may turn them round: then
+/// the commands' sequence decides, and never which came first. (One that was begun in the very millisecond in which another failed looks
+/// like the older one and is left out, as if it had been lost; the next report says the same.)
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+struct Moment {
+    uptime_ms: u64,
+    /// The last command that ended, well or not.
+    ended: u32,
+    busy: bool,
+}
+
+impl Moment {
+    fn of(state: &StateMessage) -> Moment {
+        Moment {
+            uptime_ms: state.uptime_ms,
+            ended: state.failed.as_ref().map_or(0, |failed| failed.seq).max(state.done),
+            busy: state.busy,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Native {
     device: DeviceName,
@@ -76,8 +97,8 @@ pub(super) struct Native {
     sent: Option<Sent>,
     stopping: Option<Stopping>,
     stops: u64,
-    /// Boot and uptime of the newest state, so that a late one is not taken for news.
-    newest: (u32, u64),
+    /// The newest state's boot and its place in it, so that a late one is not taken for news.
+    newest: (u32, Moment),
     pub(super) outputs: Outputs,
 }
 
@@ -95,7 +116,7 @@ impl Native {
             sent: None,
             stopping: None,
             stops: 0,
-            newest: (0, 0),
+            newest: (0, Moment::default()),
             outputs: Outputs::default(),
         }
     }
@@ -196,10 +217,10 @@ impl Native {
             self.heartbeat_at = now;
         }
         if let Phase::Held(held) = self.phase {
-            if now > held.heard + self.silence_ms() {
+            if now >= held.heard + self.silence_ms() {
                 return self.lose(now, Loss::Silent);
             }
-            if now > held.uptime.1 + self.ttl_ms() {
+            if now >= held.uptime.1 + self.ttl_ms() {
                 return self.lose(now, Loss::LeaseLost);
             }
         }
@@ -451,10 +472,11 @@ impl Native {
 
     fn handle_state(&mut self, now: Millis, state: &StateMessage, retained: bool) -> Result<(), Malformed> {
         let readings = state.readings()?;
-        if state.boot == self.newest.0 && state.uptime_ms < self.newest.1 {
+        let moment = Moment::of(state);
+        if state.boot == self.newest.0 && moment < self.newest.1 {
             return Ok(());
         }
-        self.newest = (state.boot, state.uptime_ms);
+        self.newest = (state.boot, moment);
         if let Phase::Held(held) = &mut self.phase
             && !retained
         {

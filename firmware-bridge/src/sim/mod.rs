@@ -8,10 +8,12 @@ pub mod faults;
 pub mod greenhouse;
 mod motion;
 pub mod simulated;
+pub mod weather;
 
 pub use client::{SimError, SimHandle, run};
 pub use faults::{Faults, UnknownFault};
 pub use motion::Xorshift;
+pub use weather::{Air, Weather};
 
 use crate::device::{Arguments, Intent, Plant, PlantStatus, Refusal, Sink};
 use crate::io::BrokerUrl;

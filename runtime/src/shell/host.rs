@@ -8,6 +8,7 @@ use super::model::Model;
 use super::person::Person;
 use super::signals::Signals;
 use super::simulated;
+use super::timing::Timing;
 use super::workspace::Workspace;
 use crate::config::{Broker, Config};
 use crate::output::Printer;
@@ -17,7 +18,7 @@ use llmos_firmware_bridge::sim::SimHandle;
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_follower::Millis;
 use llmos_kernel::kernel::{Kernel, Settings};
-use llmos_kernel::message::{Input, News, Output, Report, Request};
+use llmos_kernel::message::{Event, Input, News, Output, Report, Request};
 use llmos_kernel::tool::Device;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -37,10 +38,18 @@ const STOP_MS: u64 = 1_000;
 pub enum Part {
     /// To carry out goals: it leases the devices, keeps a journal and owns the workspace.
     Acts,
+    /// To replay traces: as before, and without a model until one is needed.
+    Follows,
     /// To plan goals: it sees what devices report and takes no lease.
     Plans,
     /// To see what devices report, or to stop them: as before, and without a model.
     Looks,
+}
+
+impl Part {
+    fn acts(self) -> bool {
+        matches!(self, Part::Acts | Part::Follows)
+    }
 }
 
 /// What happened outside.
@@ -79,6 +88,8 @@ pub struct Host {
     busy: bool,
     done: Option<Box<Report>>,
     interrupts: u32,
+    /// When commands are due and leave, if somebody wants to know.
+    timing: Option<Timing>,
     /// Simulated devices live as long as the host.
     simulated: Vec<SimHandle>,
 }
@@ -89,7 +100,7 @@ impl Host {
         let signals = Signals::new()
             .map_err(|error| Trouble::environment(format!("Ctrl-C can't be received, so nothing is begun: {error}")))?;
         let mut model = Model::new(config.model.clone(), workspace.root().join("cache"));
-        if part != Part::Looks {
+        if matches!(part, Part::Acts | Part::Plans) {
             model.load();
         }
         Ok(Host {
@@ -112,6 +123,7 @@ impl Host {
             busy: false,
             done: None,
             interrupts: 0,
+            timing: None,
             simulated: Vec::new(),
         })
     }
@@ -119,7 +131,7 @@ impl Host {
     /// A host with its devices on a broker.
     pub async fn online(config: &Config, workspace: Workspace, printer: Printer, part: Part) -> Result<Host, Trouble> {
         let mut host = Host::offline(config, workspace, printer, part)?;
-        if part == Part::Acts {
+        if part.acts() {
             host.journal = Some(Journal::begin(host.workspace.root(), &date(), &Settings::default()));
         }
         for (path, text) in host.workspace.documents() {
@@ -136,7 +148,7 @@ impl Host {
         };
         let session = session();
         let (bus, mut events) = Bus::connect(&url, &format!("llmos-{session:08x}"));
-        let leases = part == Part::Acts;
+        let leases = part.acts();
         let (devices, unusable) = Devices::new(bus, host.kernel.devices(), session, leases);
         host.devices = Some(devices);
         host.news(unusable);
@@ -202,6 +214,16 @@ impl Host {
         &self.kernel
     }
 
+    /// Measures from now on when commands are due and when they leave.
+    pub fn measure(&mut self) {
+        self.timing = Some(Timing::default());
+    }
+
+    /// What was measured; measuring ends.
+    pub fn measured(&mut self) -> Option<Timing> {
+        self.timing.take()
+    }
+
     /// Whether there is a person at a terminal.
     pub fn talks(&self) -> bool {
         self.person.talks()
@@ -235,7 +257,7 @@ impl Host {
                 self.busy = false;
                 return Ok(*report);
             }
-            if self.interrupts > 0 && self.part != Part::Acts {
+            if self.interrupts > 0 && !self.part.acts() {
                 return Err(Trouble::failed("interrupted; no device was told anything"));
             }
             self.step().await;
@@ -304,7 +326,7 @@ impl Host {
         if self.interrupts > 1 {
             std::process::exit(1);
         }
-        if self.busy && self.part == Part::Acts {
+        if self.busy && self.part.acts() {
             self.printer.note("stopping; press Ctrl-C again to leave at once");
             self.input(Input::Stop { device: None });
         }
@@ -361,12 +383,13 @@ impl Host {
             if let Some(journal) = self.journal.as_mut() {
                 journal.input(now, &input);
             }
+            let came = Instant::now();
             self.kernel.handle(now, input);
             while let Some(output) = self.kernel.poll() {
                 if let Some(journal) = self.journal.as_mut() {
                     journal.output(&output);
                 }
-                self.carry_out(now, output);
+                self.carry_out(now, came, output);
             }
         }
         if let Some(journal) = self.journal.as_mut() {
@@ -374,7 +397,15 @@ impl Host {
         }
     }
 
-    fn carry_out(&mut self, now: Millis, output: Output) {
+    /// Does what the kernel wants upon the input that `came` then.
+    fn carry_out(&mut self, now: Millis, came: Instant, output: Output) {
+        if let Some(timing) = self.timing.as_mut() {
+            match &output {
+                Output::Hook { .. } => timing.offered(came),
+                Output::Tell(Event::CommandSent { leg, .. }) => timing.was_leg(*leg),
+                _ => {}
+            }
+        }
         let mut news = Vec::new();
         match output {
             Output::Generate { request, query } => self.model.ask(request, query),
@@ -387,6 +418,10 @@ impl Host {
                 news = self.devices.as_mut().map_or_else(Vec::new, |devices| {
                     devices.command(now, &device, command, &tool, arguments)
                 });
+                let left = self.devices.as_ref().and_then(Devices::published);
+                if let (Some(timing), Some(left)) = (self.timing.as_mut(), left) {
+                    timing.left(left);
+                }
             }
             Output::StopDevice { device, why } => {
                 news = self

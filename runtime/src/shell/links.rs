@@ -1,0 +1,213 @@
+//! The links of all devices as one state machine, in the kernel's words: news of a bus and commands go in, messages and news come out.
+//! It is pure, so that the program drives it with a real bus and a test with weather. It must not know a bus, a clock or what news lead to.
+
+use llmos_firmware_bridge::link::{Channel, Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Loss, Report};
+use llmos_firmware_bridge::plain::Plain;
+use llmos_firmware_bridge::topic::{DeviceName, Subject, Topic};
+use llmos_follower::Millis;
+use llmos_kernel::message::{Fact, Named, News, State};
+use llmos_kernel::tool::{Connect, Device};
+
+/// One link for each device.
+#[derive(Debug)]
+pub struct Links {
+    /// Whether leases are asked for. Who only looks takes no device from anybody.
+    leases: bool,
+    links: Vec<(String, Link)>,
+}
+
+/// What the links ask for or have learned.
+#[derive(Clone, PartialEq, Debug)]
+pub enum LinksOutput {
+    /// Subscribe to this topic.
+    Subscribe(String),
+    /// Publish this.
+    Publish {
+        /// The topic.
+        topic: String,
+        /// The bytes.
+        payload: Vec<u8>,
+        /// Which connection it leaves by.
+        channel: Channel,
+    },
+    /// News of this device for the kernel.
+    News(String, News),
+    /// Something that this device wants a person to know.
+    Notice(String, String),
+}
+
+impl Links {
+    /// A link for each device; without `leases` they only listen and stop. Also the news of those that can't have one.
+    pub fn new(devices: &[Device], session: u32, leases: bool) -> (Links, Vec<(String, News)>) {
+        let (mut links, mut unusable) = (Vec::new(), Vec::new());
+        for device in devices {
+            match config(device, session) {
+                Ok(config) => links.push((device.name.clone(), Link::new(config))),
+                Err(why) => unusable.push((device.name.clone(), News::Offline { why })),
+            }
+        }
+        (Links { leases, links }, unusable)
+    }
+
+    /// The devices that have a link.
+    pub fn devices(&self) -> impl Iterator<Item = &str> {
+        self.links.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Tells all links the same; outputs are drained with [`Links::poll`].
+    pub fn handle(&mut self, now: Millis, input: &LinkInput<'_>) {
+        for (_, link) in &mut self.links {
+            link.handle(now, input.clone());
+        }
+    }
+
+    /// Tells one device's link something; outputs are drained with [`Links::poll`].
+    pub fn handle_for(&mut self, now: Millis, device: &str, input: LinkInput<'_>) {
+        if let Some((_, link)) = self.links.iter_mut().find(|(name, _)| name == device) {
+            link.handle(now, input);
+        }
+    }
+
+    /// A command for one device.
+    pub fn handle_command(&mut self, now: Millis, device: &str, id: u64, tool: &str, arguments: Vec<(String, Fact)>) {
+        let arguments = arguments.into_iter().map(|(name, fact)| (name, plain(fact))).collect();
+        self.handle_for(now, device, LinkInput::Command { id, tool, arguments });
+    }
+
+    /// Lets time pass for every link that wants it.
+    pub fn handle_tick(&mut self, now: Millis) {
+        for (_, link) in &mut self.links {
+            if link.next_deadline().is_some_and(|at| at <= now) {
+                link.handle(now, LinkInput::Tick);
+            }
+        }
+    }
+
+    /// When the first link wants time to have passed.
+    pub fn next_deadline(&self) -> Option<Millis> {
+        self.links.iter().filter_map(|(_, link)| link.next_deadline()).min()
+    }
+
+    /// The next output, or `None` until the next input.
+    pub fn poll(&mut self) -> Option<LinksOutput> {
+        for (name, link) in &mut self.links {
+            while let Some(output) = link.poll() {
+                if let Some(output) = translated(name, output, self.leases) {
+                    return Some(output);
+                }
+            }
+        }
+        None
+    }
+}
+
+fn config(device: &Device, session: u32) -> Result<LinkConfig, String> {
+    let name = DeviceName::parse(&device.name).map_err(|error| error.to_string())?;
+    let kind = match &device.connect {
+        Connect::Native => Kind::Native,
+        Connect::Foreign(json) => Kind::Foreign(
+            serde_json::from_str(json)
+                .map_err(|error| format!("{}: \"topics\" is no binding: {error}", device.name))?,
+        ),
+    };
+    Ok(LinkConfig {
+        device: name,
+        session,
+        heartbeat_ms: device.heartbeat_ms,
+        expiry_ms: device.expiry_ms,
+        kind,
+    })
+}
+
+fn translated(device: &str, output: LinkOutput, leases: bool) -> Option<LinksOutput> {
+    match output {
+        LinkOutput::Subscribe(topic) => Some(LinksOutput::Subscribe(topic)),
+        LinkOutput::Publish { topic, .. } if !leases && is_lease(&topic) => None,
+        LinkOutput::Publish {
+            topic,
+            payload,
+            channel,
+        } => Some(LinksOutput::Publish {
+            topic,
+            payload,
+            channel,
+        }),
+        LinkOutput::Event(LinkEvent::Notice { text }) => Some(LinksOutput::Notice(device.to_owned(), text)),
+        LinkOutput::Event(event) => news_of(event, leases).map(|news| LinksOutput::News(device.to_owned(), news)),
+    }
+}
+
+fn is_lease(topic: &str) -> bool {
+    Topic::parse(topic).is_ok_and(|topic| topic.subject == Subject::Lease)
+}
+
+fn news_of(event: LinkEvent, leases: bool) -> Option<News> {
+    Some(match event {
+        // Who wants to act needs the lease; who looks only needs the device to be there.
+        LinkEvent::Online if leases => return None,
+        LinkEvent::Notice { .. } => return None,
+        LinkEvent::Offline => News::Offline {
+            why: "it says, or its broker says, that it is gone".to_owned(),
+        },
+        LinkEvent::Online | LinkEvent::Leased { .. } => News::Online,
+        LinkEvent::LeaseRefused => News::Taken,
+        LinkEvent::State(report) => News::State(state(report)),
+        LinkEvent::Acknowledged { id } => News::Acknowledged { command: id },
+        LinkEvent::Rejected { id, reason } => News::Rejected {
+            command: id,
+            why: format!("{reason:?}"),
+        },
+        LinkEvent::Failed { id, reason } => News::Failed {
+            command: id,
+            why: reason,
+        },
+        LinkEvent::Lost(loss) => News::Lost {
+            why: loss_text(loss).to_owned(),
+        },
+        LinkEvent::Nonsense { what } => News::Nonsense { what },
+    })
+}
+
+fn loss_text(loss: Loss) -> &'static str {
+    match loss {
+        Loss::Disconnected => "the connection to the broker is gone",
+        Loss::Offline => "the device went offline",
+        Loss::Silent => "the device reports nothing any more",
+        Loss::NoAck => "the device did not acknowledge, although it was asked again",
+        Loss::Restarted => "the device restarted",
+        Loss::LeaseLost => "the lease ran out, or the device serves somebody else",
+    }
+}
+
+fn state(report: Report) -> State {
+    let readings = report.readings.into_iter().map(|named| Named {
+        owner: named.owner,
+        field: named.field,
+        value: fact(named.value),
+    });
+    State {
+        progress: Some(report.progress),
+        stopped: report.stopped,
+        readings: readings.collect(),
+    }
+}
+
+fn fact(plain: Plain) -> Fact {
+    match plain {
+        Plain::Bool(truth) => Fact::Bool(truth),
+        Plain::Number(micro) => Fact::Number(micro),
+        Plain::Point(point) => Fact::Point(point),
+        Plain::Text(text) => Fact::Text(text),
+        Plain::Nothing => Fact::Nothing,
+    }
+}
+
+fn plain(fact: Fact) -> Plain {
+    match fact {
+        Fact::Bool(truth) => Plain::Bool(truth),
+        Fact::Number(micro) => Plain::Number(micro),
+        Fact::Point(point) => Plain::Point(point),
+        Fact::Text(text) => Plain::Text(text),
+        Fact::Nothing => Plain::Nothing,
+    }
+}
