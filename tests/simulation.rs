@@ -361,7 +361,9 @@ impl<'a> Simulation<'a> {
                 self.trace = Some((path, text));
                 Some(Input::Stored { request, error: None })
             }
-            Output::Append { request, .. } => Some(Input::Stored { request, error: None }),
+            Output::Amend { request, .. } | Output::Append { request, .. } => {
+                Some(Input::Stored { request, error: None })
+            }
             Output::Wake { at } => {
                 self.wake = Some(at);
                 None

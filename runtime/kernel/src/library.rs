@@ -4,7 +4,7 @@
 use crate::goal::{Goal, Lexicon};
 use crate::matching::{Found, Matcher, Synonym};
 use crate::message::Status;
-use crate::text::trace::{Trace, TraceStep};
+use crate::text::trace::{Trace, TraceStep, slot_of};
 use crate::tool::Device;
 use std::collections::BTreeMap;
 
@@ -122,24 +122,29 @@ struct Skeleton {
 impl Skeleton {
     fn of(steps: &[TraceStep]) -> Skeleton {
         let mut slots: Vec<String> = Vec::new();
-        let mut deed = String::new();
-        for step in steps {
-            deed.push_str(&format!("{}.{}", step.device, step.tool));
-            for (name, value) in &step.arguments {
-                let value = match crate::text::trace::slot_of(value) {
-                    None => value.clone(),
-                    Some(slot) => {
-                        let number = slots.iter().position(|known| known == slot).unwrap_or(slots.len());
-                        if number == slots.len() {
-                            slots.push(slot.to_owned());
-                        }
-                        value.replace(slot, &number.to_string())
-                    }
-                };
-                deed.push_str(&format!(" {name}={value:?}"));
+        let mut numbered = |value: &str| match slot_of(value) {
+            None => format!("{value:?}"),
+            Some(slot) => {
+                let number = slots.iter().position(|known| known == slot).unwrap_or(slots.len());
+                if number == slots.len() {
+                    slots.push(slot.to_owned());
+                }
+                format!("{:?}", value.replace(slot, &number.to_string()))
             }
-            deed.push('\n');
+        };
+        let mut lines: Vec<String> = Vec::new();
+        for step in steps {
+            let mut words = vec![format!("{}.{}", step.device, step.tool)];
+            words.extend(
+                step.arguments
+                    .iter()
+                    .map(|(name, value)| format!("{name}={}", numbered(value))),
+            );
+            lines.push(words.join(" "));
         }
-        Skeleton { deed, slots }
+        Skeleton {
+            deed: lines.join("\n"),
+            slots,
+        }
     }
 }

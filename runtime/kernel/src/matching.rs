@@ -114,25 +114,23 @@ impl Matcher {
                 id: best.map(|(_, id)| id.to_owned()),
             };
         };
-        match others.iter().find(|(_, other, _)| skeleton(other) != skeleton(plan)) {
-            Some((other, ..)) => Found::Ambiguous {
+        if let Some((other, ..)) = others.iter().find(|(_, other, _)| skeleton(other) != skeleton(plan)) {
+            return Found::Ambiguous {
                 question: format!(
                     "the traces {} and {} both fit and do different things; say it in other words, or remove one (llmos trace rm)",
                     trace.id, other.id
                 ),
-            },
-            None => {
-                let used = fit.synonyms.iter().filter_map(|number| self.synonyms.get(*number));
-                let used: Vec<(String, String)> = used
-                    .map(|synonym| (synonym.one.join(" "), synonym.other.join(" ")))
-                    .collect();
-                Found::Trace {
-                    id: trace.id.clone(),
-                    plan: plan.clone(),
-                    score: 1_000 - SYNONYM_COSTS * u32::try_from(used.len()).unwrap_or(u32::MAX),
-                    synonyms: used,
-                }
-            }
+            };
+        }
+        let used = fit.synonyms.iter().filter_map(|number| self.synonyms.get(*number));
+        let used: Vec<(String, String)> = used
+            .map(|synonym| (synonym.one.join(" "), synonym.other.join(" ")))
+            .collect();
+        Found::Trace {
+            id: trace.id.clone(),
+            plan: plan.clone(),
+            score: 1_000 - SYNONYM_COSTS * u32::try_from(used.len()).unwrap_or(u32::MAX),
+            synonyms: used,
         }
     }
 

@@ -314,7 +314,7 @@ pub(super) fn likeness(pattern: &[Part], pieces: &[Piece]) -> u32 {
             _ => vec![None],
         })
         .collect();
-    let alike = |part: &Part, other: &Option<&str>| match (part, other) {
+    let alike = |part: &Part, other: Option<&str>| match (part, other) {
         (Part::Slot(_), None) => true,
         (Part::Word(word), Some(other)) => word == other,
         _ => false,
@@ -324,7 +324,7 @@ pub(super) fn likeness(pattern: &[Part], pieces: &[Piece]) -> u32 {
         let mut diagonal = 0;
         for (column, other) in goal.iter().enumerate() {
             let above = row[column + 1];
-            row[column + 1] = if alike(part, other) {
+            row[column + 1] = if alike(part, *other) {
                 diagonal + 1
             } else {
                 above.max(row[column])

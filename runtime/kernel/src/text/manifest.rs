@@ -91,7 +91,9 @@ fn write_node(digest: &mut Digest, node: &Node) {
         }
         Kind::List(list) => {
             digest.write(b"[");
-            list.iter().for_each(|node| write_node(digest, node));
+            for node in list {
+                write_node(digest, node);
+            }
             digest.write(b"]");
         }
         Kind::Map(map) => {

@@ -292,11 +292,8 @@ pub fn with_pattern(text: &str, pattern: &str, note: &str) -> Result<String, Str
         match indent {
             // The list ends at the first line that is neither one of its items nor blank nor a remark.
             Some(spaces) if !inner.starts_with("- ") && !inner.is_empty() && !inner.starts_with('#') => {
-                amended.push_str(&format!(
-                    "{}- {}   # {note}{newline}",
-                    " ".repeat(spaces),
-                    quote(pattern)
-                ));
+                let item = [&" ".repeat(spaces), "- ", &quote(pattern), "   # ", &note, newline];
+                amended.extend(item);
                 amended.push_str(line);
                 break;
             }
