@@ -3,6 +3,8 @@
 //! `same` for the very same in other words. `plans.jsonl` holds what the first goals ask for. The table of how many are found is
 //! printed: `cargo test -p llmos-kernel --test matching -- --nocapture`.
 
+#![expect(clippy::print_stdout, reason = "the tables are a part of what is measured")]
+
 use llmos_kernel::goal::{self, Goal, Lexicon, Meaning, Name, NameKind, Negation};
 use llmos_kernel::library::Library;
 use llmos_kernel::matching::{self, Found};
@@ -92,7 +94,7 @@ impl Bench {
                 let value = Given::parse(text, &parameter.kind)
                     .or_else(|_| Given::parse(&format!("({text})"), &parameter.kind))
                     .expect("a value");
-                let source = self.source(goal, &value, &mut used);
+                let source = source(goal, &value, &mut used);
                 Some(Argument {
                     parameter: parameter.name.clone(),
                     value,
@@ -106,36 +108,6 @@ impl Bench {
             }
         });
         Plan { calls: calls.collect() }
-    }
-
-    fn source(&self, goal: &Goal, value: &Given, used: &mut Vec<usize>) -> Source {
-        let said = goal.spans.iter().enumerate().find(|(index, span)| {
-            !span.superseded
-                && !used.contains(index)
-                && match (value, &span.meaning) {
-                    (Given::Quantity(wanted, number), Meaning::Quantity { dimension, micro }) => {
-                        wanted == dimension && number == micro
-                    }
-                    (Given::Entity(name) | Given::Named(name), Meaning::Named { candidates, .. }) => {
-                        candidates.as_slice() == [name.clone()]
-                    }
-                    (Given::Option(option), Meaning::Direction(direction)) => direction.word() == option,
-                    (Given::Point(point), Meaning::Point { micro }) => point == micro,
-                    _ => false,
-                }
-        });
-        match said {
-            Some((index, span)) => {
-                used.push(index);
-                Source::Goal {
-                    start: span.start,
-                    end: span.end,
-                    words: goal.words_of(span).to_owned(),
-                }
-            }
-            None if matches!(value, Given::Option(_)) => Source::Manifest,
-            None => Source::State { words: "it".to_owned() },
-        }
     }
 
     /// The trace of a run for `text` that did what `known` asks for.
@@ -194,6 +166,37 @@ impl Bench {
 
     fn asks(&self, known: &str) -> String {
         show(&self.plan(known, &self.read(known)))
+    }
+}
+
+/// Where a plan's value stands in a goal.
+fn source(goal: &Goal, value: &Given, used: &mut Vec<usize>) -> Source {
+    let said = goal.spans.iter().enumerate().find(|(index, span)| {
+        !span.superseded
+            && !used.contains(index)
+            && match (value, &span.meaning) {
+                (Given::Quantity(wanted, number), Meaning::Quantity { dimension, micro }) => {
+                    wanted == dimension && number == micro
+                }
+                (Given::Entity(name) | Given::Named(name), Meaning::Named { candidates, .. }) => {
+                    candidates.as_slice() == [name.clone()]
+                }
+                (Given::Option(option), Meaning::Direction(direction)) => direction.word() == option,
+                (Given::Point(point), Meaning::Point { micro }) => point == micro,
+                _ => false,
+            }
+    });
+    match said {
+        Some((index, span)) => {
+            used.push(index);
+            Source::Goal {
+                start: span.start,
+                end: span.end,
+                words: goal.words_of(span).to_owned(),
+            }
+        }
+        None if matches!(value, Given::Option(_)) => Source::Manifest,
+        None => Source::State { words: "it".to_owned() },
     }
 }
 
@@ -259,7 +262,9 @@ fn a_goal_that_only_looks_alike_never_follows() {
         followed.len(),
         others.len()
     );
-    others.iter().for_each(|line| println!("  {line}"));
+    for line in &others {
+        println!("  {line}");
+    }
     assert!(tried >= 500, "{tried}");
     assert_eq!(followed, Vec::<String>::new());
 }
