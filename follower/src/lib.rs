@@ -11,6 +11,7 @@
 
 pub mod checkpoint;
 pub mod code;
+pub mod disassemble;
 pub mod envelope;
 pub mod error;
 pub mod leg;
@@ -22,6 +23,7 @@ pub mod wire;
 
 pub use checkpoint::{Checkpoint, Observed};
 pub use code::{Op, Range, Scope, evaluate};
+pub use disassemble::disassemble;
 pub use envelope::{Breach, Envelope, Motion, Shape};
 pub use error::{Handoff, Reject};
 pub use leg::Arguments;

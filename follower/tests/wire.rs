@@ -5,7 +5,7 @@ mod versions;
 
 use llmos_follower::program::{CODE_MAX, STEPS_MAX};
 use llmos_follower::{
-    Follower, Input, OnError, Output, Program, Progress, Range, Readings, Reject, Step, Value, World, wire,
+    Follower, Input, OnError, Output, Program, Progress, Range, Readings, Reject, Step, Value, World, disassemble, wire,
 };
 use proptest::prelude::*;
 use support::arbitrary::{largest, program, value};
@@ -182,6 +182,8 @@ proptest! {
             prop_assert_eq!(program.check(), Ok(()));
             let slots = slots.get(..usize::from(program.slots)).unwrap_or_default();
             follow_blindly(&program, slots, &inputs);
+            let mut text = String::new();
+            disassemble(&program, &|_| None, &mut text).expect("a string has room");
         }
     }
 }
