@@ -13,10 +13,16 @@ pub enum Reject {
     Checksum,
     /// Written by a version that this build does not read.
     Version,
-    /// Bytes that do not decode, or decode to more than the capacities allow.
+    /// Bytes that do not decode.
     Malformed,
-    /// A range points outside its pool.
+    /// More bytes, calls, steps, operations or cases than a program may have.
+    TooLarge,
+    /// Made for another device.
+    Device,
+    /// An index points outside its pool.
     OutOfRange,
+    /// A call has no step, steps do not follow their calls, a call depends on itself or a later one, or a compensation is not one.
+    Order,
     /// An expression takes more values than it made, or leaves none.
     Stack,
     /// An operator met a value of another type.
@@ -25,6 +31,8 @@ pub enum Reject {
     Overflow,
     /// A slot has no value.
     UnboundSlot,
+    /// No earlier step has kept the result that an expression needs.
+    UnsetResult,
     /// The device does not report a value that an expression needs.
     NoReading,
     /// A choice is not among the cases that the program knows.
@@ -35,6 +43,8 @@ pub enum Reject {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Handoff {
+    /// The devices are not as they must be before the first step.
+    StartState,
     /// A precondition does not hold before the step.
     Precondition,
     /// The device finished the step, and its state does not meet the postcondition.
@@ -49,7 +59,8 @@ pub enum Handoff {
     DeviceFailed,
     /// The device went away during the step.
     Lost,
-    /// Something that the step needs is not reported by the device (a missing object, an unknown place).
+    /// Something that the step needs is not there: not reported by the device (a missing object, an unknown place), or not kept by an
+    /// earlier step.
     Missing,
     /// The program itself is wrong at this step.
     Program,

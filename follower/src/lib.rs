@@ -9,17 +9,25 @@
 //! **What this room must not know**: models, text, MQTT, files, clocks.
 #![no_std]
 
+pub mod checkpoint;
+pub mod code;
+pub mod disassemble;
 pub mod envelope;
 pub mod error;
+pub mod leg;
 pub mod program;
 pub mod replay;
 pub mod state;
 pub mod value;
 pub mod wire;
 
+pub use checkpoint::{Checkpoint, Observed};
+pub use code::{Op, Range, Scope, evaluate};
+pub use disassemble::disassemble;
 pub use envelope::{Breach, Envelope, Motion, Shape};
 pub use error::{Handoff, Reject};
-pub use program::{Call, OnError, Op, Program, Range, Split, Step};
-pub use replay::{Arguments, Follower, Input, Millis, Observed, Offer, Output, Progress, World};
+pub use leg::Arguments;
+pub use program::{Call, Kind, OnError, Program, Split, Step};
+pub use replay::{Compensation, Follower, Input, Millis, Offer, Output, Progress, World};
 pub use state::{Reading, Readings};
 pub use value::{Digest, MICRO, Point, Symbol, Value};

@@ -2,15 +2,16 @@
 //!
 //! A [`Program`] is a list of primitive [`Step`]s, grouped into the logical [`Call`]s that a person would name. What a step needs to
 //! compute (arguments, preconditions, postconditions, the point where a motion ends) is postfix code in one shared pool, so that a
-//! condition which many steps share is stored once. Code has no jumps: its work is bounded by its length. Every limit is a
-//! constant. This file must not know how a program is written down, sent or executed.
+//! condition which many steps share is stored once. Every limit is a constant. This file must not know how a program is written down,
+//! sent or executed.
 
+use crate::code::{Op, Range};
 use crate::error::Reject;
-use crate::value::{MICRO, Point, Symbol, Value};
+use crate::value::{Symbol, Value};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-/// Steps in a program.
+/// Steps in a program, those that compensate included.
 pub const STEPS_MAX: usize = 64;
 /// Logical calls in a program.
 pub const CALLS_MAX: usize = 24;
@@ -22,72 +23,12 @@ pub const CODE_MAX: usize = 512;
 pub const CASES_MAX: usize = 128;
 /// Slots of a program.
 pub const SLOTS_MAX: usize = 8;
-/// Values that an expression may hold at once.
-pub const STACK_MAX: usize = 8;
-
-/// A stretch of the code pool; empty where there is nothing to compute.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Range {
-    /// Index of the first operation.
-    pub start: u16,
-    /// How many operations.
-    pub len: u16,
-}
-
-impl Range {
-    /// Nothing to compute.
-    pub const EMPTY: Range = Range { start: 0, len: 0 };
-
-    /// Whether there is nothing to compute.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.len == 0
-    }
-}
-
-/// One operation of postfix code.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are named for what they hold")]
-pub enum Op {
-    /// Pushes a constant.
-    Const(Value),
-    /// Pushes an argument of this step.
-    Argument(u8),
-    /// Pushes a slot of the program.
-    Slot(u8),
-    /// Pushes what the device reports now.
-    Reading { owner: Symbol, field: Symbol },
-    /// Pushes what the device reported when the step began.
-    Before { owner: Symbol, field: Symbol },
-    /// Pops an entity, pushes what the device reports of it now.
-    ReadingOf { field: Symbol },
-    /// Pops an entity, pushes what the device reported of it when the step began.
-    BeforeOf { field: Symbol },
-    /// Pops a symbol, pushes its value among `len` cases of the program's pool.
-    Map { start: u16, len: u16 },
-    /// Pops b, a; pushes a + b.
-    Add,
-    /// Pops b, a; pushes a - b.
-    Sub,
-    /// Pops b, a; pushes a * b, for two numbers or a number and a point.
-    Mul,
-    /// Pops b, a; pushes whether they are equal.
-    Eq,
-    /// Pops b, a; pushes whether they differ by at most this many micro-units (points: as a distance).
-    Near(i64),
-    /// Pops b, a; pushes whether two angles differ by at most this many microdegrees, full turns aside.
-    NearTurn(i64),
-    /// Pops b, a; pushes a <= b.
-    AtMost,
-    /// Pops b, a; pushes a >= b.
-    AtLeast,
-    /// Pops b, a; pushes both.
-    And,
-    /// Pops b, a; pushes either.
-    Or,
-    /// Pops a; pushes its contrary.
-    Not,
-}
+/// Registers for the results of steps.
+pub const RESULTS_MAX: usize = 4;
+/// Devices whose state is checked before the first step.
+pub const STARTS_MAX: usize = 8;
+/// Steps that compensate for one step.
+pub const COMPENSATION_MAX: usize = 8;
 
 /// How a motion longer than the envelope's step is cut into legs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -101,7 +42,8 @@ pub enum Split {
     Along(u8),
 }
 
-/// What to do when a step does not succeed.
+/// What to do when a step does not succeed. What the gate refuses is never tried again nor passed over, and a lost device is waited for
+/// by nobody: both end the run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum OnError {
     /// Hand off from this step.
@@ -113,17 +55,35 @@ pub enum OnError {
     Skip,
     /// End the run.
     Stop,
+    /// Carry out these steps of the program, then hand off from this step.
+    Compensate(Range),
 }
 
-/// One command to one device, with what must hold before and after it.
+/// What a step does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Kind {
+    /// Looks at what the device reports, and sends nothing.
+    #[default]
+    Read,
+    /// Sends a command and waits for its effect.
+    Command,
+    /// Sends nothing for a duration: code that gives microseconds, at most the step's timeout.
+    Pause(Range),
+    /// Sends nothing until the postcondition holds, at most for the step's timeout.
+    Until,
+}
+
+/// One thing to do with one device, with what must hold before and after it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Step {
-    /// The device that acts.
+    /// The device that acts, or that is looked at.
     pub device: Symbol,
     /// Its primitive tool.
     pub tool: Symbol,
     /// The logical call that this step is a part of.
     pub call: u8,
+    /// What it does.
+    pub kind: Kind,
     /// Arguments: parameter and expression.
     pub arguments: Vec<(Symbol, Range), ARGUMENTS_MAX>,
     /// Must hold before the step.
@@ -140,8 +100,8 @@ pub struct Step {
     pub timeout_ms: u32,
     /// What to do when it does not succeed.
     pub on_error: OnError,
-    /// Whether it changes anything; a step that only reads needs no postcondition.
-    pub acts: bool,
+    /// The register and the expression whose value it keeps for later steps, computed when it has succeeded.
+    pub keep: Option<(u8, Range)>,
 }
 
 /// What a person would name: one call of a tool or macro, carried out by one or more steps.
@@ -151,21 +111,27 @@ pub struct Call {
     pub device: Symbol,
     /// The tool or macro.
     pub tool: Symbol,
-    /// Arguments: parameter and expression (constants and slots only).
+    /// Arguments: parameter and expression. They are in the digest, so what a device measured should not be among them.
     pub arguments: Vec<(Symbol, Range), ARGUMENTS_MAX>,
     /// Must hold after the last step of the call.
     pub ensure: Range,
+    /// Earlier calls without which this one makes no sense: bit n stands for call n. Where one of them was skipped, so is this one.
+    pub depends_on: u32,
 }
 
 /// A compiled plan, trace or skill.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Program {
     /// How many slots must be bound.
     pub slots: u8,
+    /// What must hold of a device before the first step.
+    pub start: Vec<(Symbol, Range), STARTS_MAX>,
     /// The logical calls, in order.
     pub calls: Vec<Call, CALLS_MAX>,
-    /// The steps, in order.
+    /// The steps: those of the calls in their order, then those that only compensate.
     pub steps: Vec<Step, STEPS_MAX>,
+    /// How many of the last steps only compensate.
+    pub compensating: u8,
     /// The pool of operations.
     pub code: Vec<Op, CODE_MAX>,
     /// The pool of mapping cases.
@@ -173,183 +139,115 @@ pub struct Program {
 }
 
 impl Program {
-    /// Checks that every index lies in its pool, so that execution cannot leave it.
+    /// The steps that are carried out as long as nothing fails.
+    #[must_use]
+    pub fn main(&self) -> &[Step] {
+        let count = self.steps.len().saturating_sub(usize::from(self.compensating));
+        self.steps.get(..count).unwrap_or_default()
+    }
+
+    /// Whether every step, call and start condition is about this device, so that the device can follow the program alone.
+    #[must_use]
+    pub fn is_for(&self, device: Symbol) -> bool {
+        let steps = self.steps.iter().map(|step| step.device);
+        let calls = self.calls.iter().map(|call| call.device);
+        let start = self.start.iter().map(|(named, _)| *named);
+        steps.chain(calls).chain(start).all(|named| named == device)
+    }
+
+    /// Checks that every index lies in its pool and that calls come in an order, so that execution can neither leave the program nor
+    /// go round in it.
     ///
     /// # Errors
-    /// [`Reject::OutOfRange`] for the first index that does not.
+    /// [`Reject::OutOfRange`] for an index outside its pool, [`Reject::Order`] for a call without a step, steps out of order, or a call
+    /// that depends on itself or a later one.
     pub fn check(&self) -> Result<(), Reject> {
-        let inside = |range: &Range| usize::from(range.start) + usize::from(range.len) <= self.code.len();
-        let arguments = |list: &[(Symbol, Range)]| list.iter().all(|(_, range)| inside(range));
-        let calls = self
-            .calls
-            .iter()
-            .all(|call| arguments(&call.arguments) && inside(&call.ensure));
-        let steps = self
-            .steps
-            .iter()
-            .all(|step| self.step_is_inside(step, &inside, &arguments));
-        let code = self.code.iter().all(|op| match op {
-            Op::Map { start, len } => usize::from(*start) + usize::from(*len) <= self.cases.len(),
-            Op::Slot(slot) => *slot < self.slots,
-            Op::Argument(index) => usize::from(*index) < ARGUMENTS_MAX,
-            _ => true,
+        let whole = usize::from(self.slots) <= SLOTS_MAX
+            && usize::from(self.compensating) <= self.steps.len()
+            && self.code.iter().all(|op| self.op_is_inside(*op))
+            && self.are_inside(&self.start)
+            && self
+                .calls
+                .iter()
+                .all(|call| self.are_inside(&call.arguments) && self.is_inside(call.ensure))
+            && self.steps.iter().all(|step| self.step_is_inside(step));
+        if !whole {
+            return Err(Reject::OutOfRange);
+        }
+        let early = (0_u32..).zip(&self.calls).all(|(at, call)| call.depends_on >> at == 0);
+        let compensated = self.main().iter().all(|step| self.is_compensated_well(step));
+        let undoing = self.steps.iter().skip(self.main().len()).all(|step| {
+            step.keep.is_none() && matches!(step.on_error, OnError::Handoff | OnError::Retry(_) | OnError::Skip)
         });
-        let slots = usize::from(self.slots) <= SLOTS_MAX;
-        // Calls run in order: a step never belongs to an earlier call than the step before it.
-        let ordered = self.steps.windows(2).all(|pair| pair[0].call <= pair[1].call);
-        if calls && steps && code && slots && ordered {
+        if early && compensated && undoing && self.has_steps_in_order() {
             Ok(())
         } else {
-            Err(Reject::OutOfRange)
+            Err(Reject::Order)
         }
     }
 
-    fn step_is_inside(
-        &self,
-        step: &Step,
-        inside: &impl Fn(&Range) -> bool,
-        arguments: &impl Fn(&[(Symbol, Range)]) -> bool,
-    ) -> bool {
+    fn is_inside(&self, range: Range) -> bool {
+        range.indices().end <= self.code.len()
+    }
+
+    fn are_inside(&self, list: &[(Symbol, Range)]) -> bool {
+        list.iter().all(|(_, range)| self.is_inside(*range))
+    }
+
+    fn op_is_inside(&self, op: Op) -> bool {
+        match op {
+            Op::Map(cases) => cases.indices().end <= self.cases.len(),
+            Op::Slot(slot) => slot < self.slots,
+            Op::Result(register) => usize::from(register) < RESULTS_MAX,
+            Op::Argument(index) => usize::from(index) < ARGUMENTS_MAX,
+            _ => true,
+        }
+    }
+
+    fn step_is_inside(&self, step: &Step) -> bool {
         let split = match step.split {
             Split::Never => true,
             Split::Toward(index) | Split::Along(index) => usize::from(index) < step.arguments.len(),
         };
-        usize::from(step.call) < self.calls.len()
-            && arguments(&step.arguments)
-            && inside(&step.require)
-            && inside(&step.ensure)
-            && inside(&step.target)
-            && split
-    }
-}
-
-/// What an expression may look at. `owner` is [`Symbol::NONE`] for the device itself.
-pub trait Facts {
-    /// What the device reports now.
-    fn reading(&self, owner: Symbol, field: Symbol) -> Option<Value>;
-    /// What it reported when the step began.
-    fn before(&self, owner: Symbol, field: Symbol) -> Option<Value>;
-}
-
-/// Computes an expression. Work and stack are bounded by the code's length and [`STACK_MAX`].
-///
-/// # Errors
-/// [`Reject::NoReading`] where the device does not report what is needed, and the others for code that is wrong.
-pub fn evaluate(
-    program: &Program,
-    range: Range,
-    arguments: &[Value],
-    slots: &[Value],
-    facts: &impl Facts,
-) -> Result<Value, Reject> {
-    let start = usize::from(range.start);
-    let code = program
-        .code
-        .get(start..start + usize::from(range.len))
-        .ok_or(Reject::OutOfRange)?;
-    let mut stack = Stack(Vec::new());
-    for op in code {
-        let value = match *op {
-            Op::Const(value) => value,
-            Op::Argument(index) => *arguments.get(usize::from(index)).ok_or(Reject::OutOfRange)?,
-            Op::Slot(index) => *slots.get(usize::from(index)).ok_or(Reject::UnboundSlot)?,
-            Op::Reading { owner, field } => facts.reading(owner, field).ok_or(Reject::NoReading)?,
-            Op::Before { owner, field } => facts.before(owner, field).ok_or(Reject::NoReading)?,
-            Op::ReadingOf { field } => facts.reading(stack.symbol()?, field).ok_or(Reject::NoReading)?,
-            Op::BeforeOf { field } => facts.before(stack.symbol()?, field).ok_or(Reject::NoReading)?,
-            Op::Map { start, len } => {
-                let key = stack.symbol()?;
-                let start = usize::from(start);
-                let cases = program
-                    .cases
-                    .get(start..start + usize::from(len))
-                    .ok_or(Reject::OutOfRange)?;
-                cases.iter().find(|(case, _)| *case == key).ok_or(Reject::NoCase)?.1
-            }
-            Op::Not => Value::Bool(!stack.truth()?),
-            Op::And | Op::Or => {
-                let (b, a) = (stack.truth()?, stack.truth()?);
-                Value::Bool(if matches!(op, Op::And) { a && b } else { a || b })
-            }
-            _ => {
-                let (b, a) = (stack.pop()?, stack.pop()?);
-                binary(*op, a, b)?
-            }
+        let pause = match step.kind {
+            Kind::Pause(duration) => self.is_inside(duration),
+            Kind::Read | Kind::Command | Kind::Until => true,
         };
-        stack.0.push(value).map_err(|_| Reject::Stack)?;
+        let compensation = match step.on_error {
+            OnError::Compensate(steps) => {
+                steps.indices().start >= self.main().len() && steps.indices().end <= self.steps.len()
+            }
+            _ => true,
+        };
+        let keep = step
+            .keep
+            .is_none_or(|(register, range)| usize::from(register) < RESULTS_MAX && self.is_inside(range));
+        let code = [step.require, step.ensure, step.target];
+        usize::from(step.call) < self.calls.len()
+            && self.are_inside(&step.arguments)
+            && code.iter().all(|range| self.is_inside(*range))
+            && (split && pause && compensation && keep)
     }
-    stack.pop()
-}
 
-struct Stack(Vec<Value, STACK_MAX>);
-
-impl Stack {
-    fn pop(&mut self) -> Result<Value, Reject> {
-        self.0.pop().ok_or(Reject::Stack)
+    /// A compensation is short and acts for the call that failed, so that its commands have a call to answer for at the gate.
+    fn is_compensated_well(&self, step: &Step) -> bool {
+        let OnError::Compensate(range) = step.on_error else {
+            return true;
+        };
+        let steps = self.steps.get(range.indices()).unwrap_or_default();
+        (1..=COMPENSATION_MAX).contains(&steps.len()) && steps.iter().all(|other| other.call == step.call)
     }
 
-    fn symbol(&mut self) -> Result<Symbol, Reject> {
-        match self.pop()? {
-            Value::Symbol(symbol) => Ok(symbol),
-            _ => Err(Reject::Type),
+    /// Every call has steps, and no step belongs to an earlier call than the step before it.
+    fn has_steps_in_order(&self) -> bool {
+        let mut open = 0; // Calls that have begun.
+        for step in self.main() {
+            match usize::from(step.call) {
+                call if call == open => open += 1,
+                call if call + 1 == open => {}
+                _ => return false,
+            }
         }
+        open == self.calls.len()
     }
-
-    fn truth(&mut self) -> Result<bool, Reject> {
-        match self.pop()? {
-            Value::Bool(truth) => Ok(truth),
-            _ => Err(Reject::Type),
-        }
-    }
-}
-
-fn binary(op: Op, a: Value, b: Value) -> Result<Value, Reject> {
-    use Value::{Bool, Number, Point as At};
-    Ok(match (op, a, b) {
-        (Op::Add, Number(a), Number(b)) => Number(a.checked_add(b).ok_or(Reject::Overflow)?),
-        (Op::Sub, Number(a), Number(b)) => Number(a.checked_sub(b).ok_or(Reject::Overflow)?),
-        (Op::Add, At(a), At(b)) => At(each(|axis| a[axis].checked_add(b[axis]))?),
-        (Op::Sub, At(a), At(b)) => At(each(|axis| a[axis].checked_sub(b[axis]))?),
-        (Op::Mul, Number(a), Number(b)) => Number(product(a, b).ok_or(Reject::Overflow)?),
-        (Op::Mul, At(point), Number(by)) | (Op::Mul, Number(by), At(point)) => {
-            At(each(|axis| product(point[axis], by))?)
-        }
-        (Op::Near(tolerance), Number(a), Number(b)) => Bool(a.abs_diff(b) <= tolerance.unsigned_abs()),
-        (Op::Near(tolerance), At(a), At(b)) => Bool(within(a, b, tolerance)),
-        (Op::NearTurn(tolerance), Number(a), Number(b)) => Bool(turn_between(a, b) <= tolerance.unsigned_abs()),
-        (Op::AtMost, Number(a), Number(b)) => Bool(a <= b),
-        (Op::AtLeast, Number(a), Number(b)) => Bool(a >= b),
-        (Op::Eq, a, b) if core::mem::discriminant(&a) == core::mem::discriminant(&b) => Bool(a == b),
-        _ => return Err(Reject::Type),
-    })
-}
-
-fn each(axis: impl Fn(usize) -> Option<i64>) -> Result<Point, Reject> {
-    match (axis(0), axis(1), axis(2)) {
-        (Some(x), Some(y), Some(z)) => Ok([x, y, z]),
-        _ => Err(Reject::Overflow),
-    }
-}
-
-/// The product of two micro-quantities, rounded toward zero.
-fn product(a: i64, b: i64) -> Option<i64> {
-    i64::try_from(i128::from(a) * i128::from(b) / i128::from(MICRO)).ok()
-}
-
-/// The smaller of the two turns between two headings, in microdegrees.
-fn turn_between(a: i64, b: i64) -> u64 {
-    const FULL: u64 = 360 * MICRO as u64;
-    let turn = a.abs_diff(b) % FULL;
-    turn.min(FULL - turn)
-}
-
-/// Whether two points are at most `tolerance` apart, without a square root.
-fn within(a: Point, b: Point, tolerance: i64) -> bool {
-    let limit = u128::from(tolerance.unsigned_abs()).pow(2);
-    let mut sum = 0_u128;
-    for axis in 0..3 {
-        let step = u128::from(a[axis].abs_diff(b[axis]));
-        sum = sum.saturating_add(step.saturating_mul(step));
-    }
-    sum <= limit
 }

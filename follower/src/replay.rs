@@ -3,17 +3,23 @@
 //!
 //! ```text
 //! Begin ── Output::Command ──> Offered ── Input::Sent ──> Sent ── Input::Acknowledged ──> Acting ── state meets postcondition ──> Begin
-//!                                 │ Input::Refused          │ Input::Failed, no ack          │ Input::Failed, timeout, wrong state
-//!                                 └─────────────────────────┴────────── retry, skip, stop or hand off ─────────────────────────────┘
+//!   │                             │ Input::Refused          │ Input::Failed, no ack          │ Input::Failed, timeout, wrong state
+//!   └─ Waiting ──> Begin          └─────────────────────────┴────── retry, skip, stop, compensate or hand off ─────────────────────┘
 //! ```
+//!
+//! A step that fails and has a compensation is followed by its compensating steps, through the same states and the same gate; then the
+//! run hands off from the step that failed. After every completed step [`Follower::checkpoint`] is what a later run needs to go on.
 //!
 //! Time and state are passed in; the program is borrowed, so it can live in flash. No allocation, no recursion, and every call does a
 //! bounded amount of work. It must not know models, messages, Markdown or policy.
 
+use crate::checkpoint::{Checkpoint, Observed};
+use crate::code::{Range, Scope, evaluate};
 use crate::error::{Handoff, Reject};
-use crate::program::{ARGUMENTS_MAX, CALLS_MAX, OnError, Program, Range, SLOTS_MAX, Split, Step, evaluate};
-use crate::state::{Readings, Seen};
-use crate::value::{Digest, Point, Symbol, Value, distance};
+use crate::leg::{Arguments, Legs};
+use crate::program::{ARGUMENTS_MAX, Kind, OnError, Program, Step};
+use crate::state::Readings;
+use crate::value::{Point, Symbol, Value};
 use heapless::{Deque, Vec};
 use serde::{Deserialize, Serialize};
 
@@ -24,13 +30,6 @@ pub type Millis = u64;
 pub const ACK_MS_MAX: Millis = 3_000;
 /// How long a finished device's reports may still differ from the postcondition, in milliseconds.
 pub const SETTLE_MS: Millis = 600;
-/// How close a device must come to the end of a leg that is not the last, in micrometres.
-pub const LEG_TOLERANCE: i64 = 20_000;
-/// Legs that one step may be cut into.
-pub const LEGS_MAX: i64 = 256;
-
-/// Arguments with their parameters' names.
-pub type Arguments = Vec<(Symbol, Value), ARGUMENTS_MAX>;
 
 /// Whether a device is through with the command it was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -65,18 +64,17 @@ pub enum Input {
     Tick,
 }
 
-/// How a step's or call's success was seen.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+/// What became of the steps that compensate for the one that failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Observed {
-    /// The device's state meets the postcondition.
-    Met,
-    /// The step only reads.
-    Read,
-    /// The program says to go on without it.
-    Skipped,
-    /// Acknowledged, but nothing can be read back.
-    Unverified,
+#[expect(missing_docs, reason = "the fields are named for what they hold")]
+pub enum Compensation {
+    /// There are none, or the device was lost.
+    None,
+    /// All were carried out.
+    Done,
+    /// This one failed, and those after it were not tried.
+    Failed { step: u8, why: Handoff },
 }
 
 /// What the follower asks for or reports.
@@ -86,14 +84,19 @@ pub enum Observed {
 pub enum Output {
     /// Send this to the device, if the gate allows it; answer with [`Input::Sent`] or [`Input::Refused`].
     Command(Offer),
-    /// A step has succeeded.
+    /// A step has succeeded, or one that compensates has.
     StepDone { step: u8, call: u8, observed: Observed },
     /// The last step of a call has succeeded.
     CallDone { call: u8, observed: Observed },
     /// Every call is done. The digest covers calls with their arguments, and nothing of time or transport.
     Finished { observed: Observed, digest: u64 },
     /// The world is not as this step needs it.
-    Handoff { step: u8, call: u8, why: Handoff },
+    Handoff {
+        step: u8,
+        call: u8,
+        why: Handoff,
+        compensation: Compensation,
+    },
     /// The run was stopped during this step.
     Stopped { step: u8, call: u8 },
 }
@@ -128,34 +131,48 @@ pub struct World<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
+    /// Before the first step.
+    Start,
+    /// Before a step or a leg.
     Begin,
     Offered,
-    Sent { since: Millis },
-    Acting { since: Millis, finished: Option<Millis> },
+    Sent {
+        since: Millis,
+    },
+    Acting {
+        since: Millis,
+        finished: Option<Millis>,
+    },
+    /// Without a command, until the pause is over or, where there is none, the postcondition holds. A wait that begins before the first
+    /// input counts from that input.
+    Waiting {
+        since: Option<Millis>,
+        pause_ms: Option<Millis>,
+    },
     Over,
 }
 
-/// The motion of the current step, cut into legs.
-#[derive(Clone, Copy, Debug, Default)]
-struct Legs {
-    next: i64,
-    count: i64,
-    path: Option<(Point, Point)>,
+/// A step that failed, while it is compensated.
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    why: Handoff,
+    /// The compensating step at hand.
+    next: usize,
+    /// The one after the last.
+    end: usize,
 }
 
 /// Walks one program once.
 #[derive(Debug)]
 pub struct Follower {
+    kept: Checkpoint,
+    failure: Option<Failure>,
     phase: Phase,
-    step: usize,
     attempts: u8,
     legs: Legs,
-    target: Option<Point>,
-    slots: Vec<Value, SLOTS_MAX>,
     arguments: Arguments,
     before: Readings,
-    observed: [Option<Observed>; CALLS_MAX],
-    digest: Digest,
+    now: Option<Millis>,
     outputs: Deque<Output, 4>,
 }
 
@@ -163,35 +180,56 @@ impl Follower {
     /// A follower at the first step.
     ///
     /// # Errors
-    /// [`Reject::OutOfRange`] for a program that points outside itself, [`Reject::UnboundSlot`] where a slot has no value.
+    /// Those of [`Follower::resume`].
     pub fn new(program: &Program, slots: &[Value]) -> Result<Follower, Reject> {
+        let slots = Vec::from_slice(slots).map_err(|_| Reject::UnboundSlot)?;
+        let checkpoint = Checkpoint {
+            slots,
+            ..Checkpoint::default()
+        };
+        Follower::resume(program, checkpoint)
+    }
+
+    /// A follower that goes on where another stopped. A step that had begun is begun anew: whoever resumes must know that its command did
+    /// not take effect, or that doing it twice does no harm. The start state is only checked at step 0.
+    ///
+    /// # Errors
+    /// Those of [`Program::check`], [`Reject::OutOfRange`] for a checkpoint behind the last step, [`Reject::UnboundSlot`] where a slot has
+    /// no value.
+    pub fn resume(program: &Program, checkpoint: Checkpoint) -> Result<Follower, Reject> {
         program.check()?;
-        if slots.len() != usize::from(program.slots) {
+        if usize::from(checkpoint.step) > program.main().len() {
+            return Err(Reject::OutOfRange);
+        }
+        if checkpoint.slots.len() != usize::from(program.slots) {
             return Err(Reject::UnboundSlot);
         }
         Ok(Follower {
-            phase: Phase::Begin,
-            step: 0,
+            phase: if checkpoint.step == 0 {
+                Phase::Start
+            } else {
+                Phase::Begin
+            },
+            kept: checkpoint,
+            failure: None,
             attempts: 0,
-            legs: Legs::default(),
-            target: None,
-            slots: Vec::from_slice(slots).map_err(|_| Reject::OutOfRange)?,
+            legs: Legs::ONE,
             arguments: Vec::new(),
             before: Readings::default(),
-            observed: [None; CALLS_MAX],
-            digest: Digest::default(),
+            now: None,
             outputs: Deque::new(),
         })
     }
 
     /// Takes one input at a time `now`; outputs are drained with [`Follower::poll`].
     pub fn handle(&mut self, world: World<'_>, now: Millis, input: Input) {
+        self.now = Some(now);
         match (self.phase, input) {
             (Phase::Over, _) => {}
             (_, Input::Stop) => self.stop(world),
             (_, Input::Lost) => self.fail(world, Handoff::Lost),
             (Phase::Offered, Input::Sent) => self.phase = Phase::Sent { since: now },
-            (Phase::Offered, Input::Refused) => self.hand_off(world, Handoff::Refused),
+            (Phase::Offered, Input::Refused) => self.give_up(world, Handoff::Refused),
             (Phase::Sent { .. }, Input::Acknowledged) => {
                 self.phase = Phase::Acting {
                     since: now,
@@ -206,23 +244,32 @@ impl Follower {
                 self.observe(world, now, since, finished, progress);
             }
             (Phase::Acting { since, finished }, Input::Tick) => self.check_time(world, now, since, finished),
+            (Phase::Waiting { since, pause_ms }, Input::State(_) | Input::Tick) => {
+                self.wait(world, now, since.unwrap_or(now), pause_ms);
+            }
             _ => {}
         }
     }
 
     /// The next output, or `None` until the next input.
     pub fn poll(&mut self, world: World<'_>) -> Option<Output> {
-        // Each round either queues an output or moves on by a step, so this ends.
-        while self.outputs.is_empty() && self.phase == Phase::Begin {
+        // Each round queues an output or waits for an input, so this ends.
+        while self.outputs.is_empty() && matches!(self.phase, Phase::Start | Phase::Begin) {
             self.begin(world);
         }
         self.outputs.pop_front()
     }
 
-    /// Index of the step at hand; the number of steps when all are done.
+    /// Index of the step at hand; the number of the main steps when all are done.
     #[must_use]
     pub fn step(&self) -> usize {
-        self.step
+        self.failure.map_or(usize::from(self.kept.step), |failure| failure.next)
+    }
+
+    /// What a later run needs to go on after the last completed step.
+    #[must_use]
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.kept
     }
 
     /// Whether nothing will happen any more once the outputs are drained.
@@ -232,102 +279,132 @@ impl Follower {
     }
 
     fn begin(&mut self, world: World<'_>) {
-        let Some(step) = world.program.steps.get(self.step) else {
+        if self.phase == Phase::Start {
+            self.phase = Phase::Begin;
+            if let Err(why) = self.check_start(world) {
+                return self.hand_off(world, why, Compensation::None);
+            }
+        }
+        let Some(step) = self.current(world) else {
             return self.finish(world);
         };
+        let call = world.program.calls.get(usize::from(step.call));
+        if self.failure.is_none() && call.is_some_and(|call| self.kept.skips(call)) {
+            return self.succeed(world, Observed::Skipped);
+        }
         if self.legs.next == 0
             && let Err(why) = self.prepare(world, step)
         {
-            return self.hand_off(world, why);
+            return self.fail(world, why);
         }
-        if !step.acts {
-            return self.succeed(world, Observed::Read);
-        }
-        match self.offer(world, step) {
-            Ok(offer) => {
-                self.target = offer.target;
-                self.phase = Phase::Offered;
-                self.queue(Output::Command(offer));
-            }
-            Err(reject) => self.hand_off(world, handoff_of(reject)),
+        match step.kind {
+            Kind::Read => self.succeed(world, Observed::Read),
+            Kind::Command => match self.offer(step) {
+                Ok(offer) => {
+                    self.phase = Phase::Offered;
+                    self.queue(Output::Command(offer));
+                }
+                Err(reject) => self.fail(world, reject.into()),
+            },
+            Kind::Until => self.begin_wait(world, None),
+            Kind::Pause(duration) => match self.pause_ms(world, step, duration) {
+                Ok(pause_ms) => self.begin_wait(world, Some(pause_ms)),
+                Err(why) => self.fail(world, why),
+            },
         }
     }
 
-    /// Freezes the state before the step, checks the precondition, computes arguments and legs.
-    fn prepare(&mut self, world: World<'_>, step: &Step) -> Result<(), Handoff> {
-        self.before = world.readings.clone();
-        self.arguments.clear();
-        for (parameter, range) in &step.arguments {
-            let value = self.compute(world, step, *range).map_err(handoff_of)?;
-            self.arguments.push((*parameter, value)).map_err(|_| Handoff::Program)?;
+    fn check_start(&self, world: World<'_>) -> Result<(), Handoff> {
+        for (device, range) in &world.program.start {
+            let scope = Scope {
+                slots: &self.kept.slots,
+                ..Scope::of(*device, world.readings)
+            };
+            match evaluate(world.program, *range, &scope)? {
+                Value::Bool(true) => {}
+                Value::Bool(false) => return Err(Handoff::StartState),
+                _ => return Err(Handoff::Program),
+            }
         }
-        if !step.require.is_empty() && !self.holds(world, step, step.require).map_err(handoff_of)? {
-            return Err(Handoff::Precondition);
-        }
-        self.legs = Legs {
-            next: 0,
-            count: 1,
-            path: None,
-        };
-        if step.target.is_empty() {
-            return Ok(());
-        }
-        let Value::Point(end) = self.compute(world, step, step.target).map_err(handoff_of)? else {
-            return Err(Handoff::Program);
-        };
-        let start = world.readings.position(step.device).ok_or(Handoff::Missing)?;
-        let length = distance(start, end).ok_or(Handoff::Program)?;
-        if step.split != Split::Never && step.leg_max > 0 {
-            self.legs.count = length.saturating_add(step.leg_max - 1) / step.leg_max;
-        }
-        self.legs.count = self.legs.count.clamp(1, LEGS_MAX);
-        self.legs.path = Some((start, end));
         Ok(())
     }
 
-    /// The command of the next leg. A leg is a proportion of the whole, so that rounding never adds up.
-    fn offer(&self, world: World<'_>, step: &Step) -> Result<Offer, Reject> {
-        let mut arguments = self.arguments.clone();
-        let (leg, count) = (self.legs.next, self.legs.count);
-        let part = |whole: i64, k: i64| whole_part(whole, k, count);
-        let target = match self.legs.path {
-            None => None,
-            Some((_, end)) if count == 1 => Some(end),
-            Some((start, end)) => {
-                let point: Point = core::array::from_fn(|axis| {
-                    start[axis].saturating_add(part(end[axis].saturating_sub(start[axis]), leg + 1))
-                });
-                match step.split {
-                    Split::Toward(index) => set(&mut arguments, index, |_| Ok(Value::Point(point)))?,
-                    Split::Along(index) => set(&mut arguments, index, |value| match value {
-                        Value::Number(whole) => Ok(Value::Number(part(whole, leg + 1) - part(whole, leg))),
-                        _ => Err(Reject::Type),
-                    })?,
-                    Split::Never => {}
-                }
-                Some(point)
-            }
-        };
-        debug_assert!(world.program.steps.len() > self.step, "an offer belongs to a step");
+    /// Freezes the state before the step, computes arguments, checks the precondition, cuts the motion.
+    fn prepare(&mut self, world: World<'_>, step: &Step) -> Result<(), Handoff> {
+        self.before.copy_from(world.readings);
+        self.arguments.clear();
+        for (parameter, range) in &step.arguments {
+            let value = self.compute(world, step, *range)?;
+            self.arguments.push((*parameter, value)).map_err(|_| Handoff::Program)?;
+        }
+        if !step.require.is_empty() && !self.holds(world, step, step.require)? {
+            return Err(Handoff::Precondition);
+        }
+        self.legs = Legs::ONE;
+        if !step.target.is_empty() {
+            let Value::Point(end) = self.compute(world, step, step.target)? else {
+                return Err(Handoff::Program);
+            };
+            let start = world.readings.position(step.device).ok_or(Handoff::Missing)?;
+            self.legs = Legs::cut(step, start, end).ok_or(Handoff::Program)?;
+        }
+        Ok(())
+    }
+
+    /// The command of the next leg.
+    fn offer(&self, step: &Step) -> Result<Offer, Reject> {
         Ok(Offer {
-            step: index(self.step),
-            leg: u16::try_from(leg).unwrap_or(u16::MAX),
-            legs: u16::try_from(count).unwrap_or(u16::MAX),
+            step: index(self.step()),
+            leg: u16::try_from(self.legs.next).unwrap_or(u16::MAX),
+            legs: u16::try_from(self.legs.count).unwrap_or(u16::MAX),
             device: step.device,
             tool: step.tool,
-            arguments,
-            target,
+            arguments: self.legs.arguments(step.split, &self.arguments)?,
+            target: self.legs.target(),
         })
     }
 
-    fn observe(&mut self, world: World<'_>, now: Millis, since: Millis, finished: Option<Millis>, progress: Progress) {
-        let Some(step) = world.program.steps.get(self.step) else {
-            return;
+    /// How long a pause lasts, rounded up to milliseconds.
+    fn pause_ms(&self, world: World<'_>, step: &Step, duration: Range) -> Result<Millis, Handoff> {
+        match self.compute(world, step, duration)? {
+            Value::Number(micros) => match Millis::try_from(micros).map(|micros| micros.div_ceil(1_000)) {
+                Ok(pause_ms) if pause_ms <= Millis::from(step.timeout_ms) => Ok(pause_ms),
+                _ => Err(Handoff::Program),
+            },
+            _ => Err(Handoff::Program),
+        }
+    }
+
+    fn begin_wait(&mut self, world: World<'_>, pause_ms: Option<Millis>) {
+        self.phase = Phase::Waiting {
+            since: self.now,
+            pause_ms,
         };
+        if let Some(now) = self.now {
+            self.wait(world, now, now, pause_ms);
+        }
+    }
+
+    fn wait(&mut self, world: World<'_>, now: Millis, since: Millis, pause_ms: Option<Millis>) {
+        let Some(step) = self.current(world) else { return };
+        let waited = now.saturating_sub(since);
+        self.phase = Phase::Waiting {
+            since: Some(since),
+            pause_ms,
+        };
+        match pause_ms {
+            Some(pause_ms) if waited >= pause_ms => self.succeed(world, Observed::Read),
+            None if self.holds(world, step, step.ensure) == Ok(true) => self.succeed(world, Observed::Met),
+            None if waited > Millis::from(step.timeout_ms) => self.fail(world, Handoff::Timeout),
+            Some(_) | None => {}
+        }
+    }
+
+    fn observe(&mut self, world: World<'_>, now: Millis, since: Millis, finished: Option<Millis>, progress: Progress) {
+        let Some(step) = self.current(world) else { return };
         let through = progress != Progress::Busy;
-        if self.legs.next + 1 < self.legs.count {
-            let near = self.leg_is_reached(world, step);
-            if through && near {
+        if !self.legs.is_last() {
+            if through && self.legs.is_reached(world.readings.position(step.device)) {
                 self.legs.next += 1;
                 self.phase = Phase::Begin;
                 return;
@@ -348,17 +425,8 @@ impl Follower {
         self.check_time(world, now, since, finished);
     }
 
-    fn leg_is_reached(&self, world: World<'_>, step: &Step) -> bool {
-        match (world.readings.position(step.device), self.target) {
-            (Some(at), Some(target)) => distance(at, target).is_some_and(|gap| gap <= LEG_TOLERANCE),
-            _ => false,
-        }
-    }
-
     fn check_time(&mut self, world: World<'_>, now: Millis, since: Millis, finished: Option<Millis>) {
-        let Some(step) = world.program.steps.get(self.step) else {
-            return;
-        };
+        let Some(step) = self.current(world) else { return };
         if finished.is_some_and(|at| now.saturating_sub(at) > SETTLE_MS) {
             self.fail(world, Handoff::Postcondition);
         } else if now.saturating_sub(since) > Millis::from(step.timeout_ms) {
@@ -366,130 +434,148 @@ impl Follower {
         }
     }
 
+    /// Goes on to the next step. A step has not succeeded while the call that it closes has not.
     fn succeed(&mut self, world: World<'_>, observed: Observed) {
-        let Some(step) = world.program.steps.get(self.step) else {
-            return;
-        };
-        let call = step.call;
-        // A call is as well observed as its weakest acting step.
-        if let Some(slot) = self.observed.get_mut(usize::from(call)) {
-            *slot = Some(slot.map_or(observed, |before| weaker(before, observed)));
-        }
-        self.queue(Output::StepDone {
-            step: index(self.step),
-            call,
+        let Some(step) = self.current(world) else { return };
+        let done = Output::StepDone {
+            step: index(self.step()),
+            call: step.call,
             observed,
-        });
-        let last = world
-            .program
-            .steps
-            .get(self.step + 1)
-            .is_none_or(|next| next.call != call);
-        self.step += 1;
-        self.attempts = 0;
-        self.legs = Legs::default();
-        self.phase = Phase::Begin;
-        if last {
-            self.close_call(world, call);
-        }
-    }
-
-    /// Checks what the whole call promised and adds it to the digest.
-    fn close_call(&mut self, world: World<'_>, index: u8) {
-        let Some(call) = world.program.calls.get(usize::from(index)) else {
-            return;
         };
-        let mut observed = self.observed[usize::from(index)].unwrap_or(Observed::Unverified);
-        self.digest.write(&call.device.0.to_le_bytes());
-        self.digest.write(&call.tool.0.to_le_bytes());
-        let mut values: Vec<Value, ARGUMENTS_MAX> = Vec::new();
-        for (parameter, range) in &call.arguments {
-            let seen = Seen {
-                device: call.device,
-                now: world.readings,
-                before: world.readings,
-            };
-            let Ok(value) = evaluate(world.program, *range, &[], &self.slots, &seen) else {
-                self.step -= 1;
-                return self.hand_off(world, Handoff::Program);
-            };
-            self.digest.write(&parameter.0.to_le_bytes());
-            let digest = &mut self.digest;
-            value.bytes(|bytes| digest.write(bytes));
-            // As many values as arguments, and both have the same capacity.
-            let _ = values.push(value);
+        if self.failure.is_some() {
+            self.queue(done);
+            self.begin_next();
+            return self.compensated(world);
         }
-        if !call.ensure.is_empty() && observed != Observed::Skipped {
-            let seen = Seen {
-                device: call.device,
-                now: world.readings,
-                before: world.readings,
-            };
-            if evaluate(world.program, call.ensure, &values, &self.slots, &seen) != Ok(Value::Bool(true)) {
-                self.step -= 1;
-                return self.hand_off(world, Handoff::Postcondition);
+        let values = self.values();
+        let scope = self.scope(world, step, &values);
+        let after = self.kept.after(world.program, step, &scope, observed);
+        match after {
+            Ok((kept, closes)) => {
+                self.kept = kept;
+                self.queue(done);
+                self.begin_next();
+                if closes {
+                    let observed = self.kept.observed(step.call);
+                    self.queue(Output::CallDone {
+                        call: step.call,
+                        observed,
+                    });
+                }
             }
-            observed = Observed::Met;
-            self.observed[usize::from(index)] = Some(observed);
+            Err(why) => self.give_up(world, why),
         }
-        self.queue(Output::CallDone { call: index, observed });
     }
 
+    fn begin_next(&mut self) {
+        self.attempts = 0;
+        self.legs = Legs::ONE;
+        self.phase = Phase::Begin;
+    }
+
+    /// Goes on to the next compensating step; after the last, the run is handed off.
+    fn compensated(&mut self, world: World<'_>) {
+        let Some(failure) = self.failure.as_mut() else { return };
+        failure.next += 1;
+        if failure.next == failure.end {
+            let why = failure.why;
+            self.hand_off(world, why, Compensation::Done);
+        }
+    }
+
+    /// Tries again or goes on without the step, where the program says so and the failure allows it.
     fn fail(&mut self, world: World<'_>, why: Handoff) {
-        let Some(step) = world.program.steps.get(self.step) else {
-            return;
-        };
+        let Some(step) = self.current(world) else { return };
+        let tried = matches!(
+            why,
+            Handoff::Postcondition | Handoff::NoAck | Handoff::Timeout | Handoff::DeviceFailed
+        );
+        let unfit = matches!(why, Handoff::Precondition | Handoff::Missing);
         match step.on_error {
-            OnError::Retry(times) if self.attempts < times && why != Handoff::Lost => {
+            OnError::Retry(times) if tried && self.attempts < times => {
                 self.attempts += 1;
-                self.legs = Legs::default();
+                self.legs = Legs::ONE;
                 self.phase = Phase::Begin;
             }
-            OnError::Skip if why != Handoff::Lost => self.succeed(world, Observed::Skipped),
-            OnError::Stop => self.stop(world),
-            _ => self.hand_off(world, why),
+            OnError::Skip if tried || unfit => self.succeed(world, Observed::Skipped),
+            OnError::Stop if tried || unfit || why == Handoff::Lost => self.stop(world),
+            _ => self.give_up(world, why),
         }
     }
 
-    fn hand_off(&mut self, world: World<'_>, why: Handoff) {
+    /// Compensates where the program says how and a device is there to do it; then, or else, hands off.
+    fn give_up(&mut self, world: World<'_>, why: Handoff) {
+        if let Some(failure) = self.failure {
+            let step = index(failure.next);
+            return self.hand_off(world, failure.why, Compensation::Failed { step, why });
+        }
+        match self.current(world).map(|step| step.on_error) {
+            Some(OnError::Compensate(steps)) if why != Handoff::Lost => {
+                let core::ops::Range { start: next, end } = steps.indices();
+                self.failure = Some(Failure { why, next, end });
+                self.begin_next();
+            }
+            _ => self.hand_off(world, why, Compensation::None),
+        }
+    }
+
+    fn hand_off(&mut self, world: World<'_>, why: Handoff, compensation: Compensation) {
         self.phase = Phase::Over;
+        self.failure = None;
         self.queue(Output::Handoff {
-            step: index(self.step),
+            step: self.kept.step,
             call: self.call(world),
             why,
+            compensation,
         });
     }
 
     fn stop(&mut self, world: World<'_>) {
         self.phase = Phase::Over;
         self.queue(Output::Stopped {
-            step: index(self.step),
+            step: index(self.step()),
             call: self.call(world),
         });
     }
 
     fn finish(&mut self, world: World<'_>) {
         self.phase = Phase::Over;
-        let calls = &self.observed[..world.program.calls.len().min(CALLS_MAX)];
-        let observed = calls.iter().flatten().copied().fold(Observed::Met, weaker);
+        let calls = self.kept.observed.iter().take(world.program.calls.len());
         self.queue(Output::Finished {
-            observed,
-            digest: self.digest.finish(),
+            observed: calls.flatten().copied().fold(Observed::Met, Observed::and),
+            digest: self.kept.digest.finish(),
         });
     }
 
-    fn call(&self, world: World<'_>) -> u8 {
-        world.program.steps.get(self.step).map_or(0, |step| step.call)
+    /// The step at hand: a main one, or one that compensates.
+    fn current<'a>(&self, world: World<'a>) -> Option<&'a Step> {
+        match self.failure {
+            Some(failure) => world.program.steps.get(failure.next),
+            None => world.program.main().get(usize::from(self.kept.step)),
+        }
     }
 
-    fn compute(&self, world: World<'_>, step: &Step, range: Range) -> Result<Value, Reject> {
-        let values: Vec<Value, ARGUMENTS_MAX> = self.arguments.iter().map(|(_, value)| *value).collect();
-        let seen = Seen {
+    fn call(&self, world: World<'_>) -> u8 {
+        self.current(world).map_or(0, |step| step.call)
+    }
+
+    fn values(&self) -> Vec<Value, ARGUMENTS_MAX> {
+        self.arguments.iter().map(|(_, value)| *value).collect()
+    }
+
+    fn scope<'a>(&'a self, world: World<'a>, step: &Step, arguments: &'a [Value]) -> Scope<'a> {
+        Scope {
             device: step.device,
             now: world.readings,
             before: &self.before,
-        };
-        evaluate(world.program, range, &values, &self.slots, &seen)
+            arguments,
+            slots: &self.kept.slots,
+            results: &self.kept.results,
+        }
+    }
+
+    fn compute(&self, world: World<'_>, step: &Step, range: Range) -> Result<Value, Reject> {
+        evaluate(world.program, range, &self.scope(world, step, &self.values()))
     }
 
     fn holds(&self, world: World<'_>, step: &Step, range: Range) -> Result<bool, Reject> {
@@ -503,37 +589,11 @@ impl Follower {
         let full = self.outputs.push_back(output).is_err();
         debug_assert!(
             !full,
-            "a step queues at most three outputs, and begins only when all are drained"
+            "a step queues at most two outputs, and begins only when all are drained"
         );
     }
 }
 
 fn index(step: usize) -> u8 {
     u8::try_from(step).unwrap_or(u8::MAX)
-}
-
-fn weaker(a: Observed, b: Observed) -> Observed {
-    // A read says nothing about the world being changed, so it never weakens.
-    match (a, b) {
-        (Observed::Read, other) | (other, Observed::Read) => other,
-        (a, b) => a.max(b),
-    }
-}
-
-fn handoff_of(reject: Reject) -> Handoff {
-    match reject {
-        Reject::NoReading => Handoff::Missing,
-        _ => Handoff::Program,
-    }
-}
-
-fn whole_part(whole: i64, k: i64, of: i64) -> i64 {
-    // |k| <= of, so the quotient is never larger than `whole`.
-    i64::try_from(i128::from(whole) * i128::from(k) / i128::from(of)).unwrap_or(whole)
-}
-
-fn set(arguments: &mut Arguments, index: u8, with: impl Fn(Value) -> Result<Value, Reject>) -> Result<(), Reject> {
-    let (_, value) = arguments.get_mut(usize::from(index)).ok_or(Reject::OutOfRange)?;
-    *value = with(*value)?;
-    Ok(())
 }

@@ -1,7 +1,6 @@
 //! What devices report about themselves: a bounded table of readings, replaced whole with every report, so that an object which is no
 //! longer reported is no longer there. It must not know where a report came from.
 
-use crate::program::Facts;
 use crate::value::{Point, Symbol, Value};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
@@ -44,6 +43,13 @@ impl Readings {
         Ok(())
     }
 
+    /// Takes over another table. Copies what is there, where a clone would move the whole capacity.
+    pub fn copy_from(&mut self, other: &Readings) {
+        self.list.clear();
+        // Both have the same capacity.
+        let _ = self.list.extend_from_slice(&other.list);
+    }
+
     /// What `device` reports, or `None`.
     #[must_use]
     pub fn get(&self, device: Symbol, owner: Symbol, field: Symbol) -> Option<Value> {
@@ -63,25 +69,5 @@ impl Readings {
     /// All readings, in the order of the reports.
     pub fn iter(&self) -> impl Iterator<Item = &Reading> {
         self.list.iter()
-    }
-}
-
-/// One device's readings, now and when a step began.
-pub struct Seen<'a> {
-    /// The device.
-    pub device: Symbol,
-    /// What is reported now.
-    pub now: &'a Readings,
-    /// What was reported when the step began.
-    pub before: &'a Readings,
-}
-
-impl Facts for Seen<'_> {
-    fn reading(&self, owner: Symbol, field: Symbol) -> Option<Value> {
-        self.now.get(self.device, owner, field)
-    }
-
-    fn before(&self, owner: Symbol, field: Symbol) -> Option<Value> {
-        self.before.get(self.device, owner, field)
     }
 }

@@ -110,7 +110,7 @@ pub fn distance(a: Point, b: Point) -> Option<i64> {
 }
 
 /// FNV-1a over 64 bits: the digest of a run. It says "the same", not "authentic".
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Digest(u64);
 
 impl Default for Digest {

@@ -10,7 +10,7 @@ use crate::text::node::Place;
 use crate::tool::{Body, Device, MacroStep, Parameter, Tool, Type};
 use llmos_follower::program::{ARGUMENTS_MAX, CALLS_MAX, STEPS_MAX};
 use llmos_follower::state::POSITION;
-use llmos_follower::{Call, OnError, Op, Program, Range, Readings, Split, Step, Symbol, Value};
+use llmos_follower::{Call, Kind, OnError, Op, Program, Range, Readings, Split, Step, Symbol, Value};
 
 /// Compiles a plan. `readings` answers where an entity was when the run began.
 ///
@@ -124,7 +124,7 @@ impl Compiler {
             tool: Symbol::of(&tool.name),
             call,
             timeout_ms: tool.timeout_ms,
-            acts: tool.acts,
+            kind: if tool.acts { Kind::Command } else { Kind::Read },
             on_error: if tool.idempotent && tool.acts {
                 OnError::Retry(1)
             } else {
@@ -607,10 +607,10 @@ impl Emitter<'_> {
             start
         };
         let narrow = |n: usize| u16::try_from(n).map_err(|_| "too many directions in one plan".to_owned());
-        code.ops.push(Op::Map {
+        code.ops.push(Op::Map(Range {
             start: narrow(start)?,
             len: narrow(cases.len())?,
-        });
+        }));
         Ok(Code { ops: code.ops, kind })
     }
 }

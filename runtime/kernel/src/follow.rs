@@ -9,7 +9,7 @@ use crate::plan::{Argument, Given, Source};
 use crate::policy::{self, Ask};
 use crate::text::trace::{self, Trace, TraceStep, Use};
 use llmos_follower::{
-    Digest, Handoff, Input, Millis, Motion, Observed, Offer, Output as Followed, Progress, World as Scene,
+    Compensation, Digest, Handoff, Input, Millis, Motion, Observed, Offer, Output as Followed, Progress, World as Scene,
 };
 use std::fmt::Write;
 
@@ -44,7 +44,12 @@ impl Kernel {
                 }
                 Followed::CallDone { call, observed } => self.call_done(usize::from(call), observed),
                 Followed::Finished { observed, digest } => self.succeed(now, observed, digest),
-                Followed::Handoff { call, why, .. } => self.fail(now, usize::from(call), why),
+                Followed::Handoff {
+                    call,
+                    why,
+                    compensation,
+                    ..
+                } => self.fail(now, usize::from(call), why, compensation),
                 Followed::Stopped { .. } => self.finish(now, Status::Stopped, "stopped while it was carried out"),
             }
         }
@@ -314,7 +319,7 @@ impl Kernel {
         self.end(now, status, &reason, None, Some(digest), None);
     }
 
-    fn fail(&mut self, now: Millis, call: usize, why: Handoff) {
+    fn fail(&mut self, now: Millis, call: usize, why: Handoff, compensation: Compensation) {
         self.begin_call(call);
         let Some(run) = &self.run else { return };
         let name = run.plan.calls.get(call).map(ToString::to_string).unwrap_or_default();
@@ -331,12 +336,22 @@ impl Kernel {
         } else {
             format!("{name}: {what}: {detail}")
         };
+        let reason = format!("{reason}{}", compensation_text(compensation));
+        let undoing = match compensation {
+            Compensation::Failed { step, why } => {
+                run.program.steps.get(usize::from(step)).map(|step| (step.device, why))
+            }
+            Compensation::None | Compensation::Done => None,
+        };
+        let undoing = undoing.map(|(device, why)| (self.world.names.spell(device).to_owned(), why));
         // A device that may still be acting is told to stop; one that finished, refused or never began is left as it is.
-        if matches!(why, Handoff::Timeout | Handoff::NoAck | Handoff::Lost) {
-            self.outputs.push_back(Output::StopDevice {
-                device,
-                why: what.to_owned(),
-            });
+        for (device, why) in [(device, why)].into_iter().chain(undoing) {
+            if matches!(why, Handoff::Timeout | Handoff::NoAck | Handoff::Lost) {
+                self.outputs.push_back(Output::StopDevice {
+                    device,
+                    why: handoff_text(why).to_owned(),
+                });
+            }
         }
         let status = if why == Handoff::Refused {
             Status::Refused
@@ -617,8 +632,19 @@ fn is_meant(goal: &crate::goal::Goal, start: usize, end: usize, value: &Given) -
     }
 }
 
+fn compensation_text(compensation: Compensation) -> String {
+    match compensation {
+        Compensation::None => String::new(),
+        Compensation::Done => "; what the plan does about that was done".to_owned(),
+        Compensation::Failed { why, .. } => {
+            format!("; what the plan does about that failed too: {}", handoff_text(why))
+        }
+    }
+}
+
 fn handoff_text(why: Handoff) -> &'static str {
     match why {
+        Handoff::StartState => "the devices are not as they must be before the first step",
         Handoff::Precondition => "what must hold before it does not hold",
         Handoff::Postcondition => "the device finished, but its state does not show the effect",
         Handoff::NoAck => "the device did not acknowledge in time",

@@ -4,9 +4,8 @@
 
 use crate::policy::{breach_text, check_range};
 use crate::tool::Device;
-use llmos_follower::program::evaluate;
-use llmos_follower::state::{POSITION, Seen};
-use llmos_follower::{Op, Point, Program, Range, Reading, Readings, Step, Symbol, Value};
+use llmos_follower::state::POSITION;
+use llmos_follower::{Kind, Op, Point, Program, Range, Reading, Readings, Scope, Step, Symbol, Value, evaluate};
 
 /// Follows the motions of a program in thought.
 ///
@@ -14,7 +13,7 @@ use llmos_follower::{Op, Point, Program, Range, Reading, Readings, Step, Symbol,
 /// The first motion or value that the gate would refuse, in words.
 pub fn forbidden(program: &Program, devices: &[Device], readings: &Readings) -> Result<(), String> {
     let mut readings = readings.clone();
-    for step in &program.steps {
+    for step in program.main() {
         let Some(device) = devices.iter().find(|device| Symbol::of(&device.name) == step.device) else {
             continue;
         };
@@ -40,25 +39,20 @@ pub fn forbidden(program: &Program, devices: &[Device], readings: &Readings) -> 
 }
 
 fn arguments(program: &Program, step: &Step, readings: &Readings) -> Vec<Value> {
-    let seen = Seen {
-        device: step.device,
-        now: readings,
-        before: readings,
-    };
+    let scope = Scope::of(step.device, readings);
     let values = step
         .arguments
         .iter()
-        .map_while(|(_, range)| evaluate(program, *range, &[], &[], &seen).ok());
+        .map_while(|(_, range)| evaluate(program, *range, &scope).ok());
     values.collect()
 }
 
 fn target(program: &Program, step: &Step, values: &[Value], readings: &Readings) -> Option<Point> {
-    let seen = Seen {
-        device: step.device,
-        now: readings,
-        before: readings,
+    let scope = Scope {
+        arguments: values,
+        ..Scope::of(step.device, readings)
     };
-    match evaluate(program, step.target, values, &[], &seen) {
+    match evaluate(program, step.target, &scope) {
         Ok(Value::Point(point)) if !step.target.is_empty() => Some(point),
         _ => None,
     }
@@ -86,16 +80,15 @@ fn move_to(readings: &mut Readings, device: Symbol, end: Point) {
 /// Whether the precondition of the first step holds.
 #[must_use]
 pub fn may_begin(program: &Program, readings: &Readings) -> bool {
-    let Some(step) = program.steps.first() else {
+    let Some(step) = program.main().first() else {
         return false;
     };
-    let seen = Seen {
-        device: step.device,
-        now: readings,
-        before: readings,
-    };
     let values = arguments(program, step, readings);
-    step.require.is_empty() || evaluate(program, step.require, &values, &[], &seen) == Ok(Value::Bool(true))
+    let scope = Scope {
+        arguments: &values,
+        ..Scope::of(step.device, readings)
+    };
+    step.require.is_empty() || evaluate(program, step.require, &scope) == Ok(Value::Bool(true))
 }
 
 /// Whether every call of the program that counts already holds. A call whose tool only `prepares` a later one does not count.
@@ -121,29 +114,24 @@ fn call_holds(program: &Program, index: usize, readings: &Readings) -> bool {
     let Some(call) = program.calls.get(index) else {
         return false;
     };
-    let mut steps = program.steps.iter().filter(|step| usize::from(step.call) == index);
+    let mut steps = program.main().iter().filter(|step| usize::from(step.call) == index);
     let (range, values) = match (call.ensure.is_empty(), steps.next(), steps.next()) {
         (false, ..) => (call.ensure, Vec::new()),
-        (true, Some(only), None) if only.acts => (only.ensure, arguments(program, only, readings)),
+        (true, Some(only), None) if only.kind == Kind::Command => (only.ensure, arguments(program, only, readings)),
         _ => return false,
     };
     if range.is_empty() || looks_back(program, range) {
         return false;
     }
-    let seen = Seen {
-        device: call.device,
-        now: readings,
-        before: readings,
+    let scope = Scope {
+        arguments: &values,
+        ..Scope::of(call.device, readings)
     };
-    evaluate(program, range, &values, &[], &seen) == Ok(Value::Bool(true))
+    evaluate(program, range, &scope) == Ok(Value::Bool(true))
 }
 
 fn looks_back(program: &Program, range: Range) -> bool {
-    let start = usize::from(range.start);
-    let code = program
-        .code
-        .get(start..start + usize::from(range.len))
-        .unwrap_or_default();
+    let code = program.code.get(range.indices()).unwrap_or_default();
     code.iter()
         .any(|op| matches!(op, Op::Before { .. } | Op::BeforeOf { .. }))
 }
