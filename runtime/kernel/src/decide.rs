@@ -184,7 +184,7 @@ impl Kernel {
     }
 
     /// Asks the model to plan with the tools that are nearest to the goal.
-    fn learn(&mut self, now: Millis, reason: &str) {
+    pub(crate) fn learn(&mut self, now: Millis, reason: &str) {
         self.learn_from(now, reason, None);
     }
 
@@ -301,6 +301,10 @@ impl Kernel {
     }
 
     pub(crate) fn decide_on_answer(&mut self, now: Millis, answer: Answer) {
+        let handed_off = self.run.as_ref().is_some_and(|run| run.handed_off.is_some());
+        if handed_off && !matches!(answer, Answer::Calls { .. }) {
+            return self.give_up(now, "the model knows no other way");
+        }
         let (calls, missing) = match answer {
             Answer::Unavailable { why } => {
                 return self.finish(now, Status::Environment, &format!("the model could not plan: {why}"));
@@ -335,18 +339,21 @@ impl Kernel {
         }
         let Some(goal) = &run.goal else { return };
         match ground::ground(goal, &offered, &calls) {
+            Err(_) if handed_off => self.give_up(now, "the model knows no other way"),
             Err(question) => self.finish_asking(now, &question),
             Ok(plan) if plan.calls.is_empty() => {
                 self.finish(now, Status::NoTool, "the model finds no tool here that does this");
             }
             Ok(plan) => {
                 let plan = elsewhere::placed(plan, goal, &self.world.devices, &self.world.readings);
+                if handed_off {
+                    return self.take_ending(now, plan);
+                }
                 let plan = self.prepared(plan);
                 let Some(run) = &self.run else { return };
                 let json = run.toolset.as_ref().map(|toolset| toolset.json(&plan));
-                if let Some(run) = self.run.as_mut() {
-                    run.plan = plan;
-                }
+                let Some(run) = self.run.as_mut() else { return };
+                run.plan = plan;
                 match json {
                     Some(Ok(json)) => self.finish_with_calls(now, &json),
                     Some(Err(question)) => self.finish_asking(now, &question),
@@ -357,7 +364,7 @@ impl Kernel {
     }
 
     /// Puts in front what calls need first, unless that holds already.
-    fn prepared(&self, plan: Plan) -> Plan {
+    pub(crate) fn prepared(&self, plan: Plan) -> Plan {
         prepare::prepared(plan, &self.world.devices, |call| {
             let alone = Plan {
                 calls: vec![call.clone()],
@@ -451,7 +458,12 @@ impl Kernel {
         if let Some(why) = self.absent(&plan) {
             return self.finish(now, Status::Environment, &why);
         }
-        if self.needs_consent(&plan) {
+        self.begin_or_ask(now, &plan);
+    }
+
+    /// Begins, once a person has agreed where that is needed.
+    pub(crate) fn begin_or_ask(&mut self, now: Millis, plan: &Plan) {
+        if self.needs_consent(plan) {
             let request = self.next();
             let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
             if let Some(run) = self.run.as_mut() {
@@ -466,7 +478,7 @@ impl Kernel {
         }
     }
 
-    fn denied(&self, plan: &Plan) -> Option<String> {
+    pub(crate) fn denied(&self, plan: &Plan) -> Option<String> {
         let who = self.run.as_ref()?.request.who;
         let call = plan
             .calls
@@ -514,7 +526,11 @@ impl Kernel {
 
     pub(crate) fn begin(&mut self, now: Millis) {
         let Some(run) = self.run.as_mut() else { return };
-        match Follower::new(&run.program, &[]) {
+        let follower = match run.resume.take() {
+            Some(checkpoint) => Follower::resume(&run.program, checkpoint),
+            None => Follower::new(&run.program, &[]),
+        };
+        match follower {
             Ok(follower) => {
                 run.follower = Some(Box::new(follower));
                 run.phase = Phase::Following;

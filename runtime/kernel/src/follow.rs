@@ -5,7 +5,7 @@ use crate::kernel::{Kernel, Phase, Run};
 use crate::matching::{self, Generalised};
 use crate::message::{Event, Fact, Named, News, Output, Report, Status, StepReport, Verdict};
 use crate::mode::Mode;
-use crate::plan::{Argument, Given, Source};
+use crate::plan::{Argument, Given, Plan, Source};
 use crate::policy::{self, Ask};
 use crate::text::trace::{self, Trace, TraceStep, Use};
 use llmos_follower::{
@@ -353,12 +353,18 @@ impl Kernel {
                 });
             }
         }
+        if compensation != Compensation::None || !self.go_on(now, call, why, &reason) {
+            self.end_failed(now, why, &reason);
+        }
+    }
+
+    fn end_failed(&mut self, now: Millis, why: Handoff, reason: &str) {
         let status = if why == Handoff::Refused {
             Status::Refused
         } else {
             Status::Failed
         };
-        self.end(now, status, &reason, None, None, None);
+        self.end(now, status, reason, None, None, None);
     }
 
     pub(crate) fn finish(&mut self, now: Millis, status: Status, reason: &str) {
@@ -404,9 +410,15 @@ impl Kernel {
         let mut left = Vec::new();
         match Kept::of(run, status, digest) {
             Kept::Nothing => {}
-            Kept::Use => report.trace.clone_from(&run.followed),
+            Kept::Use => {
+                report.trace.clone_from(&run.followed);
+                if run.replanned && status == Status::Done {
+                    let (variant, text) = self.variant_of(run, digest);
+                    self.keep(variant, text, &mut left);
+                }
+            }
             Kept::Trace => {
-                let (trace, text) = self.trace_of(run, status, reason, digest);
+                let (trace, text) = self.trace_of(run, &run.plan, status, reason, digest);
                 report.trace = Some(self.keep(trace, text, &mut left));
             }
         }
@@ -431,7 +443,7 @@ impl Kernel {
 
     /// Keeps a run as a trace of its own or, where one does the same deed already, as one more phrasing of that. Returns the trace's id.
     fn keep(&mut self, trace: Trace, text: String, left: &mut Vec<u64>) -> String {
-        let known = if trace.status == Status::Done {
+        let known = if trace.status == Status::Done && trace.variant_of.is_none() {
             self.world
                 .traces
                 .same_deed(&trace)
@@ -487,7 +499,7 @@ impl Kernel {
     }
 
     /// The trace that this run leaves, and its text.
-    fn trace_of(&self, run: &Run, status: Status, reason: &str, digest: Option<u64>) -> (Trace, String) {
+    fn trace_of(&self, run: &Run, plan: &Plan, status: Status, reason: &str, digest: Option<u64>) -> (Trace, String) {
         let goal = run
             .goal
             .clone()
@@ -496,10 +508,9 @@ impl Kernel {
             pattern,
             slots,
             arguments,
-        } = matching::generalise(&goal, &run.plan, &self.world.devices);
-        let manifests = self.world.relied_on(&run.plan);
-        let steps = run
-            .plan
+        } = matching::generalise(&goal, plan, &self.world.devices);
+        let manifests = self.world.relied_on(plan);
+        let steps = plan
             .calls
             .iter()
             .zip(arguments)
@@ -520,8 +531,35 @@ impl Kernel {
             created: run.request.date.clone(),
             manifests,
             digest: digest.map(|digest| format!("{digest:016x}")),
+            variant_of: None,
         };
         let text = trace::print(&trace, &prose(run, status, reason));
+        (trace, text)
+    }
+
+    /// The followed trace with the ending that the model planned and that was observed to succeed.
+    fn variant_of(&self, run: &Run, digest: Option<u64>) -> (Trace, String) {
+        let (mut plan, goal) = (run.plan.clone(), run.goal.clone());
+        let spans = goal
+            .iter()
+            .flat_map(|goal| goal.standing().map(|span| (span, goal.words_of(span))));
+        let spans: Vec<_> = spans.collect();
+        // What a slot took from the goal is generalised as if the planner had pointed at it.
+        for argument in plan.calls.iter_mut().flat_map(|call| &mut call.arguments) {
+            if let Source::Slot { words, .. } = &argument.source
+                && let Some((span, words)) = spans.iter().find(|(_, said)| said == words)
+            {
+                argument.source = Source::Goal {
+                    start: span.start,
+                    end: span.end,
+                    words: (*words).to_owned(),
+                };
+            }
+        }
+        let (mut trace, _) = self.trace_of(run, &plan, Status::Done, "", digest);
+        trace.id = format!("{}-variant", trace.id);
+        trace.variant_of.clone_from(&run.followed);
+        let text = trace::print(&trace, &prose(run, Status::Done, ""));
         (trace, text)
     }
 

@@ -5,11 +5,12 @@ use crate::goal::Goal;
 use crate::library::Library;
 use crate::message::{Answer, Event, Input, News, Output, Report, Request, Status, StepReport, Tokens, Verdict};
 use crate::mode::Mode;
+use crate::onward::HandedOff;
 use crate::plan::Plan;
 use crate::text::Diagnostic;
 use crate::tool::Device;
 use crate::world::World;
-use llmos_follower::{Follower, Millis, Offer, Program, Readings};
+use llmos_follower::{Checkpoint, Follower, Millis, Offer, Program, Readings};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -65,6 +66,14 @@ pub(crate) struct Run {
     pub refusal: Option<String>,
     /// The trace that is followed.
     pub followed: Option<String>,
+    /// How often the run went on in another way than it began.
+    pub ways: u8,
+    /// The call at which another ending is looked for.
+    pub handed_off: Option<HandedOff>,
+    /// Where the follower begins, if not at the first step.
+    pub resume: Option<Checkpoint>,
+    /// Whether the model planned the ending.
+    pub replanned: bool,
     pub report: Option<Box<Report>>,
 }
 
@@ -295,6 +304,10 @@ impl Run {
             command: None,
             refusal: None,
             followed: None,
+            ways: 0,
+            handed_off: None,
+            resume: None,
+            replanned: false,
             report: None,
         }
     }

@@ -6,7 +6,7 @@ use crate::matching::{Found, Matcher, Synonym};
 use crate::message::Status;
 use crate::text::trace::{Trace, TraceStep, slot_of};
 use crate::tool::Device;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All traces without an error.
 #[derive(Debug, Default)]
@@ -15,16 +15,27 @@ pub struct Library {
     matcher: Matcher,
     /// Traces that may be followed, by what they do.
     by_deed: BTreeMap<String, Vec<String>>,
+    /// Other endings of a trace.
+    by_origin: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Library {
     /// Takes in a trace; one of the same id is replaced.
     pub fn insert(&mut self, trace: Trace) {
         self.remove(&trace.id);
-        if trace.status == Status::Done {
-            self.matcher.add(&trace);
-            let skeleton = Skeleton::of(&trace.steps);
-            self.by_deed.entry(skeleton.deed).or_default().push(trace.id.clone());
+        match (&trace.status, &trace.variant_of) {
+            (Status::Done, Some(origin)) => {
+                self.by_origin
+                    .entry(origin.clone())
+                    .or_default()
+                    .insert(trace.id.clone());
+            }
+            (Status::Done, None) => {
+                self.matcher.add(&trace);
+                let skeleton = Skeleton::of(&trace.steps);
+                self.by_deed.entry(skeleton.deed).or_default().push(trace.id.clone());
+            }
+            _ => {}
         }
         self.traces.insert(trace.id.clone(), trace);
     }
@@ -33,9 +44,23 @@ impl Library {
     pub fn remove(&mut self, id: &str) {
         let Some(trace) = self.traces.remove(id) else { return };
         self.matcher.remove(id);
+        if let Some(ids) = trace
+            .variant_of
+            .as_ref()
+            .and_then(|origin| self.by_origin.get_mut(origin))
+        {
+            ids.remove(id);
+        }
         if let Some(ids) = self.by_deed.get_mut(&Skeleton::of(&trace.steps).deed) {
             ids.retain(|known| known != id);
         }
+    }
+
+    /// The other endings of a trace that were observed to succeed, by id.
+    #[must_use]
+    pub fn variants_of(&self, id: &str) -> Vec<&Trace> {
+        let ids = self.by_origin.get(id).into_iter().flatten();
+        ids.filter_map(|id| self.traces.get(id)).collect()
     }
 
     /// A trace by its id.

@@ -171,6 +171,12 @@ pub fn rebind(trace: &Trace, lexicon: &Lexicon, devices: &[Device]) -> Result<Pl
     })
 }
 
+/// Another ending of a trace, with the values that the plan at hand took from the goal. `None` where it needs one that the plan has not.
+#[must_use]
+pub fn bind_again(trace: &Trace, plan: &Plan, devices: &[Device]) -> Option<Plan> {
+    bind::bind_again(trace, plan, devices)
+}
+
 /// The slots of the pattern that fits, with what fills them. A slot that stands twice is filled with the same words twice.
 fn filled<'a>(trace: &'a Trace, fit: &Fit<'_>, pieces: &'a [Piece]) -> Option<Vec<(&'a str, &'a Piece)>> {
     let names = slots_of(trace.patterns.get(fit.pattern)?);

@@ -135,6 +135,7 @@ impl Bench {
             created: String::new(),
             manifests: Vec::new(),
             digest: None,
+            variant_of: None,
         }
     }
 

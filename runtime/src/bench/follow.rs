@@ -155,6 +155,7 @@ fn made_up(index: usize) -> Trace {
         created: "2026-01-01T00:00:00Z".to_owned(),
         manifests: Vec::new(),
         digest: None,
+        variant_of: None,
     }
 }
 

@@ -66,6 +66,51 @@ pub(super) fn bind(
     Ok(plan)
 }
 
+/// A trace with the values that another plan took from the goal, by the names of their slots. `None` where one is missing.
+pub(super) fn bind_again(trace: &Trace, plan: &Plan, devices: &[Device]) -> Option<Plan> {
+    let known = |slot: &str| {
+        let mut arguments = plan.calls.iter().flat_map(|call| &call.arguments);
+        arguments.find(|argument| matches!(&argument.source, Source::Slot { name, .. } if name == slot))
+    };
+    let calls = trace.steps.iter().map(|step| {
+        let tool = devices
+            .iter()
+            .find(|device| device.name == step.device)?
+            .tool(&step.tool)?;
+        let arguments = step.arguments.iter().map(|(name, text)| {
+            let parameter = tool.parameters.iter().find(|parameter| parameter.name == *name)?;
+            let (value, source) = match slot_of(text) {
+                None => (Given::parse(text, &parameter.kind).ok()?, Source::Trace),
+                Some(_) if text.starts_with("start of ") => return None,
+                Some(slot) => {
+                    let argument = known(slot)?;
+                    let value = match (&argument.value, &parameter.kind) {
+                        (Given::Entity(name) | Given::Named(name), Type::Entity) => Given::Entity(name.clone()),
+                        (Given::Entity(name) | Given::Named(name), Type::Place | Type::Point) => {
+                            Given::Named(name.clone())
+                        }
+                        (value, _) => value.clone(),
+                    };
+                    (value, argument.source.clone())
+                }
+            };
+            Some(Argument {
+                parameter: name.clone(),
+                value,
+                source,
+            })
+        });
+        Some(PlannedCall {
+            device: step.device.clone(),
+            tool: step.tool.clone(),
+            arguments: arguments.collect::<Option<_>>()?,
+        })
+    });
+    Some(Plan {
+        calls: calls.collect::<Option<_>>()?,
+    })
+}
+
 fn value(piece: &Piece, said: Said<'_>, kind: &Type, start: bool) -> Result<Given, Unbound> {
     if let Some(option) = said.option_of(piece, kind) {
         return Ok(Given::Option(option));

@@ -32,6 +32,8 @@ pub struct Trace {
     pub manifests: Vec<(String, String)>,
     /// The digest of the run.
     pub digest: Option<String>,
+    /// The trace that this is another ending of. Such a trace answers to no goal: it is tried where that one can't go on.
+    pub variant_of: Option<String>,
 }
 
 /// A call of a trace, with slots in its arguments.
@@ -62,7 +64,7 @@ pub struct Use {
     pub ms: u64,
 }
 
-const KEYS: &str = "trace, goal, patterns, slots, steps, status, mode, created, manifests, digest";
+const KEYS: &str = "trace, goal, patterns, slots, steps, status, mode, created, manifests, digest, variant_of";
 
 /// Where the parts of a trace stand in its document.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -104,6 +106,7 @@ fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<(Trace, Places)> {
     let mode = word::<Mode>(&mut fields, "mode", found);
     let created = fields.text("created", found).map_or("", |(text, _)| text).to_owned();
     let digest = fields.text("digest", found).map(|(text, _)| text.to_owned());
+    let variant_of = fields.text("variant_of", found).map(|(text, _)| text.to_owned());
     let patterns = patterns(fields.take("patterns"), found);
     let slots = pairs(fields.take("slots"), "slots", found)
         .into_iter()
@@ -139,6 +142,7 @@ fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<(Trace, Places)> {
         created,
         manifests,
         digest,
+        variant_of,
     };
     Some((trace, places))
 }
@@ -360,6 +364,9 @@ pub fn print(trace: &Trace, body: &str) -> String {
     if let Some(digest) = &trace.digest {
         let _ = writeln!(text, "digest: {}", quote(digest));
     }
+    if let Some(origin) = &trace.variant_of {
+        let _ = writeln!(text, "variant_of: {}", quote(origin));
+    }
     text.push_str("---\n");
     text.push_str(body);
     text
@@ -424,6 +431,7 @@ mod tests {
             created: "2026-11-21T00:00:00Z".to_owned(),
             manifests: vec![("arm.limits".to_owned(), "00ff".to_owned())],
             digest: Some("0123456789abcdef".to_owned()),
+            variant_of: None,
         }
     }
 
