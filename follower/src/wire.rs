@@ -1,4 +1,4 @@
-//! Programs as bytes: one version byte, postcard, CRC-32 (ISO-HDLC), little-endian.
+//! Programs as bytes: one version byte, postcard, CRC-32 (ISO-HDLC), little-endian; `WIRE.md` beside this crate is the specification.
 //! Decoding is bounded by the program's capacities and checks every index, so hostile bytes end in a [`Reject`] and never in a panic.
 //! Frozen: `tests/versions` holds bytes of every version.
 

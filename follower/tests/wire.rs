@@ -5,11 +5,12 @@ mod versions;
 
 use llmos_follower::program::{CODE_MAX, STEPS_MAX};
 use llmos_follower::{
-    Follower, Input, OnError, Output, Program, Progress, Range, Readings, Reject, Step, Value, World, disassemble, wire,
+    Follower, Input, Kind, OnError, Op, Output, Program, Progress, Range, Readings, Reject, Step, Symbol, Value, World,
+    disassemble, wire,
 };
 use proptest::prelude::*;
 use support::arbitrary::{largest, program, value};
-use support::{ARM, PUMP, everything, move_right};
+use support::{ARM, PUMP, Sketch, everything, move_right, reading};
 
 fn bytes(program: &Program) -> Vec<u8> {
     let mut buffer = vec![0; wire::BYTES_MAX];
@@ -109,6 +110,40 @@ fn each_refusal_has_its_own_name() {
     assert_eq!(wire::decode(&bytes(&round)), Err(Reject::Order));
     assert_eq!(wire::decode_for(ARM, &good), Ok(everything()));
     assert_eq!(wire::decode_for(PUMP, &good), Err(Reject::Device));
+}
+
+/// The bytes of the worked example in the specification: the first column of its only block of bytes.
+fn example() -> Vec<u8> {
+    let text = include_str!("../WIRE.md");
+    let (_, block) = text.split_once("```bytes\n").expect("a block of bytes");
+    let (block, _) = block.split_once("```").expect("its end");
+    let column = block
+        .lines()
+        .flat_map(|line| line.split("  ").next().unwrap_or_default().split(' '));
+    column
+        .map(|byte| u8::from_str_radix(byte, 16).expect("hexadecimal"))
+        .collect()
+}
+
+#[test]
+fn the_example_of_the_specification_is_what_is_written() {
+    let mut sketch = Sketch::default();
+    let lamp = Symbol::of("lamp");
+    sketch.call("on", &[Op::Const(Value::Bool(true))]).device = lamp;
+    let ensure = sketch.code(&[reading("on"), Op::Argument(0), Op::Eq]);
+    let arguments = sketch.0.calls[0].arguments.clone();
+    sketch
+        .step(Step {
+            tool: Symbol::of("set"),
+            kind: Kind::Command,
+            arguments,
+            ensure,
+            on_error: OnError::Retry(2),
+            ..Step::default()
+        })
+        .device = lamp;
+    assert_eq!(bytes(&sketch.0), example());
+    assert_eq!(wire::decode(&example()), Ok(sketch.0));
 }
 
 /// Follows whatever it is, with inputs in any order; bounded, and never a panic.
