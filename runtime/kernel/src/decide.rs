@@ -347,7 +347,7 @@ impl Kernel {
             Ok(plan) => {
                 let plan = elsewhere::placed(plan, goal, &self.world.devices, &self.world.readings);
                 if handed_off {
-                    return self.take_ending(now, plan);
+                    return self.take_ending(now, &plan);
                 }
                 let plan = self.prepared(plan);
                 let Some(run) = &self.run else { return };

@@ -5,12 +5,11 @@
 
 use crate::compile::compile;
 use crate::foresee;
-use crate::kernel::{Kernel, Phase};
+use crate::kernel::Kernel;
 use crate::matching;
 use crate::message::{Event, Status};
 use crate::mode::Mode;
 use crate::plan::{Plan, PlannedCall};
-use crate::prepare;
 use llmos_follower::{Checkpoint, Handoff, Millis, Program};
 
 /// How often one run may go on in another way.
@@ -42,12 +41,14 @@ impl Kernel {
             calls: run.plan.calls.get(call..).unwrap_or_default().to_vec(),
         };
         let again = self.prepared(left.clone());
-        if again.calls.len() > left.calls.len() {
-            return self.end_with(now, again, "what it needs first is done once more");
+        if again.calls.len() > left.calls.len()
+            || left.calls.first().is_some_and(|call| self.may_be_called_freely(call))
+        {
+            return self.end_with(now, &again, "what it needs first is done once more");
         }
         if let Some((id, ending)) = self.known_ending(call) {
             let how = format!("with the ending that {id} was observed to have");
-            return self.end_with(now, ending, &how);
+            return self.end_with(now, &ending, &how);
         }
         let Some(run) = self.run.as_ref() else { return false };
         // Without a trace it was the model that planned this, from the same words.
@@ -56,13 +57,20 @@ impl Kernel {
         }
         let reason = format!("{reason}; handed off to the model from call {}", call + 1);
         self.learn(now, &reason);
-        self.run
-            .as_ref()
-            .is_some_and(|run| matches!(run.phase, Phase::Generating { .. }))
+        true
+    }
+
+    /// A tool that `prepares` is put in front of others by itself, so it may be called again by itself, too.
+    fn may_be_called_freely(&self, call: &PlannedCall) -> bool {
+        let tool = self
+            .world
+            .device(&call.device)
+            .and_then(|device| device.tool(&call.tool));
+        tool.is_some_and(|tool| tool.prepares)
     }
 
     /// What the model plans instead; what is done already is left out.
-    pub(crate) fn take_ending(&mut self, now: Millis, plan: Plan) {
+    pub(crate) fn take_ending(&mut self, now: Millis, plan: &Plan) {
         let Some(run) = &self.run else { return };
         let Some(HandedOff { call, .. }) = run.handed_off else {
             return;
@@ -78,7 +86,7 @@ impl Kernel {
         if let Some(run) = self.run.as_mut() {
             run.replanned = true;
         }
-        if !self.end_with(now, ending, "with what the model plans from here") {
+        if !self.end_with(now, &ending, "with what the model plans from here") {
             self.give_up(now, "what the model plans instead can't be done");
         }
     }
@@ -91,16 +99,16 @@ impl Kernel {
     }
 
     /// Goes on with this ending in place of what is left, through the same checks as any plan.
-    fn end_with(&mut self, now: Millis, ending: Plan, how: &str) -> bool {
+    fn end_with(&mut self, now: Millis, ending: &Plan, how: &str) -> bool {
         let Some(run) = &self.run else { return false };
         let Some(HandedOff { call, why }) = run.handed_off.clone() else {
             return false;
         };
         let (devices, readings) = (&self.world.devices, &self.world.readings);
-        let sound = compile(&ending, devices, readings).is_ok_and(|program| {
+        let sound = compile(ending, devices, readings).is_ok_and(|program| {
             foresee::may_begin(&program, readings) && foresee::forbidden(&program, devices, readings).is_ok()
         });
-        if !sound || self.denied(&ending).is_some() {
+        if !sound || self.denied(ending).is_some() {
             return false;
         }
         let done = run.plan.calls.get(..call).unwrap_or_default();
@@ -129,7 +137,7 @@ impl Kernel {
         run.handed_off = None;
         run.steps.truncate(call);
         (run.begun, run.command, run.refusal) = (None, None, None);
-        self.begin_or_ask(now, &ending);
+        self.begin_or_ask(now, ending);
         true
     }
 
