@@ -1,5 +1,6 @@
 //! One link for each device over one bus. Bytes and commands go in, news comes out; what either means is the links' and the kernel's.
 
+use super::faults;
 use llmos_firmware_bridge::io::{BusEvent, BusHandle};
 use llmos_firmware_bridge::link::{Channel, Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Loss, Report};
 use llmos_firmware_bridge::plain::Plain;
@@ -132,9 +133,15 @@ impl Devices {
                         payload,
                         channel,
                     } => {
-                        let published = match channel {
+                        let publish = || match channel {
                             Channel::Normal => self.bus.publish(&topic, payload),
                             Channel::Stop => self.bus.publish_stop(&topic, payload),
+                        };
+                        let publish = || publish().map_err(std::io::Error::other);
+                        let published = if is_lease(&topic) {
+                            publish()
+                        } else {
+                            faults::act("publish", topic.as_ref(), publish)
                         };
                         if let Err(error) = published {
                             tracing::warn!(%topic, %error, "not published");

@@ -122,12 +122,7 @@ impl Host {
         if part == Part::Acts {
             host.journal = Some(Journal::begin(host.workspace.root(), &date(), &Settings::default()));
         }
-        for (path, text) in host.workspace.documents() {
-            match text {
-                Ok(text) => host.input(Input::Document { path, text }),
-                Err(error) => host.printer.note(&format!("warning: {path} is left out: {error}")),
-            }
-        }
+        host.read_documents();
         host.show_findings();
         host.input(Input::Ready);
         let url = match &config.broker {
@@ -143,6 +138,25 @@ impl Host {
         host.wait_for_broker(config, &mut events).await?;
         host.bus = Some(events);
         Ok(host)
+    }
+
+    /// Reads the workspace. The journal names all documents at once.
+    fn read_documents(&mut self) {
+        let mut documents = Vec::new();
+        for (path, text) in self.workspace.documents() {
+            match text {
+                Ok(text) => documents.push((path, text)),
+                Err(error) => self.printer.note(&format!("warning: {path} is left out: {error}")),
+            }
+        }
+        let now = self.now();
+        if let Some(journal) = self.journal.as_mut() {
+            journal.documents(now, &documents);
+        }
+        for (path, text) in documents {
+            self.kernel.handle(now, Input::Document { path, text });
+        }
+        self.drain(now);
     }
 
     fn show_findings(&self) {
@@ -362,15 +376,22 @@ impl Host {
                 journal.input(now, &input);
             }
             self.kernel.handle(now, input);
-            while let Some(output) = self.kernel.poll() {
-                if let Some(journal) = self.journal.as_mut() {
-                    journal.output(&output);
-                }
-                self.carry_out(now, output);
-            }
+            self.drain(now);
         }
         if let Some(journal) = self.journal.as_mut() {
             journal.flush();
+            if let Some(complaint) = journal.complaint() {
+                self.printer.note(&format!("warning: {complaint}"));
+            }
+        }
+    }
+
+    fn drain(&mut self, now: Millis) {
+        while let Some(output) = self.kernel.poll() {
+            if let Some(journal) = self.journal.as_mut() {
+                journal.output(&output);
+            }
+            self.carry_out(now, output);
         }
     }
 
