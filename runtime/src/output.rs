@@ -108,6 +108,8 @@ impl Printer {
                     .collect();
                 self.line(&format!("        {device} reports: {}", list.join(", ")));
             }
+            Event::BrokenOff { outcome, text, .. } if outcome.wants_a_look() => self.note(&format!("warning: {text}")),
+            Event::BrokenOff { text, .. } => self.note(&format!("note: {text}")),
             Event::Warning { text } => self.note(&format!("warning: {text}")),
         }
     }

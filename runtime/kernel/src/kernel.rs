@@ -63,6 +63,10 @@ pub(crate) struct Run {
     pub confirmed: bool,
     pub command: Option<(u64, Millis)>,
     pub refusal: Option<String>,
+    /// Devices for which an intent was written down.
+    pub intended: Vec<String>,
+    /// The record that this run has ended.
+    pub closing: Option<u64>,
     /// The trace that is followed.
     pub followed: Option<String>,
     pub report: Option<Box<Report>>,
@@ -71,12 +75,28 @@ pub(crate) struct Run {
 /// What a run waits for.
 #[derive(Debug)]
 pub(crate) enum Phase {
-    Gathering { until: Millis },
-    Generating { request: u64 },
-    Confirming { request: u64 },
-    Hooking { request: u64, offer: Box<Offer> },
+    Gathering {
+        until: Millis,
+    },
+    Generating {
+        request: u64,
+    },
+    Confirming {
+        request: u64,
+    },
+    Hooking {
+        request: u64,
+        offer: Box<Offer>,
+    },
+    /// The command is written down before it leaves.
+    Intending {
+        request: u64,
+        offer: Box<Offer>,
+    },
     Following,
-    Storing { left: Vec<u64> },
+    Storing {
+        left: Vec<u64>,
+    },
 }
 
 impl Kernel {
@@ -99,7 +119,7 @@ impl Kernel {
             Input::Generated { request, answer } => self.handle_answer(now, request, answer),
             Input::Verdict { request, verdict } => self.handle_verdict(now, request, verdict),
             Input::Answered { request, yes } => self.handle_consent(now, request, yes),
-            Input::Stored { request, error } => self.handle_stored(request, error),
+            Input::Stored { request, error } => self.handle_stored(now, request, error),
             Input::Stop { device } => self.handle_stop(now, device),
             Input::Reset { device } => self.outputs.push_back(Output::ResetDevice { device }),
             Input::Tick => self.handle_tick(now),
@@ -177,7 +197,9 @@ impl Kernel {
         }
         match self.run.as_ref().map(|run| &run.phase) {
             Some(Phase::Gathering { .. }) => self.gather(now),
-            Some(Phase::Following | Phase::Hooking { .. }) => self.follow_news(now, device, news),
+            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. }) => {
+                self.follow_news(now, device, news)
+            }
             _ => {}
         }
     }
@@ -218,7 +240,24 @@ impl Kernel {
         }
     }
 
-    fn handle_stored(&mut self, request: u64, error: Option<String>) {
+    fn handle_stored(&mut self, now: Millis, request: u64, error: Option<String>) {
+        match self.run.as_ref().map(|run| &run.phase) {
+            Some(Phase::Intending { request: mine, offer }) if *mine == request => {
+                let offer = offer.clone();
+                self.after_intent(now, request, &offer, error);
+            }
+            Some(Phase::Storing { left }) if left.contains(&request) => self.kept(request, error),
+            _ => {
+                if let Some(error) = error {
+                    self.tell(Event::Warning {
+                        text: format!("that an earlier run was broken off will be told again, since its end could not be written: {error}"),
+                    });
+                }
+            }
+        }
+    }
+
+    fn kept(&mut self, request: u64, error: Option<String>) {
         let Some(run) = self.run.as_mut() else { return };
         let Phase::Storing { left } = &mut run.phase else {
             return;
@@ -226,12 +265,17 @@ impl Kernel {
         left.retain(|waiting| *waiting != request);
         let done = left.is_empty();
         if let Some(error) = error {
-            if let Some(report) = run.report.as_mut() {
-                report.trace = None;
-            }
-            self.tell(Event::Warning {
-                text: format!("the run could not be kept: {error}"),
-            });
+            let text = if run.closing == Some(request) {
+                format!(
+                    "the next run will say that this one was broken off, since its end could not be written: {error}"
+                )
+            } else {
+                if let Some(report) = run.report.as_mut() {
+                    report.trace = None;
+                }
+                format!("the run could not be kept: {error}")
+            };
+            self.tell(Event::Warning { text });
         }
         if done {
             self.close();
@@ -257,7 +301,7 @@ impl Kernel {
             });
         }
         match self.run.as_ref().map(|run| &run.phase) {
-            Some(Phase::Following | Phase::Hooking { .. }) => self.follow_stop(now),
+            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. }) => self.follow_stop(now),
             Some(Phase::Storing { .. }) | None => {}
             Some(_) => self.finish(now, Status::Stopped, "stopped before the first command"),
         }
@@ -294,6 +338,8 @@ impl Run {
             confirmed: false,
             command: None,
             refusal: None,
+            intended: Vec::new(),
+            closing: None,
             followed: None,
             report: None,
         }

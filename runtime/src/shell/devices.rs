@@ -6,7 +6,7 @@ use llmos_firmware_bridge::link::{Channel, Kind, Link, LinkConfig, LinkEvent, Li
 use llmos_firmware_bridge::plain::Plain;
 use llmos_firmware_bridge::topic::{DeviceName, Subject, Topic};
 use llmos_follower::Millis;
-use llmos_kernel::message::{Fact, Named, News, State};
+use llmos_kernel::message::{Account, Fact, Named, News, State};
 use llmos_kernel::tool::{Connect, Device};
 
 /// All links.
@@ -186,7 +186,8 @@ fn news_of(device: &str, event: LinkEvent, leases: bool) -> Option<News> {
         LinkEvent::Offline => News::Offline {
             why: "it says, or its broker says, that it is gone".to_owned(),
         },
-        LinkEvent::Online | LinkEvent::Leased { .. } => News::Online,
+        LinkEvent::Online => News::Online,
+        LinkEvent::Leased { boot, seq } => News::Leased { boot, seq },
         LinkEvent::LeaseRefused => News::Taken,
         LinkEvent::State(report) => News::State(state(report)),
         LinkEvent::Acknowledged { id } => News::Acknowledged { command: id },
@@ -229,6 +230,11 @@ fn state(report: Report) -> State {
     State {
         progress: Some(report.progress),
         stopped: report.stopped,
+        account: report.account.map(|account| Account {
+            boot: account.boot,
+            done: account.done,
+            failed: account.failed,
+        }),
         readings: readings.collect(),
     }
 }
