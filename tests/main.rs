@@ -3,6 +3,7 @@
 
 mod arrows;
 mod cli;
+mod crash;
 mod ending;
 mod faults;
 mod journal;

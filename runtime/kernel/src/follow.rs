@@ -405,6 +405,9 @@ impl Kernel {
                 text,
             });
             self.world.traces.retain(|known| known.id != trace.id);
+            if let Some(run) = self.run.as_mut() {
+                run.storing = Some((store, trace.id.clone()));
+            }
             self.world.traces.push(trace);
         }
         if let Some(line) = self.ledger_line(&report) {

@@ -65,6 +65,8 @@ pub(crate) struct Run {
     pub refusal: Option<String>,
     /// Devices for which an intent was written down.
     pub intended: Vec<String>,
+    /// The trace that is being stored, and its id.
+    pub storing: Option<(u64, String)>,
     /// The record that this run has ended.
     pub closing: Option<u64>,
     /// The trace that is followed.
@@ -265,21 +267,28 @@ impl Kernel {
         left.retain(|waiting| *waiting != request);
         let done = left.is_empty();
         if let Some(error) = error {
-            let text = if run.closing == Some(request) {
-                format!(
-                    "the next run will say that this one was broken off, since its end could not be written: {error}"
-                )
-            } else {
-                if let Some(report) = run.report.as_mut() {
-                    report.trace = None;
-                }
-                format!("the run could not be kept: {error}")
-            };
-            self.tell(Event::Warning { text });
+            self.not_kept(request, &error);
         }
         if done {
             self.close();
         }
+    }
+
+    /// Something of the run is not on disk, so nobody is told that it is.
+    fn not_kept(&mut self, request: u64, error: &str) {
+        let Some(run) = self.run.as_mut() else { return };
+        let text = if run.closing == Some(request) {
+            format!("the next run will say that this one was broken off, since its end could not be written: {error}")
+        } else {
+            if let Some(report) = run.report.as_mut() {
+                report.trace = None;
+            }
+            format!("the run could not be kept: {error}")
+        };
+        if let Some((_, id)) = run.storing.take_if(|(storing, _)| *storing == request) {
+            self.world.traces.retain(|trace| trace.id != id);
+        }
+        self.tell(Event::Warning { text });
     }
 
     /// Everything is stored: now the run may be reported.
@@ -339,6 +348,7 @@ impl Run {
             command: None,
             refusal: None,
             intended: Vec::new(),
+            storing: None,
             closing: None,
             followed: None,
             report: None,

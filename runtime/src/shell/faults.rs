@@ -9,6 +9,7 @@
 //!                  short:N         .. after it has written half
 //!                  broken:N        operation N finds a broken disk
 //!                  full:N+         and so do all after it
+//!                  tear:log:N      the same for what is only logged, which is counted apart: how often depends on the clock
 //!                  list            every operation is said on stderr, with its number
 //! ```
 //!
@@ -22,9 +23,12 @@ use std::path::Path;
 /// Where the plan is read from.
 pub const VARIABLE: &str = "LLMOS_TEST_FAULT";
 
+/// The operation that is counted apart.
+const LOG: &str = "log";
+
 /// What happens at the chosen operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fault {
+enum Fault {
     KillBefore,
     Tear,
     KillAfter,
@@ -35,12 +39,13 @@ pub enum Fault {
 
 /// Which operations are struck.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Plan {
+enum Plan {
     Nothing,
     List,
-    /// The operation of this number, from 1; with `lasts` all after it too.
+    /// The operation of this number, from 1; with `lasts` all after it too. What is only logged is counted apart.
     At {
         fault: Fault,
+        logs: bool,
         number: u64,
         lasts: bool,
     },
@@ -50,11 +55,12 @@ thread_local! {
     /// All files are written by one thread.
     static PLAN: Cell<Plan> = Cell::new(from_environment());
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    static LOGGED: Cell<u64> = const { Cell::new(0) };
 }
 
 impl Plan {
     /// The plan of these words.
-    pub fn parse(words: &str) -> Option<Plan> {
+    fn parse(words: &str) -> Option<Plan> {
         if words == "list" {
             return Some(Plan::List);
         }
@@ -68,9 +74,14 @@ impl Plan {
             "broken" => Fault::Broken,
             _ => return None,
         };
-        let lasts = number.ends_with('+');
-        let number = number.trim_end_matches('+').parse().ok()?;
-        Some(Plan::At { fault, number, lasts })
+        let (logs, lasts) = (number.starts_with("log:"), number.ends_with('+'));
+        let number = number.trim_start_matches("log:").trim_end_matches('+').parse().ok()?;
+        Some(Plan::At {
+            fault,
+            logs,
+            number,
+            lasts,
+        })
     }
 }
 
@@ -87,17 +98,18 @@ fn from_environment() -> Plan {
     })
 }
 
-/// From here on this thread follows this plan, and counts from 1 again.
+/// From here on this thread follows this plan, and counts from 1 again. No words are no plan.
 #[cfg(test)]
-pub fn plan(plan: Plan) {
-    PLAN.set(plan);
+pub fn plan(words: &str) {
+    PLAN.set(Plan::parse(words).unwrap_or(Plan::Nothing));
     COUNT.set(0);
+    LOGGED.set(0);
 }
 
-/// Operations of this thread since its plan began.
+/// Operations of this thread since its plan began, logged ones too.
 #[cfg(test)]
 pub fn count() -> u64 {
-    COUNT.get()
+    COUNT.get() + LOGGED.get()
 }
 
 /// Does one operation, or what the plan says instead.
@@ -116,7 +128,16 @@ pub fn act<T>(what: &str, path: &Path, operation: impl FnOnce() -> io::Result<T>
 
 /// Writes to a file, or does what the plan says instead.
 pub fn write(path: &Path, file: &mut File, bytes: &[u8]) -> io::Result<()> {
-    let fault = begin("write", path);
+    write_as("write", path, file, bytes)
+}
+
+/// The same for lines that are only logged.
+pub fn log(path: &Path, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    write_as(LOG, path, file, bytes)
+}
+
+fn write_as(what: &str, path: &Path, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    let fault = begin(what, path);
     match fault {
         Some(Fault::KillBefore) => std::process::abort(),
         Some(Fault::Full) => return Err(io::ErrorKind::StorageFull.into()),
@@ -140,10 +161,16 @@ fn begin(what: &str, path: &Path) -> Option<Fault> {
     if plan == Plan::Nothing {
         return None;
     }
-    let count = COUNT.get() + 1;
-    COUNT.set(count);
+    let counter = if what == LOG { &LOGGED } else { &COUNT };
+    let count = counter.get() + 1;
+    counter.set(count);
     match plan {
-        Plan::At { fault, number, lasts } if count == number || (lasts && count > number) => Some(fault),
+        Plan::At {
+            fault,
+            logs,
+            number,
+            lasts,
+        } if logs == (what == LOG) && (count == number || (lasts && count > number)) => Some(fault),
         Plan::List => {
             let _ = writeln!(io::stderr(), "operation {count}: {what} {}", path.display());
             None

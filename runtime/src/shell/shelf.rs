@@ -211,14 +211,14 @@ mod tests {
         Shelf::open(dir.path()).expect("a shelf").keep(&all).expect("kept");
         let before = files(dir.path());
         let mut shelf = Shelf::open(dir.path()).expect("a shelf");
-        super::super::faults::plan(super::super::faults::Plan::List);
+        super::super::faults::plan("list");
         shelf.keep(&all).expect("kept");
         assert_eq!(
             super::super::faults::count(),
             0,
             "an unchanged workspace costs no operation"
         );
-        super::super::faults::plan(super::super::faults::Plan::Nothing);
+        super::super::faults::plan("");
         all.insert(700, ("traces/00699b.md".to_owned(), "one more".to_owned()));
         if let Some((_, ledger)) = all.last_mut() {
             ledger.push_str(line);

@@ -10,6 +10,8 @@ use std::path::{Component, Path, PathBuf};
 
 static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../workspace");
 
+/// The exit code of a folder that is not empty.
+const NOT_EMPTY_CODE: u8 = 2;
 /// Folders that runs fill.
 const FILLED: [&str; 2] = ["journal", "traces"];
 /// Documents that grow with every run.
@@ -50,7 +52,10 @@ pub fn find(flag: Option<&Path>) -> Result<PathBuf, Trouble> {
     let is_there = || dir.join("llmos.toml").is_file();
     if !is_there() {
         // Another process may have made it at the same moment.
-        init(&dir).or_else(|trouble| if is_there() { Ok(()) } else { Err(trouble) })?;
+        init(&dir).or_else(|trouble| {
+            let others = trouble.code == NOT_EMPTY_CODE && is_there();
+            if others { Ok(()) } else { Err(trouble) }
+        })?;
     }
     Ok(dir)
 }
@@ -76,9 +81,12 @@ pub fn init(dir: &Path) -> Result<(), Trouble> {
         let text = format!("{} can't be made into a workspace: {error}", dir.display());
         Trouble::environment(format!("{text}; check its path and rights"))
     };
-    if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+    let not_empty = || {
         let text = format!("{} is not empty; name a folder that does not exist yet", dir.display());
-        return Err(Trouble::usage(text));
+        Trouble::usage(text)
+    };
+    if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(not_empty());
     }
     let Some(name) = dir.file_name().filter(|_| !dir.exists()) else {
         // Somebody may stand in a folder that exists, so it is not replaced by another.
@@ -90,7 +98,10 @@ pub fn init(dir: &Path) -> Result<(), Trouble> {
         // What is half made is ours, and nobody was told of it.
         let _ = fs::remove_dir_all(&made);
     }
-    result.map_err(trouble)
+    result.map_err(|error| match error.kind() {
+        io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => not_empty(),
+        _ => trouble(error),
+    })
 }
 
 fn fill(dir: &Path) -> io::Result<()> {
@@ -255,7 +266,7 @@ fn folder_of(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::faults::{self, Fault, Plan};
+    use super::super::faults;
     use super::*;
     use std::io::Write as _;
 
@@ -331,11 +342,10 @@ mod tests {
         for number in 1.. {
             let dir = tempfile::tempdir().expect("a temporary folder");
             let root = dir.path().join("ws");
-            let (fault, lasts) = (Fault::Full, false);
-            faults::plan(Plan::At { fault, number, lasts });
+            faults::plan(&format!("full:{number}"));
             let made = init(&root);
             let is_over = faults::count() < number;
-            faults::plan(Plan::Nothing);
+            faults::plan("");
             assert_eq!(made.is_ok(), is_over, "{number}: {made:?}");
             if is_over {
                 assert!(number > 20, "{number}");
