@@ -5,6 +5,7 @@ use crate::intent::{self, Closing, Intent, Mark};
 use crate::kernel::{Kernel, Phase};
 use crate::message::{Event, Output, Status};
 use crate::tool::Connect;
+use crate::world::View;
 use llmos_follower::{Digest, Millis, Offer};
 
 impl Kernel {
@@ -97,11 +98,13 @@ impl Kernel {
         Some(request)
     }
 
-    /// Whether every device that owes an account and is there has given it.
+    /// Whether every device that owes an account and is there has given it. One that serves another program may still hold the lease
+    /// of the host that was killed; that runs out soon.
     pub(crate) fn all_have_accounted(&self) -> bool {
         self.world.intents.open().iter().all(|intent| {
-            let view = self.world.views.get(&intent.device).filter(|view| view.online);
-            intent.mark.is_none() || view.is_none_or(|view| view.mark.is_none() || view.state.account.is_some())
+            let view = self.world.views.get(&intent.device);
+            let owes = |view: &View| view.taken || (view.online && view.mark.is_some());
+            intent.mark.is_none() || view.is_none_or(|view| !owes(view) || view.state.account.is_some())
         })
     }
 

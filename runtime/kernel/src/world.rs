@@ -46,6 +46,8 @@ pub struct View {
     pub online: bool,
     /// Why not.
     pub why: Option<String>,
+    /// Whether that is because it serves another program.
+    pub taken: bool,
     /// Its last report.
     pub state: State,
     /// When that came; `None` before the first.
@@ -154,6 +156,11 @@ impl World {
     /// What made no sense.
     pub fn news(&mut self, now: Millis, device: &str, news: &News) -> Result<(), String> {
         let view = self.views.entry(device.to_owned()).or_default();
+        match news {
+            News::Taken => view.taken = true,
+            News::Online | News::Leased { .. } | News::Offline { .. } | News::Lost { .. } => view.taken = false,
+            _ => {}
+        }
         match news {
             News::Online => {
                 view.online = true;

@@ -237,6 +237,18 @@ fn a_device_that_is_not_there_is_asked_again_by_the_next_run() {
 }
 
 #[test]
+fn the_lease_of_the_host_that_was_killed_is_waited_for() {
+    let mut case = Case::new(&left());
+    case.news(News::Taken);
+    case.news(state(800_000, None));
+    case.goal(false);
+    assert!(case.broken_off().is_empty() && case.report().is_none());
+    case.leased(5, 42);
+    case.news(state(800_000, Some(account(42))));
+    assert_eq!(case.broken_off(), [&Outcome::Finished]);
+}
+
+#[test]
 fn who_only_plans_settles_nothing() {
     let mut case = Case::new(&left());
     case.leased(5, 42);
