@@ -3,6 +3,7 @@
 
 mod arrows;
 mod cli;
+mod crash;
 mod determinism;
 mod ending;
 mod faults;

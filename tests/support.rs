@@ -68,7 +68,9 @@ impl Llmos {
     /// The newest journal.
     pub fn journal(&self) -> PathBuf {
         let folder = self.workspace().join("journal");
-        let entries = std::fs::read_dir(&folder).expect("a journal folder");
-        entries.flatten().map(|entry| entry.path()).max().expect("a journal")
+        let entries = std::fs::read_dir(&folder).expect("a journal folder").flatten();
+        // Names begin with the date; the intents beside them do not.
+        let journals = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"2"));
+        journals.map(|entry| entry.path()).max().expect("a journal")
     }
 }

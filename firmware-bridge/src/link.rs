@@ -134,6 +134,8 @@ pub enum LinkEvent {
     Leased {
         /// Which boot of the device granted it.
         boot: u32,
+        /// The last sequence number that is used up. Each command after this takes the next one, also one that is rejected here.
+        seq: u32,
     },
     /// Another host holds the lease. Asking goes on.
     LeaseRefused,
@@ -198,8 +200,22 @@ pub struct Report {
     pub progress: Progress,
     /// Whether a stop is latched.
     pub stopped: bool,
+    /// What it says about its last commands; only from a device that has granted us its lease, so that nothing of another host is still
+    /// under way.
+    pub account: Option<Account>,
     /// All of its readings; those of entities have an owner.
     pub readings: Vec<Named>,
+}
+
+/// What a device says about its last commands, whoever sent them. Sequence numbers rise through a whole boot.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// Which boot of the device this is.
+    pub boot: u32,
+    /// Sequence number of the last command that ended well; 0 for none.
+    pub done: u32,
+    /// Sequence number of the last command, and why it failed, if it did.
+    pub failed: Option<(u32, String)>,
 }
 
 /// The conversation with one device.
@@ -275,6 +291,7 @@ pub fn read_report(payload: &[u8]) -> Result<Report, Malformed> {
     Ok(Report {
         progress,
         stopped: state.stopped,
+        account: None,
         readings: state.readings()?,
     })
 }

@@ -37,17 +37,10 @@ struct World {
 
 impl World {
     fn new(seed: u64, weather: Weather, faults: &str) -> World {
-        let config = LinkConfig {
-            device: name(),
-            session: 7,
-            heartbeat_ms: 500,
-            expiry_ms: 2_000,
-            kind: Kind::Native,
-        };
         let faults = Faults::parse(faults).expect("a fault");
         let mut world = World {
             now: 0,
-            link: Link::new(config),
+            link: Link::new(config(7)),
             device: Simulated::new(SimKind::Arm, 0, 4, faults, 100),
             air: Air::new(seed, weather),
             events: Vec::new(),
@@ -56,6 +49,14 @@ impl World {
         };
         world.tell(LinkInput::Connected);
         world
+    }
+
+    /// This host is gone without a word, and another one takes its place.
+    fn next_host(&mut self, session: u32) {
+        self.link = Link::new(config(session));
+        self.events.clear();
+        self.air = Air::new(session.into(), Weather::CALM);
+        self.tell(LinkInput::Connected);
     }
 
     fn tell(&mut self, input: LinkInput<'_>) {
@@ -136,6 +137,16 @@ impl World {
             tool: "move",
             arguments,
         });
+    }
+}
+
+fn config(session: u32) -> LinkConfig {
+    LinkConfig {
+        device: name(),
+        session,
+        heartbeat_ms: 500,
+        expiry_ms: 2_000,
+        kind: Kind::Native,
     }
 }
 
@@ -301,7 +312,10 @@ fn every_fault_of_a_device_has_its_event() {
     check_fault("silent", &[LinkEvent::Lost(Loss::Silent)]);
     check_fault(
         "restart@1",
-        &[LinkEvent::Lost(Loss::Restarted), LinkEvent::Leased { boot: 101 }],
+        &[
+            LinkEvent::Lost(Loss::Restarted),
+            LinkEvent::Leased { boot: 101, seq: 1 },
+        ],
     );
     check_fault(
         "nonsense",
@@ -324,6 +338,55 @@ fn every_fault_of_a_device_has_its_event() {
         .filter(|event| matches!(event, LinkEvent::Acknowledged { .. }))
         .count();
     assert_eq!(acks, 1, "the second acknowledgement is no news");
+}
+
+/// What a command's sequence number and the device's account say to a host that comes after the one that sent it.
+#[test]
+fn a_device_accounts_for_its_last_command_to_the_next_host() {
+    let mut world = World::new(1, Weather::CALM, "");
+    let LinkEvent::Leased { boot, seq } = world.wait_for("lease", is_leased) else {
+        panic!("no lease")
+    };
+    assert_eq!((boot, seq), (100, 0));
+    // Two at once: the second is rejected here, and takes a number all the same.
+    world.lift(1);
+    world.lift(2);
+    world.pass_ms(3_000);
+    world.lift(3);
+    world.pass_ms(50);
+    // The host is gone in the middle of its third command, and another comes.
+    world.next_host(8);
+    let LinkEvent::Leased { boot, seq } = world.wait_for("lease", is_leased) else {
+        panic!("no lease")
+    };
+    assert_eq!((boot, seq), (100, 3), "the third command has the third number");
+    let accounts = |event: &LinkEvent| matches!(event, LinkEvent::State(report) if report.account.is_some());
+    let LinkEvent::State(report) = world.wait_for("account", accounts) else {
+        panic!("no account")
+    };
+    let account = report.account.expect("an account");
+    assert_eq!(
+        (account.boot, account.done, account.failed),
+        (100, 3, None),
+        "it was finished after its host had gone"
+    );
+}
+
+#[test]
+fn nobody_accounts_to_a_host_without_the_lease() {
+    let mut world = World::new(1, Weather::CALM, "");
+    world.wait_for("lease", is_leased);
+    world.lift(1);
+    world.pass_ms(100);
+    world.next_host(8);
+    // The first host's lease still runs, and so its command may.
+    world.pass_ms(1_000);
+    assert!(world.events.iter().any(is_finished), "it reports");
+    let early = world
+        .events
+        .iter()
+        .find(|event| matches!(event, LinkEvent::State(report) if report.account.is_some()));
+    assert_eq!(early, None);
 }
 
 #[test]

@@ -4,19 +4,18 @@ use crate::bench;
 use crate::cli::{JournalVerb, ModelVerb, TraceVerb};
 use crate::config::{Config, IN_THE_BOX};
 use crate::output::{Printer, status_word};
+use crate::shell::journal;
 use crate::shell::model;
 use crate::shell::workspace::Workspace;
 use crate::trouble::Trouble;
 use llmos_firmware_bridge::binding::Binding;
 use llmos_kernel::check;
-use llmos_kernel::journal;
 use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::{Input, Status};
 use llmos_kernel::text::trace::read_with_places;
 use llmos_kernel::text::{has_errors, show};
 use llmos_kernel::tool::{Connect, Device, Tool};
 use serde_json::json;
-use std::io::BufRead;
 
 /// A kernel that has read the workspace, and what could not be read.
 pub fn read(config: &Config) -> Result<(Kernel, Workspace, Vec<String>), Trouble> {
@@ -292,13 +291,10 @@ pub fn model(config: &Config, verb: ModelVerb, printer: Printer) -> Result<u8, T
 }
 
 /// `journal verify`.
-pub fn journal(verb: JournalVerb, printer: Printer) -> Result<u8, Trouble> {
+pub fn journal(config: &Config, verb: JournalVerb, printer: Printer) -> Result<u8, Trouble> {
     let JournalVerb::Verify { file } = verb;
-    let opened = std::fs::File::open(&file)
-        .map_err(|error| Trouble::environment(format!("{} can't be read: {error}", file.display())))?;
-    let lines: Result<Vec<String>, _> = std::io::BufReader::new(opened).lines().collect();
-    let lines = lines.map_err(|error| Trouble::failed(format!("{}: {error}", file.display())))?;
-    match journal::verify(lines) {
+    let read = journal::verify(&file, &config.workspace);
+    match read.map_err(|error| Trouble::environment(format!("{} can't be read: {error}", file.display())))? {
         Ok(verified) => {
             let line = format!(
                 "verified: {} inputs executed again gave the same {} outputs, byte for byte",

@@ -109,6 +109,8 @@ impl Printer {
                 self.line(&format!("        {device} reports: {}", list.join(", ")));
             }
             Event::Learned { trace, pattern } => self.line(&format!("learn {trace} answers to \"{pattern}\", too")),
+            Event::BrokenOff { outcome, text, .. } if outcome.wants_a_look() => self.note(&format!("warning: {text}")),
+            Event::BrokenOff { text, .. } => self.note(&format!("note: {text}")),
             Event::Warning { text } => self.note(&format!("warning: {text}")),
         }
     }

@@ -58,7 +58,7 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
         Verb::Device(DeviceVerb::Check) => inspect::check_devices(&config, printer),
         Verb::Trace(verb) => inspect::traces(&config, verb, printer),
         Verb::Model(verb) => inspect::model(&config, verb, printer),
-        Verb::Journal(verb) => inspect::journal(verb, printer),
+        Verb::Journal(verb) => inspect::journal(&config, verb, printer),
         Verb::Doctor => doctor::doctor(&config, printer).await,
     }
 }

@@ -68,7 +68,7 @@ impl Foreign {
             self.outputs
                 .publish(ask.topic.clone(), ask.payload.clone().into_bytes(), Channel::Normal);
         }
-        self.outputs.event(LinkEvent::Leased { boot: 0 });
+        self.outputs.event(LinkEvent::Leased { boot: 0, seq: 0 });
     }
 
     fn handle_disconnected(&mut self) {
@@ -94,6 +94,7 @@ impl Foreign {
                 let report = Report {
                     progress: Progress::Unknown,
                     stopped: false,
+                    account: None,
                     readings: self.readings.clone(),
                 };
                 self.outputs.event(LinkEvent::State(report));

@@ -1,8 +1,8 @@
 //! The link to a device that speaks our protocol: lease, resend, expiry, loss.
 
 use super::{
-    Channel, LinkEvent, LinkInput, Loss, Outputs, RESEND_MS, Report, SENDS_MAX, SILENCE_MS_MIN, STOP_RESEND_MS,
-    STOP_SENDS_MAX,
+    Account, Channel, LinkEvent, LinkInput, Loss, Outputs, RESEND_MS, Report, SENDS_MAX, SILENCE_MS_MIN,
+    STOP_RESEND_MS, STOP_SENDS_MAX,
 };
 use crate::device::Refusal;
 use crate::message::{
@@ -32,6 +32,8 @@ enum Phase {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Held {
     boot: u32,
+    /// The device's uptime when it granted the lease. What it reported before may speak of another host's command.
+    granted: u64,
     /// The device's uptime, and when it was told.
     uptime: (u64, Millis),
     /// When the last sane state came.
@@ -310,6 +312,8 @@ impl Native {
     }
 
     fn handle_command(&mut self, now: Millis, id: u64, tool: &str, arguments: Vec<(String, Plain)>) {
+        // Whoever counts commands from the lease on counts this one too.
+        self.seq += 1;
         let Phase::Held(held) = self.phase else {
             return self.outputs.event(LinkEvent::Rejected {
                 id,
@@ -322,7 +326,6 @@ impl Native {
                 reason: Refusal::Busy,
             });
         }
-        self.seq += 1;
         let payload = write(&CommandMessage {
             session: self.session,
             seq: self.seq,
@@ -428,11 +431,12 @@ impl Native {
             Phase::Asking { .. } if granted => {
                 self.phase = Phase::Held(Held {
                     boot,
+                    granted: uptime.0,
                     uptime,
                     heard: now,
                 });
                 self.seq = self.seq.max(seq);
-                self.outputs.event(LinkEvent::Leased { boot });
+                self.outputs.event(LinkEvent::Leased { boot, seq: self.seq });
             }
             Phase::Asking { refused } => {
                 if !std::mem::replace(refused, true) {
@@ -477,6 +481,7 @@ impl Native {
             return Ok(());
         }
         self.newest = (state.boot, moment);
+        let mut account = None;
         if let Phase::Held(held) = &mut self.phase
             && !retained
         {
@@ -485,6 +490,7 @@ impl Native {
                 return Ok(());
             }
             held.heard = now;
+            account = (state.uptime_ms >= held.granted).then(|| account_of(state));
             self.note_end(state);
         }
         if state.stopped && !retained {
@@ -495,6 +501,7 @@ impl Native {
         self.outputs.event(LinkEvent::State(Report {
             progress,
             stopped: state.stopped,
+            account,
             readings,
         }));
         Ok(())
@@ -517,5 +524,14 @@ impl Native {
                 self.outputs.event(LinkEvent::Acknowledged { id });
             }
         }
+    }
+}
+
+fn account_of(state: &StateMessage) -> Account {
+    let failed = state.failed.as_ref();
+    Account {
+        boot: state.boot,
+        done: state.done,
+        failed: failed.map(|failed| (failed.seq, Malformed::new(failed.reason.clone()).to_string())),
     }
 }

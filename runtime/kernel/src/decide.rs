@@ -30,7 +30,9 @@ impl Kernel {
     pub(crate) fn gather(&mut self, now: Millis) {
         let Some(run) = &self.run else { return };
         let Phase::Gathering { until } = run.phase else { return };
-        if run.request.tools.is_some() || self.world.all_have_spoken() || now >= until {
+        let all = self.world.all_have_spoken() && self.all_have_accounted();
+        if run.request.tools.is_some() || all || now >= until {
+            self.settle();
             self.decide(now);
         }
     }

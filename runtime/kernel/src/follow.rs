@@ -121,7 +121,7 @@ impl Kernel {
     }
 
     /// The logical call that a command belongs to.
-    fn call_of(&self, offer: &Offer) -> Option<usize> {
+    pub(crate) fn call_of(&self, offer: &Offer) -> Option<usize> {
         let step = self.run.as_ref()?.program.steps.get(usize::from(offer.step))?;
         Some(usize::from(step.call))
     }
@@ -151,7 +151,7 @@ impl Kernel {
         }
     }
 
-    fn verdict(&self, now: Millis, offer: &Offer, call: usize) -> Result<(), String> {
+    pub(crate) fn verdict(&self, now: Millis, offer: &Offer, call: usize) -> Result<(), String> {
         let run = self.run.as_ref().ok_or("no run")?;
         let device = self.world.device_of(offer.device).ok_or("no such device")?;
         let planned = run.plan.calls.get(call).ok_or("no such call")?;
@@ -174,7 +174,7 @@ impl Kernel {
         policy::judge(&self.world.policy, &ask)
     }
 
-    fn refuse(&mut self, now: Millis, call: usize, why: String) {
+    pub(crate) fn refuse(&mut self, now: Millis, call: usize, why: String) {
         if let Some(run) = self.run.as_mut() {
             if let Some(step) = run.steps.get_mut(call) {
                 step.gate.clone_from(&why);
@@ -193,13 +193,12 @@ impl Kernel {
         };
         match allowed {
             Err(why) => self.refuse(now, call, why),
-            Ok(()) => self.send(now, offer, call),
+            Ok(()) => self.intend(offer, call),
         }
         self.drive(now);
     }
 
-    fn send(&mut self, now: Millis, offer: &Offer, call: usize) {
-        let command = self.next();
+    pub(crate) fn send(&mut self, now: Millis, command: u64, offer: &Offer, call: usize) {
         let (device, tool, arguments) = self.named(offer);
         let list: Vec<String> = arguments
             .iter()
@@ -212,6 +211,7 @@ impl Kernel {
             }
         }
         let text = format!("{device}.{tool}({})", list.join(", "));
+        self.count_command(&device);
         self.outputs.push_back(Output::Command {
             device,
             command,
@@ -227,7 +227,7 @@ impl Kernel {
         self.feed(now, Input::Sent);
     }
 
-    fn named(&self, offer: &Offer) -> (String, String, Vec<(String, Fact)>) {
+    pub(crate) fn named(&self, offer: &Offer) -> (String, String, Vec<(String, Fact)>) {
         let names = &self.world.names;
         let arguments = offer
             .arguments
@@ -294,9 +294,9 @@ impl Kernel {
             }
             _ => return,
         };
-        // While a command waits for the hooks, only what ends the run counts.
+        // While a command waits for the hooks or the disk, only what ends the run counts.
         if let Some(Run {
-            phase: phase @ Phase::Hooking { .. },
+            phase: phase @ (Phase::Hooking { .. } | Phase::Intending { .. }),
             ..
         }) = &mut self.run
         {
@@ -431,6 +431,7 @@ impl Kernel {
                 line,
             });
         }
+        left.extend(self.close_intents());
         let nothing = left.is_empty();
         if let Some(run) = self.run.as_mut() {
             run.report = Some(Box::new(report));
@@ -460,6 +461,9 @@ impl Kernel {
                 text,
             });
             self.world.traces.insert(trace);
+            if let Some(run) = self.run.as_mut() {
+                run.storing = Some((request, id.clone()));
+            }
             return id;
         };
         let id = known.id.clone();
@@ -476,6 +480,9 @@ impl Kernel {
                 trace: id.clone(),
                 pattern: pattern.clone(),
             });
+            if let Some(run) = self.run.as_mut() {
+                run.amending = Some((request, Box::new(known.clone())));
+            }
             known.patterns.push(pattern);
             self.world.traces.insert(known);
         }
@@ -606,13 +613,14 @@ enum Kept {
 impl Kept {
     fn of(run: &Run, status: Status, digest: Option<u64>) -> Kept {
         let began = run.follower.is_some() && (digest.is_some() || !run.steps.is_empty());
+        let sent = run.steps.iter().any(|step| step.commands > 0);
         match (began, run.followed.is_some()) {
             (false, _) => Kept::Nothing,
+            // A disk that keeps nothing says nothing about the trace.
+            _ if status == Status::Environment && !sent => Kept::Nothing,
             (true, true) => Kept::Use,
             // A command that the gate refused changed nothing and teaches nothing to repeat.
-            (true, false) if status == Status::Refused && run.steps.iter().all(|step| step.commands == 0) => {
-                Kept::Nothing
-            }
+            (true, false) if status == Status::Refused && !sent => Kept::Nothing,
             (true, false) => Kept::Trace,
         }
     }

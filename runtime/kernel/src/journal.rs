@@ -1,5 +1,5 @@
 //! A run as lines that can be executed again. Every input is recorded with its time, every output as it came; a state that repeats the
-//! one before is recorded as such. [`verify`] feeds the inputs to a fresh kernel and compares its outputs byte for byte. It must not
+//! one before is recorded as such, and documents by the name of their snapshot, which is kept elsewhere and once. [`verify`] feeds the inputs to a fresh kernel and compares its outputs byte for byte. It must not
 //! know where the lines are kept.
 
 use crate::kernel::{Kernel, Settings};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// The version of the lines.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -22,6 +22,11 @@ enum Line {
     In {
         at: Millis,
         input: Input,
+    },
+    /// Documents, in their order: the name of the snapshot that holds them.
+    Documents {
+        at: Millis,
+        snapshot: String,
     },
     /// The last recorded input of this device, again.
     Again {
@@ -45,6 +50,13 @@ impl Recorder {
             version: VERSION,
             settings: settings.clone(),
         })
+    }
+
+    /// The line of documents that a snapshot holds, in its order.
+    #[must_use]
+    pub fn documents(at: Millis, snapshot: &str) -> String {
+        let snapshot = snapshot.to_owned();
+        line(&Line::Documents { at, snapshot })
     }
 
     /// The line of an input.
@@ -94,31 +106,78 @@ pub enum Mismatch {
         "line {line} is no journal line: {why}; a journal is written by llmos run, and a torn last line means a crash"
     )]
     Unreadable { line: usize, why: String },
-    /// The first line is not there or of another version.
-    #[error("the journal does not begin with version {VERSION}; it was written by another version of llmos")]
+    /// The first line is not there.
+    #[error("this is no journal: its first line does not say how it begins; a journal is written by llmos run")]
     NoBeginning,
+    /// Another llmos has written it.
+    #[error(
+        "this journal is of version {found}, and this llmos reads version {VERSION}; verify it with the llmos that wrote it"
+    )]
+    OtherVersion { found: u32 },
+    /// The documents of a snapshot are not there.
+    #[error("line {line}: the documents of this run can't be read: {why}")]
+    NoDocuments { line: usize, why: String },
     /// The kernel said something else.
     #[error("line {line}: executing the inputs again gives another output\n  recorded: {recorded}\n  now:      {now}")]
     Different { line: usize, recorded: String, now: String },
 }
 
-/// Executes a journal again.
+/// The snapshot that a line names, if it names one. Whoever keeps the snapshots asks.
+#[must_use]
+pub fn snapshot_of(line: &str) -> Option<String> {
+    // Most lines are something else, and long.
+    if !line.starts_with("{\"documents\"") {
+        return None;
+    }
+    match serde_json::from_str(line) {
+        Ok(Line::Documents { snapshot, .. }) => Some(snapshot),
+        _ => None,
+    }
+}
+
+/// The documents of a snapshot, paths and texts, or why they can't be had.
+pub type Documents = Result<Vec<(String, String)>, String>;
+
+/// Which version a journal's first line says.
+#[derive(Deserialize)]
+struct Beginning {
+    begin: Version,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+fn begin(first: &str) -> Result<Settings, Mismatch> {
+    let Ok(Beginning {
+        begin: Version { version },
+    }) = serde_json::from_str(first)
+    else {
+        return Err(Mismatch::NoBeginning);
+    };
+    if version != VERSION {
+        return Err(Mismatch::OtherVersion { found: version });
+    }
+    match serde_json::from_str(first) {
+        Ok(Line::Begin { settings, .. }) => Ok(settings),
+        _ => Err(Mismatch::NoBeginning),
+    }
+}
+
+/// Executes a journal again. `snapshot` finds the documents of a snapshot by its name.
 ///
 /// # Errors
 /// The first [`Mismatch`].
-pub fn verify(lines: impl IntoIterator<Item = String>) -> Result<Verified, Mismatch> {
+pub fn verify(
+    lines: impl IntoIterator<Item = String>,
+    snapshot: impl Fn(&str) -> Documents,
+) -> Result<Verified, Mismatch> {
     let mut lines = lines.into_iter().enumerate().map(|(index, text)| (index + 1, text));
     let Some((_, first)) = lines.next() else {
         return Err(Mismatch::NoBeginning);
     };
-    let Ok(Line::Begin {
-        version: VERSION,
-        settings,
-    }) = serde_json::from_str(&first)
-    else {
-        return Err(Mismatch::NoBeginning);
-    };
-    let mut kernel = Kernel::new(settings);
+    let mut kernel = Kernel::new(begin(&first)?);
     let mut last: BTreeMap<String, Input> = BTreeMap::new();
     let mut verified = Verified { inputs: 0, outputs: 0 };
     for (number, text) in lines {
@@ -132,6 +191,14 @@ pub fn verify(lines: impl IntoIterator<Item = String>) -> Result<Verified, Misma
                 }
                 kernel.handle(at, input);
                 verified.inputs += 1;
+            }
+            Line::Documents { at, snapshot: name } => {
+                let documents = snapshot(&name).map_err(|why| Mismatch::NoDocuments { line: number, why })?;
+                silent(&mut kernel, number)?;
+                for (path, text) in documents {
+                    kernel.handle(at, Input::Document { path, text });
+                    verified.inputs += 1;
+                }
             }
             Line::Again { at, device } => {
                 silent(&mut kernel, number)?;
@@ -170,5 +237,50 @@ fn silent(kernel: &mut Kernel, line: usize) -> Result<(), Mismatch> {
             recorded: "nothing".to_owned(),
             now: Recorder::output(&output),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn complaint(text: &str) -> String {
+        let none = |name: &str| Err(format!("there is no {name}"));
+        verify(lines(text), none).expect_err("it is no record").to_string()
+    }
+
+    #[test]
+    fn documents_are_fed_from_their_snapshot() {
+        let begin = Recorder::begin(&Settings::default());
+        let documents = Recorder::documents(3, "abc");
+        assert_eq!(snapshot_of(&documents).as_deref(), Some("abc"));
+        assert_eq!(snapshot_of(&begin), None);
+        let shelf = |name: &str| -> Documents {
+            assert_eq!(name, "abc");
+            let policy = ("policy.toml".to_owned(), String::new());
+            Ok(vec![policy.clone(), policy])
+        };
+        let verified = verify([begin, documents], shelf).expect("it verifies");
+        assert_eq!(verified, Verified { inputs: 2, outputs: 0 });
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused_with_the_reason() {
+        let begin = Recorder::begin(&Settings::default());
+        let old = begin.replace("\"version\":2", "\"version\":1");
+        assert_ne!(old, begin);
+        for (text, expected) in [
+            (String::new(), "no journal"),
+            ("{}".to_owned(), "no journal"),
+            (old, "version 1, and this llmos reads version 2"),
+            (format!("{begin}\n{}", Recorder::documents(0, "abc")), "there is no abc"),
+            (format!("{begin}\n{{\"in\""), "torn last line"),
+        ] {
+            assert!(complaint(&text).contains(expected), "{expected}: {}", complaint(&text));
+        }
     }
 }

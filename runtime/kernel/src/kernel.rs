@@ -8,6 +8,7 @@ use crate::mode::Mode;
 use crate::onward::HandedOff;
 use crate::plan::Plan;
 use crate::text::Diagnostic;
+use crate::text::trace::Trace;
 use crate::tool::Device;
 use crate::world::World;
 use llmos_follower::{Checkpoint, Follower, Millis, Offer, Program, Readings};
@@ -64,6 +65,14 @@ pub(crate) struct Run {
     pub confirmed: bool,
     pub command: Option<(u64, Millis)>,
     pub refusal: Option<String>,
+    /// Devices for which an intent was written down.
+    pub intended: Vec<String>,
+    /// The trace that is being stored, and its id.
+    pub storing: Option<(u64, String)>,
+    /// The trace that gets one more pattern, as it was before.
+    pub amending: Option<(u64, Box<Trace>)>,
+    /// The record that this run has ended.
+    pub closing: Option<u64>,
     /// The trace that is followed.
     pub followed: Option<String>,
     /// How often the run went on in another way than it began.
@@ -80,12 +89,28 @@ pub(crate) struct Run {
 /// What a run waits for.
 #[derive(Debug)]
 pub(crate) enum Phase {
-    Gathering { until: Millis },
-    Generating { request: u64 },
-    Confirming { request: u64 },
-    Hooking { request: u64, offer: Box<Offer> },
+    Gathering {
+        until: Millis,
+    },
+    Generating {
+        request: u64,
+    },
+    Confirming {
+        request: u64,
+    },
+    Hooking {
+        request: u64,
+        offer: Box<Offer>,
+    },
+    /// The command is written down before it leaves.
+    Intending {
+        request: u64,
+        offer: Box<Offer>,
+    },
     Following,
-    Storing { left: Vec<u64> },
+    Storing {
+        left: Vec<u64>,
+    },
 }
 
 impl Kernel {
@@ -108,7 +133,7 @@ impl Kernel {
             Input::Generated { request, answer } => self.handle_answer(now, request, answer),
             Input::Verdict { request, verdict } => self.handle_verdict(now, request, verdict),
             Input::Answered { request, yes } => self.handle_consent(now, request, yes),
-            Input::Stored { request, error } => self.handle_stored(request, error),
+            Input::Stored { request, error } => self.handle_stored(now, request, error),
             Input::Stop { device } => self.handle_stop(now, device),
             Input::Reset { device } => self.outputs.push_back(Output::ResetDevice { device }),
             Input::Tick => self.handle_tick(now),
@@ -186,7 +211,9 @@ impl Kernel {
         }
         match self.run.as_ref().map(|run| &run.phase) {
             Some(Phase::Gathering { .. }) => self.gather(now),
-            Some(Phase::Following | Phase::Hooking { .. }) => self.follow_news(now, device, news),
+            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. }) => {
+                self.follow_news(now, device, news);
+            }
             _ => {}
         }
     }
@@ -227,7 +254,24 @@ impl Kernel {
         }
     }
 
-    fn handle_stored(&mut self, request: u64, error: Option<String>) {
+    fn handle_stored(&mut self, now: Millis, request: u64, error: Option<String>) {
+        match self.run.as_ref().map(|run| &run.phase) {
+            Some(Phase::Intending { request: mine, offer }) if *mine == request => {
+                let offer = offer.clone();
+                self.after_intent(now, request, &offer, error);
+            }
+            Some(Phase::Storing { left }) if left.contains(&request) => self.kept(request, error),
+            _ => {
+                if let Some(error) = error {
+                    self.tell(Event::Warning {
+                        text: format!("that an earlier run was broken off will be told again, since its end could not be written: {error}"),
+                    });
+                }
+            }
+        }
+    }
+
+    fn kept(&mut self, request: u64, error: Option<String>) {
         let Some(run) = self.run.as_mut() else { return };
         let Phase::Storing { left } = &mut run.phase else {
             return;
@@ -235,16 +279,31 @@ impl Kernel {
         left.retain(|waiting| *waiting != request);
         let done = left.is_empty();
         if let Some(error) = error {
-            if let Some(report) = run.report.as_mut() {
-                report.trace = None;
-            }
-            self.tell(Event::Warning {
-                text: format!("the run could not be kept: {error}"),
-            });
+            self.not_kept(request, &error);
         }
         if done {
             self.close();
         }
+    }
+
+    /// Something of the run is not on disk, so nobody is told that it is.
+    fn not_kept(&mut self, request: u64, error: &str) {
+        let Some(run) = self.run.as_mut() else { return };
+        let text = if let Some((_, before)) = run.amending.take_if(|(amending, _)| *amending == request) {
+            self.world.traces.insert(*before);
+            format!("its words could not be kept with the trace: {error}")
+        } else if run.closing == Some(request) {
+            format!("the next run will say that this one was broken off, since its end could not be written: {error}")
+        } else {
+            if let Some(report) = run.report.as_mut() {
+                report.trace = None;
+            }
+            format!("the run could not be kept: {error}")
+        };
+        if let Some((_, id)) = run.storing.take_if(|(storing, _)| *storing == request) {
+            self.world.traces.remove(&id);
+        }
+        self.tell(Event::Warning { text });
     }
 
     /// Everything is stored: now the run may be reported.
@@ -266,7 +325,7 @@ impl Kernel {
             });
         }
         match self.run.as_ref().map(|run| &run.phase) {
-            Some(Phase::Following | Phase::Hooking { .. }) => self.follow_stop(now),
+            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. }) => self.follow_stop(now),
             Some(Phase::Storing { .. }) | None => {}
             Some(_) => self.finish(now, Status::Stopped, "stopped before the first command"),
         }
@@ -303,6 +362,10 @@ impl Run {
             confirmed: false,
             command: None,
             refusal: None,
+            intended: Vec::new(),
+            storing: None,
+            amending: None,
+            closing: None,
             followed: None,
             ways: 0,
             handed_off: None,

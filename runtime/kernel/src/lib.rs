@@ -5,6 +5,7 @@
 //!
 //! **What this room must not know**: tokio, candle, sockets, files, clocks, chance.
 
+mod announce;
 pub mod check;
 pub mod compile;
 mod decide;
@@ -14,6 +15,7 @@ pub mod follow;
 pub mod foresee;
 pub mod goal;
 pub mod ground;
+pub mod intent;
 pub mod journal;
 pub mod kernel;
 pub mod library;

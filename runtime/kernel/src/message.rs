@@ -1,6 +1,7 @@
 //! Everything that goes into the kernel and comes out of it. All of it can be journaled, so that a run can be executed again from its
 //! inputs alone. No type here holds a handle, a clock or a path outside the workspace.
 
+use crate::intent::{Intent, Outcome};
 use crate::mode::Mode;
 use crate::plan::{Argument, Plan};
 use llmos_follower::{Millis, Observed, Point, Progress};
@@ -77,6 +78,8 @@ pub enum Input {
 pub enum News {
     /// It is there and takes our commands.
     Online,
+    /// The same, with the lease of this boot; `seq` is the last sequence number that is used up, and each command takes the next one.
+    Leased { boot: u32, seq: u32 },
     /// It is not there.
     Offline { why: String },
     /// It serves somebody else.
@@ -102,8 +105,22 @@ pub struct State {
     pub progress: Option<Progress>,
     /// Whether its stop is latched.
     pub stopped: bool,
+    /// What it says about its last commands; only where nothing of another host can still be under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Account>,
     /// What it reports.
     pub readings: Vec<Named>,
+}
+
+/// What a device says about its last commands, whoever sent them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// Which boot of the device this is.
+    pub boot: u32,
+    /// Sequence number of the last command that ended well.
+    pub done: u32,
+    /// Sequence number of the last command, and why it failed, if it did.
+    pub failed: Option<(u32, String)>,
 }
 
 /// One reading with its names.
@@ -345,6 +362,12 @@ pub enum Event {
     Reading { device: String, readings: Vec<Named> },
     /// What was done is what a known trace does, so that trace answers to these words, too.
     Learned { trace: String, pattern: String },
+    /// An earlier run was broken off after it had announced this command.
+    BrokenOff {
+        intent: Box<Intent>,
+        outcome: Outcome,
+        text: String,
+    },
     /// Something worth a warning.
     Warning { text: String },
 }

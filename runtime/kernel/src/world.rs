@@ -2,6 +2,7 @@
 //! change; one with an error leaves the last good version of nothing but itself out. It must not know runs.
 
 use crate::goal::{Lexicon, Name, NameKind};
+use crate::intent::{self, Intents};
 use crate::library::Library;
 use crate::message::{Fact, News, State};
 use crate::names::Names;
@@ -26,6 +27,8 @@ pub struct World {
     pub traces: Library,
     /// The ledger: every use of a trace.
     pub uses: Vec<Use>,
+    /// Commands that were about to be sent when a run was broken off.
+    pub intents: Intents,
     /// What is allowed.
     pub policy: Policy,
     /// What was found in each document, by path.
@@ -45,10 +48,14 @@ pub struct View {
     pub online: bool,
     /// Why not.
     pub why: Option<String>,
+    /// Whether that is because it serves another program.
+    pub taken: bool,
     /// Its last report.
     pub state: State,
     /// When that came; `None` before the first.
     pub at: Option<Millis>,
+    /// The boot that granted us its lease, and the last sequence number that is used up.
+    pub mark: Option<intent::Mark>,
 }
 
 impl World {
@@ -58,6 +65,11 @@ impl World {
         let found = match parts.as_slice() {
             ["devices", file] if is_markdown(file) => self.manifest(text),
             ["traces", "ledger.jsonl"] => self.ledger(text),
+            _ if path == intent::PATH => {
+                let (intents, found) = Intents::read(text);
+                self.intents = intents;
+                found
+            }
             ["traces", file] if is_markdown(file) => self.trace(text),
             ["policy.toml"] => match Policy::read(text) {
                 Ok(policy) => {
@@ -145,9 +157,21 @@ impl World {
     pub fn news(&mut self, now: Millis, device: &str, news: &News) -> Result<(), String> {
         let view = self.views.entry(device.to_owned()).or_default();
         match news {
+            News::Taken => view.taken = true,
+            News::Online | News::Leased { .. } | News::Offline { .. } | News::Lost { .. } => view.taken = false,
+            _ => {}
+        }
+        match news {
             News::Online => {
                 view.online = true;
                 view.why = None;
+            }
+            News::Leased { boot, seq } => {
+                view.online = true;
+                view.why = None;
+                view.mark = Some(intent::Mark { boot: *boot, seq: *seq });
+                // What it reported before may speak of a command that was still under way.
+                view.state.account = None;
             }
             News::Offline { why } | News::Lost { why } => {
                 view.online = false;

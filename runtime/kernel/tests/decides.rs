@@ -48,6 +48,7 @@ fn state() -> State {
     State {
         progress: None,
         stopped: false,
+        account: None,
         readings,
     }
 }

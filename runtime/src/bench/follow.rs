@@ -221,6 +221,7 @@ fn at_home() -> State {
     State {
         progress: None,
         stopped: false,
+        account: None,
         readings: vec![
             own("position", Fact::Point([800_000, 0, 1_200_000])),
             own("gripper", text("open")),

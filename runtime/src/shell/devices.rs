@@ -1,6 +1,7 @@
 //! All links over one bus: what the bus brings goes to the links, what they publish leaves by it. Nothing is decided here.
 
-use super::links::{Links, LinksOutput};
+use super::faults;
+use super::links::{Links, LinksOutput, is_lease};
 use llmos_firmware_bridge::io::{BusEvent, BusHandle};
 use llmos_firmware_bridge::link::{Channel, LinkInput};
 use llmos_follower::Millis;
@@ -118,9 +119,15 @@ impl Devices {
                     payload,
                     channel,
                 } => {
-                    let published = match channel {
+                    let publish = || match channel {
                         Channel::Normal => self.bus.publish(&topic, payload),
                         Channel::Stop => self.bus.publish_stop(&topic, payload),
+                    };
+                    let publish = || publish().map_err(std::io::Error::other);
+                    let published = if is_lease(&topic) {
+                        publish()
+                    } else {
+                        faults::act("publish", topic.as_ref(), publish)
                     };
                     match published {
                         Ok(()) => self.published = Some(Instant::now()),

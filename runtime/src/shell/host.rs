@@ -134,12 +134,7 @@ impl Host {
         if part.acts() {
             host.journal = Some(Journal::begin(host.workspace.root(), &date(), &Settings::default()));
         }
-        for (path, text) in host.workspace.documents() {
-            match text {
-                Ok(text) => host.input(Input::Document { path, text }),
-                Err(error) => host.printer.note(&format!("warning: {path} is left out: {error}")),
-            }
-        }
+        host.read_documents();
         host.show_findings();
         host.input(Input::Ready);
         let url = match &config.broker {
@@ -155,6 +150,25 @@ impl Host {
         host.wait_for_broker(config, &mut events).await?;
         host.bus = Some(events);
         Ok(host)
+    }
+
+    /// Reads the workspace. The journal names all documents at once.
+    fn read_documents(&mut self) {
+        let mut documents = Vec::new();
+        for (path, text) in self.workspace.documents() {
+            match text {
+                Ok(text) => documents.push((path, text)),
+                Err(error) => self.printer.note(&format!("warning: {path} is left out: {error}")),
+            }
+        }
+        let now = self.now();
+        if let Some(journal) = self.journal.as_mut() {
+            journal.documents(now, &documents);
+        }
+        for (path, text) in documents {
+            self.kernel.handle(now, Input::Document { path, text });
+        }
+        self.drain(now, Instant::now());
     }
 
     fn show_findings(&self) {
@@ -385,15 +399,22 @@ impl Host {
             }
             let came = Instant::now();
             self.kernel.handle(now, input);
-            while let Some(output) = self.kernel.poll() {
-                if let Some(journal) = self.journal.as_mut() {
-                    journal.output(&output);
-                }
-                self.carry_out(now, came, output);
-            }
+            self.drain(now, came);
         }
         if let Some(journal) = self.journal.as_mut() {
             journal.flush();
+            if let Some(complaint) = journal.complaint() {
+                self.printer.note(&format!("warning: {complaint}"));
+            }
+        }
+    }
+
+    fn drain(&mut self, now: Millis, came: Instant) {
+        while let Some(output) = self.kernel.poll() {
+            if let Some(journal) = self.journal.as_mut() {
+                journal.output(&output);
+            }
+            self.carry_out(now, came, output);
         }
     }
 

@@ -5,7 +5,7 @@ use llmos_firmware_bridge::link::{Channel, Kind, Link, LinkConfig, LinkEvent, Li
 use llmos_firmware_bridge::plain::Plain;
 use llmos_firmware_bridge::topic::{DeviceName, Subject, Topic};
 use llmos_follower::Millis;
-use llmos_kernel::message::{Fact, Named, News, State};
+use llmos_kernel::message::{Account, Fact, Named, News, State};
 use llmos_kernel::tool::{Connect, Device};
 
 /// One link for each device.
@@ -137,7 +137,8 @@ fn translated(device: &str, output: LinkOutput, leases: bool) -> Option<LinksOut
     }
 }
 
-fn is_lease(topic: &str) -> bool {
+/// Whether a topic renews or gives back a lease.
+pub fn is_lease(topic: &str) -> bool {
     Topic::parse(topic).is_ok_and(|topic| topic.subject == Subject::Lease)
 }
 
@@ -149,7 +150,8 @@ fn news_of(event: LinkEvent, leases: bool) -> Option<News> {
         LinkEvent::Offline => News::Offline {
             why: "it says, or its broker says, that it is gone".to_owned(),
         },
-        LinkEvent::Online | LinkEvent::Leased { .. } => News::Online,
+        LinkEvent::Online => News::Online,
+        LinkEvent::Leased { boot, seq } => News::Leased { boot, seq },
         LinkEvent::LeaseRefused => News::Taken,
         LinkEvent::State(report) => News::State(state(report)),
         LinkEvent::Acknowledged { id } => News::Acknowledged { command: id },
@@ -188,6 +190,11 @@ fn state(report: Report) -> State {
     State {
         progress: Some(report.progress),
         stopped: report.stopped,
+        account: report.account.map(|account| Account {
+            boot: account.boot,
+            done: account.done,
+            failed: account.failed,
+        }),
         readings: readings.collect(),
     }
 }

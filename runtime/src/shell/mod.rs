@@ -2,12 +2,15 @@
 //! brings back what came of it. It decides nothing and matches on no domain type.
 
 pub mod devices;
+pub mod disk;
+pub mod faults;
 pub mod hooks;
 pub mod host;
 pub mod journal;
 pub mod links;
 pub mod model;
 pub mod person;
+pub mod shelf;
 pub mod signals;
 pub mod simulated;
 pub mod timing;
