@@ -200,7 +200,7 @@ impl Kernel {
         match self.run.as_ref().map(|run| &run.phase) {
             Some(Phase::Gathering { .. }) => self.gather(now),
             Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. }) => {
-                self.follow_news(now, device, news)
+                self.follow_news(now, device, news);
             }
             _ => {}
         }
