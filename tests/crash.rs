@@ -1,6 +1,7 @@
 //! The program is killed, and its disk fails, at every operation in turn. What it has reported is still there and whole, nothing half
 //! written counts, and the next run works and says what became of the one before.
 
+use crate::mosquitto::{mosquitto, simulate};
 use crate::support::Llmos;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -37,9 +38,7 @@ fn run(llmos: &Llmos, fault: &str) -> Output {
 fn operations() -> Vec<String> {
     let output = run(&Llmos::new(), "list");
     let said = String::from_utf8_lossy(&output.stderr);
-    let operations = said
-        .lines()
-        .filter(|line| line.starts_with("operation ") && !line.contains(": log "));
+    let operations = said.lines().filter(|line| line.starts_with("operation "));
     let operations: Vec<String> = operations.map(str::to_owned).collect();
     for what in ["create", "write", "sync", "rename", "open", "publish", "create folder"] {
         assert!(
@@ -197,6 +196,41 @@ fn a_kill_at_every_operation_loses_nothing_that_was_reported() {
         reported.into_inner() > operations.len() / 4,
         "a run that reports nothing can't lose anything"
     );
+}
+
+/// The next run's word on a run of `NEXT` that was killed there, on an arm that lives on.
+#[cfg(unix)]
+fn check_outcome(fault: &str, expected: &str) {
+    let Some((_mosquitto, port)) = mosquitto() else { return };
+    let llmos = Llmos::new();
+    let broker = format!("mqtt://127.0.0.1:{port}");
+    let workspace = llmos.home().join("ws");
+    let path = workspace.to_str().expect("a path");
+    assert_eq!(llmos.run(&["init", path]).status.code(), Some(0));
+    for other in ["base", "greenhouse"] {
+        std::fs::remove_file(workspace.join(format!("devices/{other}.md"))).expect("the template's device");
+    }
+    let _arm = simulate(&llmos, "arm", &broker);
+    let arguments = ["run", "--json", "--workspace", path, "--broker", &broker, NEXT];
+    let killed = llmos.command(&arguments).env(FAULT, fault).output().expect("it starts");
+    assert_eq!(killed.status.code(), None, "{fault}: it was killed");
+    // The arm still holds the lease of the run that was killed; the next one waits for it.
+    let next = llmos.run(&arguments);
+    let said = String::from_utf8_lossy(&next.stderr);
+    assert_eq!(next.status.code(), Some(0), "{fault}: {said}");
+    let intro = format!("note: the run \"{NEXT}\" of ");
+    assert!(said.contains(&intro) && said.contains(expected), "{fault}: {said}");
+    let last = llmos.run(&arguments);
+    let said = String::from_utf8_lossy(&last.stderr);
+    assert!(!said.contains("broken off"), "{fault}: it is told once: {said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_that_lives_on_knows_what_became_of_the_command() {
+    check_outcome("kill-before:publish:1", "arm reports that it never began this command");
+    // The first file that is opened is for the intent, the second for the ledger: by then the arm has finished.
+    check_outcome("kill-before:open:2", "arm reports that it finished this command");
 }
 
 #[test]

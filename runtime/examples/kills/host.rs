@@ -303,7 +303,7 @@ impl Host {
 /// The planner: every goal moves the arm.
 fn plan(query: &Query) -> Answer {
     let tokens = Tokens::default();
-    let is_move = |name: &str| name == "move" || name.ends_with(".move");
+    let is_move = |name: &str| name.rsplit('.').next() == Some("move");
     let Some(tool) = query.tools.iter().position(|tool| is_move(&tool.name)) else {
         return Answer::NoTool { tokens };
     };

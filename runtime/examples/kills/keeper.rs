@@ -139,9 +139,9 @@ impl Keeper {
             let _ = killer.join();
         }
         let ended = child.lock().expect("the host").wait().expect("its end");
-        let killed = !ended.success();
-        self.count.kills += u64::from(killed);
-        self.count.placed += u64::from(killed && placed);
+        let struck = !ended.success();
+        self.count.kills += u64::from(struck);
+        self.count.placed += u64::from(struck && placed);
         self.after();
     }
 

@@ -9,11 +9,11 @@
 //!                  short:N         .. after it has written half
 //!                  broken:N        operation N finds a broken disk
 //!                  full:N+         and so do all after it
-//!                  tear:log:N      the same for what is only logged, which is counted apart: how often depends on the clock
+//!                  tear:log:N      .. of the operations with this name: create, write, sync, rename, open, remove, create folder, publish, log
 //!                  list            every operation is said on stderr, with its number
 //! ```
 //!
-//! It must not know what is written or why.
+//! Lines that are only logged count only by their name: how often that is depends on the clock. It must not know what is written or why.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -23,8 +23,20 @@ use std::path::Path;
 /// Where the plan is read from.
 pub const VARIABLE: &str = "LLMOS_TEST_FAULT";
 
-/// The operation that is counted apart.
+/// The operation that counts only by its name.
 const LOG: &str = "log";
+/// All operations.
+const NAMES: [&str; 9] = [
+    "create",
+    "write",
+    "sync",
+    "rename",
+    "open",
+    "remove",
+    "create folder",
+    "publish",
+    LOG,
+];
 
 /// What happens at the chosen operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,10 +54,10 @@ enum Fault {
 enum Plan {
     Nothing,
     List,
-    /// The operation of this number, from 1; with `lasts` all after it too. What is only logged is counted apart.
+    /// The operation of this number, from 1, among those with a name; with `lasts` all after it too.
     At {
         fault: Fault,
-        logs: bool,
+        name: Option<&'static str>,
         number: u64,
         lasts: bool,
     },
@@ -55,7 +67,6 @@ thread_local! {
     /// All files are written by one thread.
     static PLAN: Cell<Plan> = Cell::new(from_environment());
     static COUNT: Cell<u64> = const { Cell::new(0) };
-    static LOGGED: Cell<u64> = const { Cell::new(0) };
 }
 
 impl Plan {
@@ -74,11 +85,15 @@ impl Plan {
             "broken" => Fault::Broken,
             _ => return None,
         };
-        let (logs, lasts) = (number.starts_with("log:"), number.ends_with('+'));
-        let number = number.trim_start_matches("log:").trim_end_matches('+').parse().ok()?;
+        let (name, number) = match number.rsplit_once(':') {
+            Some((word, number)) => (Some(NAMES.into_iter().find(|name| *name == word)?), number),
+            None => (None, number),
+        };
+        let lasts = number.ends_with('+');
+        let number = number.trim_end_matches('+').parse().ok()?;
         Some(Plan::At {
             fault,
-            logs,
+            name,
             number,
             lasts,
         })
@@ -103,13 +118,12 @@ fn from_environment() -> Plan {
 pub fn plan(words: &str) {
     PLAN.set(Plan::parse(words).unwrap_or(Plan::Nothing));
     COUNT.set(0);
-    LOGGED.set(0);
 }
 
-/// Operations of this thread since its plan began, logged ones too.
+/// Operations that this thread's plan has counted.
 #[cfg(test)]
 pub fn count() -> u64 {
-    COUNT.get() + LOGGED.get()
+    COUNT.get()
 }
 
 /// Does one operation, or what the plan says instead.
@@ -158,19 +172,20 @@ fn write_as(what: &str, path: &Path, file: &mut File, bytes: &[u8]) -> io::Resul
 
 fn begin(what: &str, path: &Path) -> Option<Fault> {
     let plan = PLAN.get();
-    if plan == Plan::Nothing {
+    let name = match plan {
+        Plan::Nothing => return None,
+        Plan::List => None,
+        Plan::At { name, .. } => name,
+    };
+    if !name.map_or(what != LOG, |name| name == what) {
         return None;
     }
-    let counter = if what == LOG { &LOGGED } else { &COUNT };
-    let count = counter.get() + 1;
-    counter.set(count);
+    let count = COUNT.get() + 1;
+    COUNT.set(count);
     match plan {
         Plan::At {
-            fault,
-            logs,
-            number,
-            lasts,
-        } if logs == (what == LOG) && (count == number || (lasts && count > number)) => Some(fault),
+            fault, number, lasts, ..
+        } if count == number || (lasts && count > number) => Some(fault),
         Plan::List => {
             let _ = writeln!(io::stderr(), "operation {count}: {what} {}", path.display());
             None
@@ -191,5 +206,28 @@ fn broken() -> io::Error {
         io::Error::from_raw_os_error(5)
     } else {
         io::Error::other("input/output error")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_name_a_plan_or_none() {
+        let at = |fault, name, number, lasts| {
+            Some(Plan::At {
+                fault,
+                name,
+                number,
+                lasts,
+            })
+        };
+        assert_eq!(Plan::parse("tear:7"), at(Fault::Tear, None, 7, false));
+        assert_eq!(Plan::parse("full:log:12+"), at(Fault::Full, Some(LOG), 12, true));
+        assert_eq!(Plan::parse("list"), Some(Plan::List));
+        for words in ["", "tear", "tear:", "tear:x", "burn:7", "tear:nothing:7", "tear:-1"] {
+            assert_eq!(Plan::parse(words), None, "{words}");
+        }
     }
 }

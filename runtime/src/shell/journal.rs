@@ -58,8 +58,8 @@ impl Journal {
 
     /// Records documents, paths and texts, in the order in which they are read.
     pub fn documents(&mut self, now: Millis, documents: &[(String, String)]) {
-        let Some((_, shelf)) = &mut self.open else { return };
-        match shelf.keep(documents) {
+        let Some(open) = &mut self.open else { return };
+        match open.1.keep(documents) {
             Ok(snapshot) => self.write(&Recorder::documents(now, &snapshot)),
             Err(error) => self.end(&error),
         }
@@ -132,7 +132,7 @@ fn journals(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let is_journal = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         // Names begin with the date; other files have other names.
-        name.ends_with(".jsonl") && name.starts_with(|c: char| c.is_ascii_digit())
+        path.extension().is_some_and(|ext| ext == "jsonl") && name.starts_with(|c: char| c.is_ascii_digit())
     };
     let entries = fs::read_dir(folder)?.flatten().map(|entry| entry.path());
     let mut paths: Vec<PathBuf> = entries.filter(is_journal).collect();

@@ -118,17 +118,17 @@ pub fn load(folder: &Path, snapshot: &str) -> Result<Vec<(String, String)>, Stri
 }
 
 fn groups(folder: &Path, snapshot: &str) -> Result<Vec<String>, String> {
-    Ok(lines(read(folder, snapshot)?))
+    Ok(lines(&read(folder, snapshot)?))
 }
 
 fn entries(folder: &Path, group: &str) -> Result<Vec<Entry>, String> {
-    let lines = lines(read(folder, group)?).into_iter();
+    let lines = lines(&read(folder, group)?).into_iter();
     let entries: Result<Vec<Entry>, _> = lines.map(|line| serde_json::from_str(&line)).collect();
     entries.map_err(|error| format!("{} lists no documents: {error}", folder.join(group).display()))
 }
 
-fn lines(bytes: Vec<u8>) -> Vec<String> {
-    String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
+fn lines(bytes: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect()
 }
 
 fn read(folder: &Path, name: &str) -> Result<Vec<u8>, String> {
