@@ -308,8 +308,8 @@ impl Keeper {
         }
         let errors = kernel
             .findings()
-            .iter()
-            .flat_map(|(_, found)| found)
+            .values()
+            .flatten()
             .filter(|found| found.is_error());
         errors.count() == 0
             && self
