@@ -306,11 +306,7 @@ impl Keeper {
             let Ok(text) = text else { return false };
             kernel.handle(0, Input::Document { path, text });
         }
-        let errors = kernel
-            .findings()
-            .values()
-            .flatten()
-            .filter(|found| found.is_error());
+        let errors = kernel.findings().values().flatten().filter(|found| found.is_error());
         errors.count() == 0
             && self
                 .traces
