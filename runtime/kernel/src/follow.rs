@@ -1,13 +1,14 @@
 //! Following a program: the follower offers a command, the gate judges it, the hooks may object, the link carries it, the device's state
 //! proves it. When it is over, the run is kept before anyone is told.
 
+use crate::compile;
 use crate::kernel::{Kernel, Phase, Run};
 use crate::matching::{self, Generalised};
 use crate::message::{Event, Fact, Named, News, Output, Report, Status, StepReport, Verdict};
 use crate::mode::Mode;
 use crate::plan::{Argument, Given, Source};
 use crate::policy::{self, Ask};
-use crate::text::trace::{self, Trace, TraceStep, Use};
+use crate::text::trace::{self, Cost, Trace, TraceStep, Use};
 use llmos_follower::{
     Compensation, Digest, Handoff, Input, Millis, Motion, Observed, Offer, Output as Followed, Progress, World as Scene,
 };
@@ -32,7 +33,7 @@ impl Kernel {
                 Followed::Command(offer) => self.judge(now, offer),
                 Followed::StepDone { step, call, observed } => {
                     self.begin_call(usize::from(call));
-                    if observed == Observed::Read {
+                    if observed == Observed::Read && !self.is_wait(usize::from(call)) {
                         self.tell_reading(usize::from(call));
                     }
                     let text = self.step_text(usize::from(step));
@@ -53,6 +54,11 @@ impl Kernel {
                 Followed::Stopped { .. } => self.finish(now, Status::Stopped, "stopped while it was carried out"),
             }
         }
+    }
+
+    fn is_wait(&self, call: usize) -> bool {
+        let planned = self.run.as_ref().and_then(|run| run.plan.calls.get(call));
+        planned.is_some_and(|planned| planned.options.wait.is_some())
     }
 
     /// A step that only reads has its result in the device's last report.
@@ -154,7 +160,8 @@ impl Kernel {
     fn verdict(&self, now: Millis, offer: &Offer, call: usize) -> Result<(), String> {
         let run = self.run.as_ref().ok_or("no run")?;
         let device = self.world.device_of(offer.device).ok_or("no such device")?;
-        let planned = run.plan.calls.get(call).ok_or("no such call")?;
+        let planned = compile::planned(&run.plan, &run.program, &self.world.devices, offer.step, call);
+        let planned = planned.ok_or("no such call")?;
         let motion = Motion {
             from: self.world.readings.position(offer.device),
             to: offer.target,
@@ -406,7 +413,7 @@ impl Kernel {
             Kept::Nothing => {}
             Kept::Use => report.trace.clone_from(&run.followed),
             Kept::Trace => {
-                let (trace, text) = self.trace_of(run, status, reason, digest);
+                let (trace, text) = self.trace_of(run, status, reason, digest, report.ms);
                 report.trace = Some(self.keep(trace, text, &mut left));
             }
         }
@@ -487,7 +494,7 @@ impl Kernel {
     }
 
     /// The trace that this run leaves, and its text.
-    fn trace_of(&self, run: &Run, status: Status, reason: &str, digest: Option<u64>) -> (Trace, String) {
+    fn trace_of(&self, run: &Run, status: Status, reason: &str, digest: Option<u64>, ms: u64) -> (Trace, String) {
         let goal = run
             .goal
             .clone()
@@ -503,10 +510,10 @@ impl Kernel {
             .calls
             .iter()
             .zip(arguments)
-            .map(|(call, arguments)| TraceStep {
-                device: call.device.clone(),
-                tool: call.tool.clone(),
-                arguments,
+            .enumerate()
+            .map(|(index, (call, arguments))| TraceStep {
+                observed: run.steps.get(index).and_then(|step| step.observed),
+                ..TraceStep::new(&call.device, &call.tool, arguments)
             })
             .collect();
         let trace = Trace {
@@ -514,12 +521,17 @@ impl Kernel {
             goal: run.request.goal.clone(),
             patterns: vec![pattern],
             slots,
+            start: Vec::new(),
             steps,
             status,
             mode: run.mode.unwrap_or(Mode::Learner),
             created: run.request.date.clone(),
             manifests,
             digest: digest.map(|digest| format!("{digest:016x}")),
+            cost: Some(Cost {
+                tokens: u64::from(run.tokens.prompt) + u64::from(run.tokens.generated),
+                ms,
+            }),
         };
         let text = trace::print(&trace, &prose(run, status, reason));
         (trace, text)
@@ -608,7 +620,7 @@ fn is_sourced(run: &Run, argument: &Argument) -> bool {
 /// Whether a value is a name or a word, which is looked up and not computed.
 fn is_word(value: &Given) -> bool {
     match value {
-        Given::Quantity(..) | Given::Number(_) | Given::Point(_) => false,
+        Given::Quantity(..) | Given::Number(_) | Given::Point(_) | Given::Result(_) => false,
         Given::Boolean(_)
         | Given::Option(_)
         | Given::Entity(_)

@@ -21,6 +21,7 @@ pub mod matching;
 pub mod message;
 pub mod mode;
 pub mod names;
+pub mod options;
 pub mod plan;
 pub mod policy;
 pub mod prepare;

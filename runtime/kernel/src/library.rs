@@ -4,6 +4,7 @@
 use crate::goal::{Goal, Lexicon};
 use crate::matching::{Found, Matcher, Synonym};
 use crate::message::Status;
+use crate::options::Options;
 use crate::text::trace::{Trace, TraceStep, slot_of};
 use crate::tool::Device;
 use std::collections::BTreeMap;
@@ -104,11 +105,18 @@ impl Library {
         let does_other = |id: &str| {
             self.traces
                 .get(id)
-                .is_some_and(|other| Skeleton::of(&other.steps).deed != mine)
+                .is_some_and(|other| Skeleton::of(&other.steps).deed != mine || manner(other) != manner(trace))
         };
         let same = self.matcher.same_patterns(trace).into_iter();
         same.filter(|(_, id)| *id != trace.id && does_other(id)).collect()
     }
+}
+
+/// How a trace does what it does: what must hold, and what happens when it fails.
+fn manner(trace: &Trace) -> (&[(String, String)], Vec<(&Options, &[TraceStep])>) {
+    let steps = trace.steps.iter();
+    let steps = steps.map(|step| (&step.options, step.compensate.as_slice()));
+    (&trace.start, steps.collect())
 }
 
 /// Steps without the names of their slots.
