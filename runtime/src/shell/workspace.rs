@@ -189,21 +189,7 @@ impl Workspace {
     pub fn store(&self, path: &str, text: &str) -> Result<(), String> {
         let full = self.inside(path)?;
         let folder = full.parent().ok_or("it has no folder")?;
-        let write = || -> io::Result<()> {
-            fs::create_dir_all(folder)?;
-            let temporary = full.with_extension(format!("tmp{}", std::process::id()));
-            let mut file = File::create(&temporary)?;
-            let written = file
-                .write_all(text.as_bytes())
-                .and_then(|()| file.sync_all())
-                .and_then(|()| fs::rename(&temporary, &full));
-            if written.is_err() {
-                // The half-written file is ours, and nobody was told of it.
-                let _ = fs::remove_file(&temporary);
-            }
-            written?;
-            sync_folder(&full)
-        };
+        let write = || fs::create_dir_all(folder).and_then(|()| write_whole(&full, text.as_bytes()));
         write().map_err(|error| format!("{} can't be written: {error}", full.display()))
     }
 
@@ -274,10 +260,28 @@ fn is_torn(file: &mut File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
+/// Writes a file so that it is there whole or not at all.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension(format!("tmp{}", std::process::id()));
+    let mut file = File::create(&temporary)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // The half-written file is ours, and nobody was told of it.
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
+    sync_folder(path)
+}
+
 /// A new, renamed or removed file is only certain once its folder is on disk.
 fn sync_folder(path: &Path) -> io::Result<()> {
     // Only Unix can open a folder; elsewhere the file system keeps its own journal.
     match path.parent().filter(|_| cfg!(unix)) {
+        // A file without a folder is in this one.
+        Some(folder) if folder.as_os_str().is_empty() => File::open(".")?.sync_all(),
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }
