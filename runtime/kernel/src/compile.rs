@@ -34,14 +34,13 @@ pub fn compile(plan: &Plan, devices: &[Device], readings: &Readings) -> Result<P
         let undoing = call.compensate.iter();
         let undoing = undoing.map(|call| compiler.deed(call, devices, readings));
         let undoing = undoing.collect::<Result<Vec<_>, String>>()?;
-        let compiled = match &call.options.wait {
-            Some(wait) => compiler.wait(device, wait, &call.options, undoing),
-            None => {
-                let deed = compiler.deed(call, devices, readings)?;
-                compiler.call(&deed, &call.options, undoing)
-            }
+        let done = if let Some(wait) = &call.options.wait {
+            compiler.wait(device, wait, &call.options, undoing)
+        } else {
+            let deed = compiler.deed(call, devices, readings)?;
+            compiler.call(&deed, &call.options, undoing)
         };
-        compiled.map_err(Mistake::words)?;
+        done.map_err(Mistake::words)?;
     }
     compiler.finish().map_err(Mistake::words)
 }
@@ -61,16 +60,21 @@ pub fn planned<'p>(
     // In the order in which `finish` lays them down.
     for undoing in plan.calls.iter().flat_map(|call| &call.compensate) {
         let device = devices.iter().find(|device| device.name == undoing.device)?;
-        let steps = match &device.tool(&undoing.tool)?.body {
-            Body::Primitive => 1,
-            Body::Macro(steps) => steps.len(),
-        };
+        let steps = steps_of(device.tool(&undoing.tool)?);
         match left.checked_sub(steps) {
             None => return Some(undoing),
             Some(rest) => left = rest,
         }
     }
     None
+}
+
+/// How many primitives carry a tool out.
+fn steps_of(tool: &Tool) -> usize {
+    match &tool.body {
+        Body::Primitive => 1,
+        Body::Macro(steps) => steps.len(),
+    }
 }
 
 fn find_device<'d>(devices: &'d [Device], name: &str) -> Result<&'d Device, String> {
@@ -371,6 +375,11 @@ impl<'a> Compiler<'a> {
     }
 
     fn close(&mut self, call: Call, undoing: Vec<Deed<'a>>) -> Result<(), Mistake> {
+        let steps: usize = undoing.iter().map(|deed| steps_of(deed.tool)).sum();
+        if steps > COMPENSATION_MAX {
+            let message = format!("compensating for a call takes at most {COMPENSATION_MAX} steps, found {steps}");
+            return Err(Mistake::of("compensate")(message));
+        }
         if !undoing.is_empty() {
             self.undoing.push((narrow(self.program.calls.len())?, undoing));
         }
@@ -386,10 +395,6 @@ impl<'a> Compiler<'a> {
                 self.steps(deed, call)?;
             }
             let len = self.program.steps.len() - start;
-            if len > COMPENSATION_MAX {
-                let message = format!("compensating for a call takes at most {COMPENSATION_MAX} steps, found {len}");
-                return Err(Mistake::of("compensate")(message));
-            }
             let range = Range {
                 start: u16::from(narrow(start)?),
                 len: u16::from(narrow(len)?),
@@ -589,16 +594,15 @@ fn looks_at_device(ops: Vec<Op>, at_the_end: bool) -> Result<Vec<Op>, String> {
 fn depends_on(options: &Options, index: u8) -> Result<u32, Mistake> {
     let mut bits = 0;
     for number in &options.depends_on {
-        match number.checked_sub(1).filter(|earlier| *earlier < index) {
-            Some(earlier) => bits |= 1_u32.checked_shl(u32::from(earlier)).unwrap_or(0),
-            None => {
-                let message = format!(
-                    "step {} can't depend on step {number}, which is not before it",
-                    index + 1
-                );
-                return Err(Mistake::of("depends_on")(message));
-            }
-        }
+        let earlier = number.checked_sub(1).filter(|earlier| *earlier < index);
+        let earlier = earlier.ok_or_else(|| {
+            let message = format!(
+                "step {} can't depend on step {number}, which is not before it",
+                index + 1
+            );
+            Mistake::of("depends_on")(message)
+        })?;
+        bits |= 1_u32.checked_shl(u32::from(earlier)).unwrap_or(0);
     }
     Ok(bits)
 }

@@ -4,7 +4,6 @@
 use crate::goal::{Goal, Lexicon};
 use crate::matching::{Found, Matcher, Synonym};
 use crate::message::Status;
-use crate::options::Options;
 use crate::text::trace::{Trace, TraceStep, slot_of};
 use crate::tool::Device;
 use std::collections::BTreeMap;
@@ -105,18 +104,17 @@ impl Library {
         let does_other = |id: &str| {
             self.traces
                 .get(id)
-                .is_some_and(|other| Skeleton::of(&other.steps).deed != mine || manner(other) != manner(trace))
+                .is_some_and(|other| Skeleton::of(&other.steps).deed != mine || !is_alike(other, trace))
         };
         let same = self.matcher.same_patterns(trace).into_iter();
         same.filter(|(_, id)| *id != trace.id && does_other(id)).collect()
     }
 }
 
-/// How a trace does what it does: what must hold, and what happens when it fails.
-fn manner(trace: &Trace) -> (&[(String, String)], Vec<(&Options, &[TraceStep])>) {
-    let steps = trace.steps.iter();
-    let steps = steps.map(|step| (&step.options, step.compensate.as_slice()));
-    (&trace.start, steps.collect())
+/// Whether two traces ask for the same before their calls, and for the same when one fails.
+fn is_alike(one: &Trace, other: &Trace) -> bool {
+    let manner = |step: &TraceStep| (step.options.clone(), step.compensate.clone());
+    one.start == other.start && one.steps.iter().map(manner).eq(other.steps.iter().map(manner))
 }
 
 /// Steps without the names of their slots.

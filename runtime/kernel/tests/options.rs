@@ -9,9 +9,9 @@ use llmos_kernel::message::{
 };
 use llmos_kernel::mode::Mode;
 use llmos_kernel::options::{OnFailure, Options, Wait};
-use llmos_kernel::text::has_errors;
 use llmos_kernel::text::trace::{Cost, Trace, TraceStep};
 use llmos_kernel::text::trace::{print, read, read_with_places};
+use llmos_kernel::text::{Diagnostic, has_errors};
 use llmos_kernel::tool::Type;
 use proptest::prelude::*;
 
@@ -79,7 +79,7 @@ fn compiled(text: &str) -> Result<Program, Vec<(u32, String)>> {
         },
         None => found,
     };
-    let errors = found.into_iter().filter(|finding| finding.is_error());
+    let errors = found.into_iter().filter(Diagnostic::is_error);
     Err(errors.map(|finding| (finding.place.line, finding.message)).collect())
 }
 
@@ -127,104 +127,113 @@ fn every_option_reads_prints_and_compiles() {
     }
 }
 
+/// What is written in its place, the line at which that is found (0: anywhere), and words of what is said.
+const WRONG: &[(&str, &str, u32, &str)] = &[
+    ("steps:\n", "steps: [\n", 0, "not YAML"),
+    ("version: 1", "version: 2", 3, "up to version 1"),
+    ("version: 1", "version: one", 3, "whole number"),
+    ("gripper == open and", "gripper == open &", 8, "no meaning"),
+    ("start: { arm:", "start: { leg:", 8, "no device \"leg\""),
+    (
+        "tool == off\" }\nsteps",
+        "tol == off\" }\nsteps",
+        8,
+        "neither a parameter",
+    ),
+    ("arm.pick", "arm.pinch", 13, "no tool \"pinch\""),
+    ("{ object: \"{object}\" }", "{ object: \"{thing}\" }", 13, "{thing}"),
+    ("object: entity", "object: length", 13, "is length here"),
+    ("0.2 m/s", "0.2 m", 10, "expected a speed"),
+    ("keep: { pace: speed }", "keep: { pace: weight }", 11, "weight"),
+    ("keep: { pace: speed }", "keep: { pace: value }", 11, "no reading"),
+    (
+        "keep: { pace: speed }",
+        "keep: { pace: position }",
+        26,
+        "expected speed",
+    ),
+    ("result of pace", "result of pulse", 26, "no earlier step keeps"),
+    (
+        "arm.speed: { value: \"0.2 m/s\" }",
+        "arm.move: { direction: left, distance: \"1 cm\" }",
+        12,
+        "can't be retried",
+    ),
+    ("retry 3", "retry 0", 12, "1 to 255"),
+    ("retry 3", "give up", 12, "hand off"),
+    (
+        "and holding != object",
+        "and holding != thing and 1",
+        14,
+        "expected boolean",
+    ),
+    (
+        "after: \"gripper == closed\"",
+        "after: \"object == object\"",
+        15,
+        "proves nothing",
+    ),
+    (
+        "after: \"gripper == closed\"",
+        "after: \"position != before.position\"",
+        15,
+        "look back",
+    ),
+    ("timeout: \"9 s\"", "timeout: \"9 cm\"", 16, "duration"),
+    ("timeout: \"9 s\"", "timeout: \"-9 s\"", 16, "duration"),
+    ("on_error: compensate\n", "on_error: stop\n", 19, "goes with"),
+    (
+        "compensate:\n      - arm.gripper: { state: open }\n      - arm.home: {}\n",
+        "compensate: []\n",
+        18,
+        "1 to 8",
+    ),
+    (
+        "    compensate:\n      - arm.gripper: { state: open }\n      - arm.home: {}\n",
+        "",
+        13,
+        "needs \"compensate:\"",
+    ),
+    ("- arm.home: {}", "- arm.dance: {}", 20, "no tool \"dance\""),
+    (
+        "- arm.home: {}\n",
+        "- arm.home: {}\n        timeout: \"1 s\"\n",
+        21,
+        "no options",
+    ),
+    ("depends_on: [ 1 ]", "depends_on: [ 2 ]", 21, "itself"),
+    ("depends_on: [ 1 ]", "depends_on: [ 3 ]", 21, "cycle"),
+    ("depends_on: [ 1 ]", "depends_on: [ 0 ]", 21, "counted from 1"),
+    ("observed: met", "observed: maybe", 22, "unverified"),
+    ("for: \"1.5 s\"", "for: \"1.5 m\"", 23, "duration"),
+    ("for: \"1.5 s\"", "how: \"1.5 s\"", 23, "a wait is"),
+    (", device: arm, timeout", ", timeout", 24, "a wait is"),
+    (
+        "holding == nothing or tool == off",
+        "nothing == nothing",
+        24,
+        "proves nothing",
+    ),
+    ("on_error: skip", "on_error: retry 1", 25, "can't be retried"),
+    (
+        "on_error: skip",
+        "on_error: skip\n    keep: { x: speed }",
+        26,
+        "beside it",
+    ),
+    ("tokens: 12", "tokens: many", 31, "whole number"),
+    (
+        "- arm.gripper: { state: open }\n      - arm.home: {}",
+        "- arm.pick: { object: \"{object}\" }\n      - arm.pick: { object: \"{object}\" }",
+        19,
+        "at most 8 steps",
+    ),
+];
+
 #[test]
 fn what_is_wrong_is_found_where_it_stands() {
     assert_eq!(compiled(FULL).map(|program| program.calls.len()), Ok(5));
-    for (from, to, line, words) in [
-        ("steps:\n", "steps: [\n", 0, "not YAML"),
-        ("version: 1", "version: 2", 3, "up to version 1"),
-        ("version: 1", "version: one", 3, "whole number"),
-        ("gripper == open and", "gripper == open &", 8, "no meaning"),
-        ("start: { arm:", "start: { leg:", 8, "no device \"leg\""),
-        (
-            "tool == off\" }\nsteps",
-            "tol == off\" }\nsteps",
-            8,
-            "neither a parameter",
-        ),
-        ("arm.pick", "arm.pinch", 13, "no tool \"pinch\""),
-        ("{ object: \"{object}\" }", "{ object: \"{thing}\" }", 13, "{thing}"),
-        ("object: entity", "object: length", 13, "is length here"),
-        ("0.2 m/s", "0.2 m", 10, "expected a speed"),
-        ("keep: { pace: speed }", "keep: { pace: weight }", 11, "weight"),
-        ("keep: { pace: speed }", "keep: { pace: value }", 11, "no reading"),
-        (
-            "keep: { pace: speed }",
-            "keep: { pace: position }",
-            26,
-            "expected speed",
-        ),
-        ("result of pace", "result of pulse", 26, "no earlier step keeps"),
-        (
-            "arm.speed: { value: \"0.2 m/s\" }",
-            "arm.move: { direction: left, distance: \"1 cm\" }",
-            12,
-            "can't be retried",
-        ),
-        ("retry 3", "retry 0", 12, "1 to 255"),
-        ("retry 3", "give up", 12, "hand off"),
-        (
-            "and holding != object",
-            "and holding != thing and 1",
-            14,
-            "expected boolean",
-        ),
-        (
-            "after: \"gripper == closed\"",
-            "after: \"object == object\"",
-            15,
-            "proves nothing",
-        ),
-        (
-            "after: \"gripper == closed\"",
-            "after: \"position != before.position\"",
-            15,
-            "look back",
-        ),
-        ("timeout: \"9 s\"", "timeout: \"9 cm\"", 16, "duration"),
-        ("timeout: \"9 s\"", "timeout: \"-9 s\"", 16, "duration"),
-        ("on_error: compensate\n", "on_error: stop\n", 19, "goes with"),
-        (
-            "compensate:\n      - arm.gripper: { state: open }\n      - arm.home: {}\n",
-            "compensate: []\n",
-            18,
-            "1 to 8",
-        ),
-        (
-            "    compensate:\n      - arm.gripper: { state: open }\n      - arm.home: {}\n",
-            "",
-            13,
-            "needs \"compensate:\"",
-        ),
-        ("- arm.home: {}", "- arm.dance: {}", 20, "no tool \"dance\""),
-        (
-            "- arm.home: {}\n",
-            "- arm.home: {}\n        timeout: \"1 s\"\n",
-            21,
-            "no options",
-        ),
-        ("depends_on: [ 1 ]", "depends_on: [ 2 ]", 21, "itself"),
-        ("depends_on: [ 1 ]", "depends_on: [ 3 ]", 21, "cycle"),
-        ("depends_on: [ 1 ]", "depends_on: [ 0 ]", 21, "counted from 1"),
-        ("observed: met", "observed: maybe", 22, "unverified"),
-        ("for: \"1.5 s\"", "for: \"1.5 m\"", 23, "duration"),
-        ("for: \"1.5 s\"", "how: \"1.5 s\"", 23, "a wait is"),
-        (", device: arm, timeout", ", timeout", 24, "a wait is"),
-        (
-            "holding == nothing or tool == off",
-            "nothing == nothing",
-            24,
-            "proves nothing",
-        ),
-        ("on_error: skip", "on_error: retry 1", 25, "can't be retried"),
-        (
-            "on_error: skip",
-            "on_error: skip\n    keep: { x: speed }",
-            26,
-            "beside it",
-        ),
-        ("tokens: 12", "tokens: many", 31, "whole number"),
-    ] {
+    for (from, to, line, words) in WRONG.iter().copied() {
         assert!(FULL.contains(from), "{from}");
         let found = compiled(&FULL.replacen(from, to, 1)).expect_err(to);
         let here = found

@@ -87,20 +87,17 @@ fn compile(devices: &[Device], trace: &Trace, places: &Places) -> (Option<Progra
     let Reader {
         compiler, mut found, ..
     } = reader;
-    let program = if found.iter().all(|(_, needs)| *needs == Needs::Readings) {
+    let mut program = None;
+    if found.iter().all(|(_, needs)| *needs == Needs::Readings) {
         let last = places.steps.last().unwrap_or(&nowhere);
-        let program = compiler.finish();
-        program.map_err(|mistake| {
-            found.push((
-                Diagnostic::error(last.of(mistake.part), mistake.words()),
-                Needs::Nothing,
-            ))
-        })
-    } else {
-        Err(())
-    };
+        let mistaken = |mistake: Mistake| Diagnostic::error(last.of(mistake.part), mistake.words());
+        match compiler.finish() {
+            Ok(finished) => program = Some(finished),
+            Err(mistake) => found.push((mistaken(mistake), Needs::Nothing)),
+        }
+    }
     found.sort_by_key(|(finding, _)| finding.place);
-    (program.ok(), found)
+    (program, found)
 }
 
 struct Reader<'a> {

@@ -25,7 +25,7 @@ pub(super) fn read(
         found,
         kept: Vec::new(),
     };
-    let Some(list) = reader.list(node) else {
+    let Some(list) = list(node) else {
         reader.error(
             place,
             "\"steps:\" is missing: a list such as [ arm.move: { distance: \"{distance}\" } ]",
@@ -52,13 +52,6 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn error(&mut self, place: Place, message: impl Into<String>) {
         self.found.push(Diagnostic::error(place, message));
-    }
-
-    fn list<'n>(&self, node: Option<&'n Node>) -> Option<&'n [Node]> {
-        match node.map(|node| &node.kind) {
-            Some(Kind::List(list)) => Some(list),
-            _ => None,
-        }
     }
 
     fn step(&mut self, item: &Node, index: usize) -> Option<(TraceStep, StepPlaces)> {
@@ -172,7 +165,7 @@ impl Reader<'_> {
     fn depends_on(&mut self, node: Option<&Node>, index: usize, parts: &mut Vec<(String, Place)>) -> Vec<u8> {
         let Some(node) = node else { return Vec::new() };
         parts.push(("depends_on".to_owned(), node.place));
-        let Some(list) = self.list(Some(node)) else {
+        let Some(list) = list(Some(node)) else {
             self.error(
                 node.place,
                 "\"depends_on\" should be a list of step numbers, such as [ 1, 2 ]",
@@ -249,7 +242,7 @@ impl Reader<'_> {
         if !wanted {
             self.error(node.place, "\"compensate:\" goes with \"on_error: compensate\"");
         }
-        match self.list(Some(node)) {
+        match list(Some(node)) {
             Some(list) if (1..=COMPENSATION_MAX).contains(&list.len()) => {
                 list.iter().filter_map(|item| self.undoing(item)).unzip()
             }
@@ -338,6 +331,13 @@ impl Reader<'_> {
                 ),
             }
         }
+    }
+}
+
+fn list(node: Option<&Node>) -> Option<&[Node]> {
+    match node.map(|node| &node.kind) {
+        Some(Kind::List(list)) => Some(list),
+        _ => None,
     }
 }
 
