@@ -127,6 +127,22 @@ fn every_option_reads_prints_and_compiles() {
     }
 }
 
+#[test]
+fn the_example_of_the_specification_compiles() {
+    let page = include_str!("../../../workspace/README.md");
+    let start = page.find("    start: { arm:").expect("the example");
+    let end = start + page[start..].find("\n\n").expect("its end");
+    let lines = page[start..end]
+        .lines()
+        .map(|line| line.strip_prefix("    ").unwrap_or(line));
+    let example = lines.collect::<Vec<_>>().join("\n");
+    let head = FULL.find("start:").expect("a start");
+    let tail = FULL.find("status:").expect("an end");
+    let text = format!("{}{example}\n{}", &FULL[..head], &FULL[tail..]);
+    assert_eq!(read(&text).1, []);
+    assert_eq!(compiled(&text).map(|program| program.calls.len()), Ok(5));
+}
+
 /// What is written in its place, the line at which that is found (0: anywhere), and words of what is said.
 const WRONG: &[(&str, &str, u32, &str)] = &[
     ("steps:\n", "steps: [\n", 0, "not YAML"),
