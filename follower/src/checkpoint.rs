@@ -56,8 +56,14 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Whether the program says to skip this call, because a call that it depends on was skipped.
-    pub(crate) fn skips(&self, call: &Call) -> bool {
+    fn skips(&self, call: &Call) -> bool {
         call.depends_on & self.skipped != 0
+    }
+
+    /// Whether a step of this call is passed over: a part of the call was skipped already, or a call that it depends on.
+    pub(crate) fn skips_step(&self, program: &Program, step: &Step) -> bool {
+        let call = program.calls.get(usize::from(step.call));
+        self.skipped & bit(step.call) != 0 || call.is_some_and(|call| self.skips(call))
     }
 
     /// The checkpoint after `step`, and whether it was the last of its call.

@@ -51,7 +51,7 @@ pub enum OnError {
     Handoff,
     /// Do the step again, at most this many times, then hand off.
     Retry(u8),
-    /// Go on without it.
+    /// Go on without it and without what is left of its call: half a call is no call. One that compensates is passed over alone.
     Skip,
     /// End the run.
     Stop,

@@ -288,8 +288,7 @@ impl Follower {
         let Some(step) = self.current(world) else {
             return self.finish(world);
         };
-        let call = world.program.calls.get(usize::from(step.call));
-        if self.failure.is_none() && call.is_some_and(|call| self.kept.skips(call)) {
+        if self.failure.is_none() && self.kept.skips_step(world.program, step) {
             return self.succeed(world, Observed::Skipped);
         }
         if self.legs.next == 0

@@ -230,7 +230,7 @@ fn a_kept_result_outlives_the_state_it_was_computed_from() {
             "finished Met",
         ],
     );
-    // A skipped step keeps nothing, and nothing can be made of that.
+    // Half a call is no call: what is left of it is skipped with the step.
     sketch.0.steps[0].on_error = OnError::Skip;
     check(
         &sketch.0,
@@ -239,6 +239,24 @@ fn a_kept_result_outlives_the_state_it_was_computed_from() {
         &[
             "level = 7",
             "step 0 Skipped",
+            "step 1 Skipped",
+            "step 2 Skipped",
+            "call 0 Skipped",
+            "finished Skipped",
+        ],
+    );
+    // A skipped step keeps nothing, and nothing can be made of that.
+    sketch.call("flow", &[number(1)]);
+    sketch.0.steps[1].call = 1;
+    sketch.0.steps[2].call = 1;
+    check(
+        &sketch.0,
+        &[("level", 3)],
+        &[Answer::Failed],
+        &[
+            "level = 7",
+            "step 0 Skipped",
+            "call 0 Skipped",
             "level = 0",
             "step 1 Met",
             "handoff 2 Missing, compensation None",

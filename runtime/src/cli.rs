@@ -99,7 +99,7 @@ pub enum Verb {
     /// Look at what was learned.
     #[command(
         subcommand,
-        after_help = "Examples:\n  llmos trace ls\n  llmos trace show move-the-arm-30-cm-to-5591\n  llmos trace check"
+        after_help = "Examples:\n  llmos trace ls\n  llmos trace show move-the-arm-30-cm-to-5591\n  llmos trace check\n  llmos trace compile move-the-arm-30-cm-to-5591 --out move.bin"
     )]
     Trace(TraceVerb),
     /// Look at devices, or simulate one.
@@ -200,6 +200,14 @@ pub enum TraceVerb {
     Check {
         /// Its id.
         id: Option<String>,
+    },
+    /// Compile one, its slots open, and print the program. Nothing is executed.
+    Compile {
+        /// Its id.
+        id: String,
+        /// Write the program's bytes here, whole or not at all.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Remove one. What it learned is forgotten; the ledger keeps its uses.
     Rm {

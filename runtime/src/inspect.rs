@@ -4,18 +4,23 @@ use crate::bench;
 use crate::cli::{JournalVerb, ModelVerb, TraceVerb};
 use crate::config::{Config, IN_THE_BOX};
 use crate::output::{Printer, status_word};
+use crate::shell::disk;
 use crate::shell::journal;
 use crate::shell::model;
 use crate::shell::workspace::Workspace;
 use crate::trouble::Trouble;
 use llmos_firmware_bridge::binding::Binding;
+use llmos_follower::program::{CALLS_MAX, CODE_MAX, STEPS_MAX};
+use llmos_follower::wire;
 use llmos_kernel::check;
+use llmos_kernel::compile;
 use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::{Input, Status};
 use llmos_kernel::text::trace::read_with_places;
 use llmos_kernel::text::{has_errors, show};
 use llmos_kernel::tool::{Connect, Device, Tool};
 use serde_json::json;
+use std::path::Path;
 
 /// A kernel that has read the workspace, and what could not be read.
 pub fn read(config: &Config) -> Result<(Kernel, Workspace, Vec<String>), Trouble> {
@@ -136,7 +141,7 @@ fn unguaranteed(device: &Device) -> Vec<String> {
     lines
 }
 
-/// `trace ls|show|check|rm`.
+/// `trace ls|show|check|compile|rm`.
 pub fn traces(config: &Config, verb: TraceVerb, printer: Printer) -> Result<u8, Trouble> {
     let (kernel, workspace, unreadable) = read(config)?;
     match verb {
@@ -159,6 +164,7 @@ pub fn traces(config: &Config, verb: TraceVerb, printer: Printer) -> Result<u8, 
             }
             Ok(check_traces(&kernel, &workspace, unreadable, id.as_deref(), printer))
         }
+        TraceVerb::Compile { id, out } => compile_trace(&kernel, &workspace, &id, out.as_deref(), printer),
         TraceVerb::Rm { id } => {
             if workspace.read(&format!("traces/{id}.md")).is_none() {
                 return Err(no_trace(&id));
@@ -230,6 +236,53 @@ fn check_traces(
     lines.push(format!("{followable} traces can be followed, {errors} errors"));
     printer.answer(&json!({ "errors": errors, "findings": lines }), &lines);
     u8::from(errors > 0)
+}
+
+fn compile_trace(
+    kernel: &Kernel,
+    workspace: &Workspace,
+    id: &str,
+    out: Option<&Path>,
+    printer: Printer,
+) -> Result<u8, Trouble> {
+    let path = format!("traces/{id}.md");
+    let text = workspace.read(&path).ok_or_else(|| no_trace(id))?;
+    let text = text.map_err(|error| Trouble::environment(format!("{path}: {error}")))?;
+    let (trace, mut found) = read_with_places(&text);
+    let program = trace.and_then(|(trace, places)| {
+        let compiled = compile::compile_trace(kernel.devices(), &trace, &places);
+        compiled
+            .map(|program| (trace, program))
+            .map_err(|wrong| found.extend(wrong))
+            .ok()
+    });
+    let Some((trace, program)) = program else {
+        let lines: Vec<String> = found.iter().map(|diagnostic| show(&path, diagnostic)).collect();
+        printer.answer(&json!({ "trace": id, "findings": lines }), &lines);
+        return Ok(1);
+    };
+    let mut buffer = vec![0; wire::BYTES_MAX];
+    let bytes = wire::encode(&program, &mut buffer);
+    let bytes = bytes.map_err(|reject| Trouble::failed(format!("{path}: the program can't be written: {reject:?}")))?;
+    if let Some(out) = out {
+        let trouble = |error| Trouble::environment(format!("{} can't be written: {error}", out.display()));
+        disk::store(out, bytes).map_err(trouble)?;
+    }
+    let text = compile::spelled(&kernel.world().names, &trace, &program);
+    let (steps, calls, code) = (program.steps.len(), program.calls.len(), program.code.len());
+    let slots = trace.slots.iter().enumerate();
+    let mut lines: Vec<String> = slots
+        .map(|(index, (name, kind))| format!("slot{index} is {{{name}}}, {}", kind.word()))
+        .collect();
+    lines.push(text.trim_end().to_owned());
+    lines.push(format!(
+        "{} bytes; {steps} of {STEPS_MAX} steps, {calls} of {CALLS_MAX} calls, {code} of {CODE_MAX} operations",
+        bytes.len()
+    ));
+    let document =
+        json!({ "trace": id, "bytes": bytes.len(), "steps": steps, "calls": calls, "code": code, "text": text });
+    printer.answer(&document, &lines);
+    Ok(0)
 }
 
 fn no_trace(id: &str) -> Trouble {

@@ -1,93 +1,413 @@
 //! Plans to programs. Macros become primitives, formulas become postfix code, names become symbols; types are checked on the way, so
-//! that code which the follower runs can't meet a value of the wrong type. The same checks run over a manifest when it is read.
+//! that code which the follower runs can't meet a value of the wrong type. A trace whose slots are still open is compiled the same way
+//! (`trace`), and the same checks run over a manifest when it is read (`manifest`).
+
+mod emit;
+mod manifest;
+mod trace;
+
+pub use manifest::check_device;
+pub use trace::{check_trace, compile_trace, spelled};
 
 use crate::goal::Dimension;
+use crate::options::{OnFailure, Options, WAIT, Wait};
 use crate::plan::{Given, Plan, PlannedCall};
-use crate::text::Diagnostic;
-use crate::text::expression::{Expression, Operator};
-use crate::text::manifest::ToolPlaces;
-use crate::text::node::Place;
+use crate::text::expression::{self, Expression, Operator};
 use crate::tool::{Body, Device, MacroStep, Parameter, Tool, Type};
-use llmos_follower::program::{ARGUMENTS_MAX, CALLS_MAX, STEPS_MAX};
+use emit::{Code, Emitter, Names, emit_as, same_kind};
+use llmos_follower::code::STACK_MAX;
+use llmos_follower::program::{ARGUMENTS_MAX, CALLS_MAX, COMPENSATION_MAX, RESULTS_MAX, STARTS_MAX, STEPS_MAX};
 use llmos_follower::state::POSITION;
-use llmos_follower::{Call, Kind, OnError, Op, Program, Range, Readings, Split, Step, Symbol, Value};
+use llmos_follower::{Call, Kind, MICRO, OnError, Op, Program, Range, Readings, Split, Step, Symbol, Value};
 
 /// Compiles a plan. `readings` answers where an entity was when the run began.
 ///
 /// # Errors
 /// What does not fit or is not known, in words.
 pub fn compile(plan: &Plan, devices: &[Device], readings: &Readings) -> Result<Program, String> {
-    let mut compiler = Compiler {
-        program: Program::default(),
-    };
-    for call in &plan.calls {
-        let device = devices.iter().find(|device| device.name == call.device);
-        let device = device.ok_or_else(|| format!("there is no device \"{}\"", call.device))?;
-        let tool = device
-            .tool(&call.tool)
-            .ok_or_else(|| format!("{} has no tool \"{}\"", call.device, call.tool))?;
-        compiler.call(call, device, tool, readings)?;
+    let mut compiler = Compiler::default();
+    for (name, condition) in &plan.start {
+        compiler.start(find_device(devices, name)?, condition)?;
     }
-    compiler
-        .program
-        .check()
-        .map_err(|reject| format!("the compiled program is wrong: {reject:?}"))?;
-    Ok(compiler.program)
-}
-
-/// What a parameter's name stands for in a formula.
-#[derive(Clone, Copy)]
-enum Names<'a> {
-    /// An argument of the step at hand.
-    Step,
-    /// The code of a call's arguments, in place of the name.
-    Inline(&'a [Code]),
-}
-
-#[derive(Clone, PartialEq, Debug)]
-struct Code {
-    ops: Vec<Op>,
-    kind: Type,
-}
-
-struct Compiler {
-    program: Program,
-}
-
-impl Compiler {
-    fn call(&mut self, call: &PlannedCall, device: &Device, tool: &Tool, readings: &Readings) -> Result<(), String> {
-        let index = u8::try_from(self.program.calls.len()).map_err(|_| "too many calls".to_owned())?;
-        let values = argument_codes(call, device, tool, readings)?;
-        let mut compiled = Call {
-            device: Symbol::of(&device.name),
-            tool: Symbol::of(&tool.name),
-            ..Call::default()
+    for call in &plan.calls {
+        let device = find_device(devices, &call.device)?;
+        let undoing = call.compensate.iter();
+        let undoing = undoing.map(|call| compiler.deed(call, devices, readings));
+        let undoing = undoing.collect::<Result<Vec<_>, String>>()?;
+        let done = if let Some(wait) = &call.options.wait {
+            compiler.wait(device, wait, &call.options, undoing)
+        } else {
+            let deed = compiler.deed(call, devices, readings)?;
+            compiler.call(&deed, &call.options, undoing)
         };
-        for argument in &call.arguments {
-            let range = self.pool(&[Op::Const(canonical(&argument.value))])?;
-            let pushed = compiled.arguments.push((Symbol::of(&argument.parameter), range));
-            pushed.map_err(|_| format!("{} has more than {ARGUMENTS_MAX} arguments", tool.name))?;
+        done.map_err(Mistake::words)?;
+    }
+    compiler.finish().map_err(Mistake::words)
+}
+
+/// The planned call that a step answers for at the gate: the one it is a part of, or the one that compensates for that.
+#[must_use]
+pub fn planned<'p>(
+    plan: &'p Plan,
+    program: &Program,
+    devices: &[Device],
+    step: u8,
+    call: usize,
+) -> Option<&'p PlannedCall> {
+    let Some(mut left) = usize::from(step).checked_sub(program.main().len()) else {
+        return plan.calls.get(call);
+    };
+    // In the order in which `finish` lays them down.
+    for undoing in plan.calls.iter().flat_map(|call| &call.compensate) {
+        let device = devices.iter().find(|device| device.name == undoing.device)?;
+        let steps = steps_of(device.tool(&undoing.tool)?);
+        match left.checked_sub(steps) {
+            None => return Some(undoing),
+            Some(rest) => left = rest,
         }
-        match &tool.body {
-            Body::Primitive => self.step(device, tool, index, &values)?,
-            Body::Macro(steps) => {
-                let first = self.program.steps.len();
-                for step in steps {
-                    self.macro_step(device, tool, step, index, &values)?;
-                }
-                if let Some(before) = &tool.conditions.before {
-                    let require = self.formula(before, device, &tool.parameters, Names::Inline(&values))?;
-                    if let Some(step) = self.program.steps.get_mut(first) {
-                        step.require = require;
-                    }
-                }
-                if let Some(after) = &tool.conditions.after {
-                    compiled.ensure = self.formula(after, device, &tool.parameters, Names::Inline(&values))?;
+    }
+    None
+}
+
+/// How many primitives carry a tool out.
+fn steps_of(tool: &Tool) -> usize {
+    match &tool.body {
+        Body::Primitive => 1,
+        Body::Macro(steps) => steps.len(),
+    }
+}
+
+fn find_device<'d>(devices: &'d [Device], name: &str) -> Result<&'d Device, String> {
+    let device = devices.iter().find(|device| device.name == name);
+    device.ok_or_else(|| format!("there is no device \"{name}\""))
+}
+
+/// What is wrong with a call, and with which of its options; none where it is the call itself.
+struct Mistake {
+    part: &'static str,
+    message: String,
+}
+
+impl Mistake {
+    fn of(part: &'static str) -> impl Fn(String) -> Mistake {
+        move |message| Mistake { part, message }
+    }
+
+    fn words(self) -> String {
+        if self.part.is_empty() {
+            self.message
+        } else {
+            format!("in \"{}\": {}", self.part, self.message)
+        }
+    }
+}
+
+impl From<String> for Mistake {
+    fn from(message: String) -> Mistake {
+        Mistake { part: "", message }
+    }
+}
+
+/// A call with its arguments as code.
+struct Deed<'a> {
+    device: &'a Device,
+    tool: &'a Tool,
+    /// What its steps compute with, in the order of the tool's parameters.
+    values: Vec<Code>,
+    /// What the digest sees: parameter and value.
+    named: Vec<(String, Op)>,
+}
+
+#[derive(Default)]
+struct Compiler<'a> {
+    program: Program,
+    /// What earlier calls keep, by register.
+    results: Vec<(String, Type)>,
+    /// Calls, and what compensates for them.
+    undoing: Vec<(u8, Vec<Deed<'a>>)>,
+}
+
+impl<'a> Compiler<'a> {
+    fn start(&mut self, device: &Device, condition: &str) -> Result<(), String> {
+        let ops = self.condition(condition, device, &[], Names::Step)?;
+        let range = self.pool(&ops)?;
+        let pushed = self.program.start.push((Symbol::of(&device.name), range));
+        pushed.map_err(|_| format!("the start looks at more than {STARTS_MAX} devices"))
+    }
+
+    /// A planned call with its arguments: constants, and readings where a named thing's position is meant.
+    fn deed(&self, call: &PlannedCall, devices: &'a [Device], readings: &Readings) -> Result<Deed<'a>, String> {
+        let device = find_device(devices, &call.device)?;
+        let tool = device.tool(&call.tool);
+        let tool = tool.ok_or_else(|| format!("{} has no tool \"{}\"", call.device, call.tool))?;
+        let mut values = Vec::new();
+        for (parameter, argument) in tool.parameters.iter().zip(&call.arguments) {
+            if parameter.name != argument.parameter {
+                return Err(format!(
+                    "{} expects \"{}\", found \"{}\"",
+                    tool.name, parameter.name, argument.parameter
+                ));
+            }
+            check_seen(&argument.value, device, readings)?;
+            values.push(self.argument(&argument.value, device, parameter, Some(readings))?);
+        }
+        let named = call.arguments.iter();
+        let named = named.map(|argument| (argument.parameter.clone(), Op::Const(canonical(&argument.value))));
+        check_complete(tool, values.len())?;
+        Ok(Deed {
+            device,
+            tool,
+            values,
+            named: named.collect(),
+        })
+    }
+
+    fn argument(
+        &self,
+        value: &Given,
+        device: &Device,
+        parameter: &Parameter,
+        readings: Option<&Readings>,
+    ) -> Result<Code, String> {
+        let as_place = matches!(parameter.kind, Type::Place | Type::Point);
+        let kind = if as_place { Type::Point } else { parameter.kind.clone() };
+        let ops = match value {
+            Given::Named(name) if as_place => match device.places.iter().find(|(place, _)| place == name) {
+                Some((_, point)) => vec![Op::Const(Value::Point(*point))],
+                None => position_of(Op::Const(Value::Symbol(Symbol::of(name)))),
+            },
+            Given::Start(name) => {
+                let was = |readings: &Readings| readings.get(Symbol::of(&device.name), Symbol::of(name), POSITION);
+                match readings.and_then(was) {
+                    Some(point @ Value::Point(_)) => vec![Op::Const(point)],
+                    _ => return Err(format!("{} does not report where \"{name}\" is", device.name)),
                 }
             }
+            Given::Result(name) => {
+                let register = self.results.iter().position(|(known, _)| known == name);
+                let register = register.ok_or_else(|| format!("no earlier step keeps \"{name}\""))?;
+                let kept = &self.results[register].1;
+                if !same_kind(kept, &kind) {
+                    let (expected, found) = (kind.word(), kept.word());
+                    return Err(format!(
+                        "expected {expected}, found the result \"{name}\", which is {found}"
+                    ));
+                }
+                vec![Op::Result(narrow(register)?)]
+            }
+            other => vec![Op::Const(canonical(other))],
+        };
+        Ok(Code { ops, kind })
+    }
+
+    fn call(&mut self, deed: &Deed<'_>, options: &Options, undoing: Vec<Deed<'a>>) -> Result<(), Mistake> {
+        let index = narrow(self.program.calls.len())?;
+        let mut call = Call {
+            device: Symbol::of(&deed.device.name),
+            tool: Symbol::of(&deed.tool.name),
+            depends_on: depends_on(options, index)?,
+            ..Call::default()
+        };
+        for (parameter, op) in &deed.named {
+            let range = self.pool(&[*op])?;
+            let pushed = call.arguments.push((Symbol::of(parameter), range));
+            pushed.map_err(|_| format!("{} has more than {ARGUMENTS_MAX} arguments", deed.tool.name))?;
         }
-        let pushed = self.program.calls.push(compiled);
-        pushed.map_err(|_| format!("a plan has at most {CALLS_MAX} calls"))
+        let first = self.program.steps.len();
+        self.steps(deed, index)?;
+        if let (Body::Macro(_), Some(after)) = (&deed.tool.body, &deed.tool.conditions.after) {
+            call.ensure = self.formula(after, deed.device, &deed.tool.parameters, Names::Inline(&deed.values))?;
+        }
+        self.narrow_down(deed, options, first, &mut call)?;
+        self.keep(deed, options)?;
+        self.close(call, undoing)
+    }
+
+    /// The steps that carry out a call, with what the manifest says about them.
+    fn steps(&mut self, deed: &Deed<'_>, call: u8) -> Result<(), String> {
+        let Deed {
+            device, tool, values, ..
+        } = deed;
+        let Body::Macro(steps) = &tool.body else {
+            return self.step(device, tool, call, values);
+        };
+        let first = self.program.steps.len();
+        for step in steps {
+            self.macro_step(device, tool, step, call, values)?;
+        }
+        if let Some(before) = &tool.conditions.before {
+            let names = Names::Inline(values);
+            let code = self.emit(before, device, &tool.parameters, names)?;
+            self.require(first, &code.ops)?;
+        }
+        Ok(())
+    }
+
+    /// What a trace says on top: conditions are joined to the manifest's, so that they can't loosen it.
+    fn narrow_down(
+        &mut self,
+        deed: &Deed<'_>,
+        options: &Options,
+        first: usize,
+        call: &mut Call,
+    ) -> Result<(), Mistake> {
+        let (device, tool) = (deed.device, deed.tool);
+        let alone = matches!(tool.body, Body::Primitive);
+        let inline = Names::Inline(&deed.values);
+        if let Some(before) = &options.before {
+            let names = if alone { Names::Step } else { inline };
+            let ops = self.condition(before, device, &tool.parameters, names);
+            let ops = ops.map_err(Mistake::of("before"))?;
+            self.require(first, &ops).map_err(Mistake::of("before"))?;
+        }
+        if let Some(after) = &options.after {
+            let of_step = alone && tool.acts;
+            let names = if of_step { Names::Step } else { inline };
+            let ops = self.condition(after, device, &tool.parameters, names);
+            let ops = ops.and_then(|ops| looks_at_device(ops, !of_step));
+            let ops = ops.map_err(Mistake::of("after"))?;
+            let last = self.program.steps.last().map(|step| step.ensure);
+            let known = if of_step { last.unwrap_or_default() } else { call.ensure };
+            let joined = self.both(known, &ops).map_err(Mistake::of("after"))?;
+            match self.program.steps.last_mut() {
+                Some(step) if of_step => step.ensure = joined,
+                _ => call.ensure = joined,
+            }
+        }
+        if let Some(timeout_ms) = options.timeout_ms {
+            let steps = self.program.steps.iter_mut().skip(first);
+            steps.for_each(|step| step.timeout_ms = timeout_ms);
+        }
+        self.on_error(options, first, &tool.name)
+    }
+
+    /// Compensating steps do not exist yet; `finish` lays them down and says where they are.
+    fn on_error(&mut self, options: &Options, first: usize, tool: &str) -> Result<(), Mistake> {
+        let Some(on_error) = options.on_error else {
+            return Ok(());
+        };
+        let steps = self.program.steps.iter_mut().skip(first);
+        match on_error {
+            OnFailure::Retry(times) => {
+                // A step that may be done again is tried twice where nothing else is said, and no other step is.
+                let mut again = steps
+                    .filter(|step| matches!(step.on_error, OnError::Retry(_)))
+                    .peekable();
+                if again.peek().is_none() {
+                    let message = format!(
+                        "{tool} can't be retried: the manifest does not say that doing it twice is the same as doing it once (\"idempotent: true\")"
+                    );
+                    return Err(Mistake::of("on_error")(message));
+                }
+                again.for_each(|step| step.on_error = OnError::Retry(times));
+            }
+            OnFailure::Skip => steps.for_each(|step| step.on_error = OnError::Skip),
+            OnFailure::Stop => steps.for_each(|step| step.on_error = OnError::Stop),
+            OnFailure::Handoff | OnFailure::Compensate => steps.for_each(|step| step.on_error = OnError::Handoff),
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, deed: &Deed<'_>, options: &Options) -> Result<(), Mistake> {
+        let Some((name, reading)) = &options.keep else {
+            return Ok(());
+        };
+        let wrong = Mistake::of("keep");
+        let expression = expression::parse(reading).map_err(|mistake| wrong(mistake.message))?;
+        let names = match deed.tool.body {
+            Body::Primitive => Names::Step,
+            Body::Macro(_) => Names::Inline(&deed.values),
+        };
+        let code = self.emit(&expression, deed.device, &deed.tool.parameters, names);
+        let code = code.map_err(&wrong)?;
+        let read = matches!(code.ops.last(), Some(Op::Reading { .. } | Op::ReadingOf { .. }));
+        if !read {
+            return Err(wrong(format!("\"{reading}\" is no reading of {}", deed.device.name)));
+        }
+        if self.results.len() == RESULTS_MAX || self.results.iter().any(|(known, _)| known == name) {
+            return Err(wrong(format!(
+                "\"{name}\" is kept twice, or more than {RESULTS_MAX} results are"
+            )));
+        }
+        let register = narrow(self.results.len()).map_err(&wrong)?;
+        let range = self.pool(&code.ops).map_err(&wrong)?;
+        if let Some(step) = self.program.steps.last_mut() {
+            step.keep = Some((register, range));
+        }
+        self.results.push((name.clone(), code.kind));
+        Ok(())
+    }
+
+    fn wait(&mut self, device: &Device, wait: &Wait, options: &Options, undoing: Vec<Deed<'a>>) -> Result<(), Mistake> {
+        let index = narrow(self.program.calls.len())?;
+        let (device_name, tool) = (Symbol::of(&device.name), Symbol::of(WAIT));
+        let mut call = Call {
+            device: device_name,
+            tool,
+            depends_on: depends_on(options, index)?,
+            ..Call::default()
+        };
+        let mut step = Step {
+            device: device_name,
+            tool,
+            call: index,
+            ..Step::default()
+        };
+        match wait {
+            Wait::For(ms) => {
+                let pause = self.pool(&[Op::Const(Value::Number(i64::from(*ms) * MICRO / 1_000))])?;
+                // There is room for one.
+                let _ = call.arguments.push((Symbol::of("for"), pause));
+                (step.kind, step.timeout_ms) = (Kind::Pause(pause), *ms);
+            }
+            Wait::Until(condition) => {
+                let ops = self.condition(condition, device, &[], Names::Step);
+                let ops = ops.and_then(|ops| looks_at_device(ops, false));
+                step.ensure = ops.and_then(|ops| self.pool(&ops)).map_err(Mistake::of("until"))?;
+                let timeout = options.timeout_ms.ok_or_else(|| "a wait needs a timeout".to_owned())?;
+                (step.kind, step.timeout_ms) = (Kind::Until, timeout);
+            }
+        }
+        let first = self.program.steps.len();
+        self.push(step)?;
+        self.on_error(options, first, "a wait")?;
+        self.close(call, undoing)
+    }
+
+    fn close(&mut self, call: Call, undoing: Vec<Deed<'a>>) -> Result<(), Mistake> {
+        let steps: usize = undoing.iter().map(|deed| steps_of(deed.tool)).sum();
+        if steps > COMPENSATION_MAX {
+            let message = format!("compensating for a call takes at most {COMPENSATION_MAX} steps, found {steps}");
+            return Err(Mistake::of("compensate")(message));
+        }
+        if !undoing.is_empty() {
+            self.undoing.push((narrow(self.program.calls.len())?, undoing));
+        }
+        let pushed = self.program.calls.push(call);
+        Ok(pushed.map_err(|_| format!("a plan has at most {CALLS_MAX} calls"))?)
+    }
+
+    /// Lays down the steps that compensate, behind all others.
+    fn finish(mut self) -> Result<Program, Mistake> {
+        for (call, deeds) in std::mem::take(&mut self.undoing) {
+            let start = self.program.steps.len();
+            for deed in &deeds {
+                self.steps(deed, call)?;
+            }
+            let len = self.program.steps.len() - start;
+            let range = Range {
+                start: u16::from(narrow(start)?),
+                len: u16::from(narrow(len)?),
+            };
+            let program = &mut self.program;
+            let main = start - usize::from(program.compensating);
+            let steps = program.steps.iter_mut().take(main).filter(|step| step.call == call);
+            steps.for_each(|step| step.on_error = OnError::Compensate(range));
+            program.compensating += narrow(len)?;
+        }
+        let checked = self.program.check();
+        checked.map_err(|reject| format!("the compiled program is wrong: {reject:?}"))?;
+        Ok(self.program)
     }
 
     fn macro_step(
@@ -148,8 +468,48 @@ impl Compiler {
                 step.split = split(target, &tool.parameters);
             }
         }
+        self.push(step)
+    }
+
+    fn push(&mut self, step: Step) -> Result<(), String> {
         let pushed = self.program.steps.push(step);
         pushed.map_err(|_| format!("the plan needs more than {STEPS_MAX} steps; ask for less at once"))
+    }
+
+    /// Adds to what must hold before a step.
+    fn require(&mut self, step: usize, ops: &[Op]) -> Result<(), String> {
+        let known = self.program.steps.get(step).map(|step| step.require);
+        let joined = self.both(known.unwrap_or_default(), ops)?;
+        if let Some(step) = self.program.steps.get_mut(step) {
+            step.require = joined;
+        }
+        Ok(())
+    }
+
+    /// Both conditions in one.
+    fn both(&mut self, known: Range, ops: &[Op]) -> Result<Range, String> {
+        let mut joined = self.program.code.get(known.indices()).unwrap_or_default().to_vec();
+        let more = !joined.is_empty();
+        joined.extend_from_slice(ops);
+        joined.extend(more.then_some(Op::And));
+        self.pool(&joined)
+    }
+
+    /// The code of a condition that a person wrote into a trace.
+    fn condition(
+        &mut self,
+        text: &str,
+        device: &Device,
+        parameters: &[Parameter],
+        names: Names<'_>,
+    ) -> Result<Vec<Op>, String> {
+        let expression = expression::parse(text).map_err(|mistake| mistake.message)?;
+        let code = self.emit(&expression, device, parameters, names)?;
+        if code.kind == Type::Boolean {
+            Ok(code.ops)
+        } else {
+            Err(format!("expected a condition, found {}", code.kind.word()))
+        }
     }
 
     fn formula(
@@ -159,18 +519,29 @@ impl Compiler {
         parameters: &[Parameter],
         names: Names<'_>,
     ) -> Result<Range, String> {
-        let code = Emitter {
+        let code = self.emit(expression, device, parameters, names)?;
+        self.pool(&code.ops)
+    }
+
+    fn emit(
+        &mut self,
+        expression: &Expression,
+        device: &Device,
+        parameters: &[Parameter],
+        names: Names<'_>,
+    ) -> Result<Code, String> {
+        let mut emitter = Emitter {
             device,
             parameters,
             names,
             program: &mut self.program,
-        }
-        .emit(expression, None)?;
-        self.pool(&code.ops)
+        };
+        emitter.emit(expression, None)
     }
 
     /// Puts code into the pool, or finds it there.
     fn pool(&mut self, ops: &[Op]) -> Result<Range, String> {
+        check_depth(ops)?;
         let code = &mut self.program.code;
         let known = code.windows(ops.len().max(1)).position(|window| window == ops);
         let start = if let Some(start) = known {
@@ -188,59 +559,80 @@ impl Compiler {
     }
 }
 
-/// The code of each argument of a call: constants, and readings where a named thing's position is meant.
-fn argument_codes(call: &PlannedCall, device: &Device, tool: &Tool, readings: &Readings) -> Result<Vec<Code>, String> {
-    let mut codes = Vec::new();
-    for (parameter, argument) in tool.parameters.iter().zip(&call.arguments) {
-        if parameter.name != argument.parameter {
+fn narrow(number: usize) -> Result<u8, String> {
+    u8::try_from(number).map_err(|_| "the plan is too long".to_owned())
+}
+
+/// What the follower's stack can't hold is refused here and not in the middle of a run.
+fn check_depth(ops: &[Op]) -> Result<(), String> {
+    let mut depth = 0_usize;
+    for op in ops {
+        depth = depth.saturating_sub(op.pops()) + 1;
+        if depth > STACK_MAX {
             return Err(format!(
-                "{} expects \"{}\", found \"{}\"",
-                tool.name, parameter.name, argument.parameter
+                "the formula holds more than {STACK_MAX} values at once; write it with less nesting"
             ));
         }
-        codes.push(argument_code(&argument.value, device, parameter, readings)?);
     }
-    let missing = tool
-        .parameters
-        .iter()
-        .skip(codes.len())
-        .find(|parameter| parameter.required);
-    match missing {
-        Some(parameter) => Err(format!("{} lacks the argument \"{}\"", tool.name, parameter.name)),
-        None => Ok(codes),
+    Ok(())
+}
+
+/// A condition that looks at nothing which the device reports would prove anything. One about a whole call is computed when the call is
+/// over, and what was before is not there any more.
+fn looks_at_device(ops: Vec<Op>, at_the_end: bool) -> Result<Vec<Op>, String> {
+    let now = |op: &Op| matches!(op, Op::Reading { .. } | Op::ReadingOf { .. });
+    let back = |op: &Op| matches!(op, Op::Before { .. } | Op::BeforeOf { .. });
+    if !ops.iter().any(now) {
+        Err("this looks at nothing that the device reports, so it proves nothing".to_owned())
+    } else if at_the_end && ops.iter().any(back) {
+        Err("\"before.\" is about one command; a macro or a tool that only looks has none to look back from".to_owned())
+    } else {
+        Ok(ops)
     }
 }
 
-fn argument_code(value: &Given, device: &Device, parameter: &Parameter, readings: &Readings) -> Result<Code, String> {
-    let as_place = matches!(parameter.kind, Type::Place | Type::Point);
+fn depends_on(options: &Options, index: u8) -> Result<u32, Mistake> {
+    let mut bits = 0;
+    for number in &options.depends_on {
+        let earlier = number.checked_sub(1).filter(|earlier| *earlier < index);
+        let earlier = earlier.ok_or_else(|| {
+            let message = format!(
+                "step {} can't depend on step {number}, which is not before it",
+                index + 1
+            );
+            Mistake::of("depends_on")(message)
+        })?;
+        bits |= 1_u32.checked_shl(u32::from(earlier)).unwrap_or(0);
+    }
+    Ok(bits)
+}
+
+/// The code of an entity's position.
+fn position_of(entity: Op) -> Vec<Op> {
+    vec![entity, Op::ReadingOf { field: POSITION }]
+}
+
+fn check_seen(value: &Given, device: &Device, readings: &Readings) -> Result<(), String> {
     let seen = |name: &str| {
         readings
             .iter()
             .any(|reading| reading.device == Symbol::of(&device.name) && reading.owner == Symbol::of(name))
     };
     let placed = |name: &str| device.places.iter().any(|(place, _)| place == name);
-    if let Given::Entity(name) | Given::Named(name) = value
-        && !seen(name)
-        && !placed(name)
-    {
-        return Err(format!("{} does not see \"{name}\"", device.name));
+    match value {
+        Given::Entity(name) | Given::Named(name) if !seen(name) && !placed(name) => {
+            Err(format!("{} does not see \"{name}\"", device.name))
+        }
+        _ => Ok(()),
     }
-    let ops = match value {
-        Given::Named(name) if as_place => match device.places.iter().find(|(place, _)| place == name) {
-            Some((_, point)) => vec![Op::Const(Value::Point(*point))],
-            None => vec![
-                Op::Const(Value::Symbol(Symbol::of(name))),
-                Op::ReadingOf { field: POSITION },
-            ],
-        },
-        Given::Start(name) => match readings.get(Symbol::of(&device.name), Symbol::of(name), POSITION) {
-            Some(point @ Value::Point(_)) => vec![Op::Const(point)],
-            _ => return Err(format!("{} does not report where \"{name}\" is", device.name)),
-        },
-        other => vec![Op::Const(canonical(other))],
-    };
-    let kind = if as_place { Type::Point } else { parameter.kind.clone() };
-    Ok(Code { ops, kind })
+}
+
+fn check_complete(tool: &Tool, given: usize) -> Result<(), String> {
+    let missing = tool.parameters.iter().skip(given).find(|parameter| parameter.required);
+    match missing {
+        Some(parameter) => Err(format!("{} lacks the argument \"{}\"", tool.name, parameter.name)),
+        None => Ok(()),
+    }
 }
 
 /// The value of an argument in digests and, but for places by name, in commands.
@@ -251,7 +643,7 @@ fn canonical(value: &Given) -> Value {
         Given::Option(name) | Given::Entity(name) | Given::Named(name) | Given::Text(name) => {
             Value::Symbol(Symbol::of(name))
         }
-        Given::Start(name) => Value::Symbol(Symbol::of(&format!("start of {name}"))),
+        Given::Start(_) | Given::Result(_) => Value::Symbol(Symbol::of(&value.to_string())),
         Given::Point(point) => Value::Point(*point),
     }
 }
@@ -292,495 +684,5 @@ fn factors(expression: &Expression) -> Vec<&Expression> {
             list
         }
         other => vec![other],
-    }
-}
-
-fn emit_as(
-    expression: &Expression,
-    device: &Device,
-    parameters: &[Parameter],
-    names: Names<'_>,
-    expected: &Type,
-    program: &mut Program,
-) -> Result<Code, String> {
-    let expected = if *expected == Type::Place {
-        Type::Point
-    } else {
-        expected.clone()
-    };
-    let code = Emitter {
-        device,
-        parameters,
-        names,
-        program,
-    }
-    .emit(expression, Some(&expected))?;
-    if same_kind(&code.kind, &expected) {
-        Ok(code)
-    } else {
-        Err(format!("expected {}, found {}", expected.word(), code.kind.word()))
-    }
-}
-
-struct Emitter<'a> {
-    device: &'a Device,
-    parameters: &'a [Parameter],
-    names: Names<'a>,
-    program: &'a mut Program,
-}
-
-impl Emitter<'_> {
-    /// Emits code; `hint` is the type that a bare option or entity name would have.
-    fn emit(&mut self, expression: &Expression, hint: Option<&Type>) -> Result<Code, String> {
-        let constant = |value, kind| {
-            Ok(Code {
-                ops: vec![Op::Const(value)],
-                kind,
-            })
-        };
-        match expression {
-            Expression::Quantity(dimension, micro) => constant(Value::Number(*micro), Type::Quantity(*dimension)),
-            Expression::Number(micro) => constant(Value::Number(*micro), Type::Number),
-            Expression::Point(point) => constant(Value::Point(*point), Type::Point),
-            Expression::Boolean(truth) => constant(Value::Bool(*truth), Type::Boolean),
-            Expression::Nothing => constant(Value::Symbol(Symbol::NONE), Type::Entity),
-            Expression::Name(name) => self.name(name, hint),
-            Expression::Now(field) => {
-                let kind = self.report(field)?;
-                Ok(Code {
-                    ops: vec![Op::Reading {
-                        owner: Symbol::NONE,
-                        field: Symbol::of(field),
-                    }],
-                    kind,
-                })
-            }
-            Expression::Before(field) => {
-                let kind = self.report(field)?;
-                Ok(Code {
-                    ops: vec![Op::Before {
-                        owner: Symbol::NONE,
-                        field: Symbol::of(field),
-                    }],
-                    kind,
-                })
-            }
-            Expression::Field(name, field) => self.field(name, field, false),
-            Expression::BeforeField(name, field) => self.field(name, field, true),
-            Expression::Not(inner) => {
-                let mut code = self.emit(inner, None)?;
-                expect(&code, &Type::Boolean)?;
-                code.ops.push(Op::Not);
-                Ok(code)
-            }
-            Expression::Near(left, right, tolerance) => self.near(left, right, *tolerance),
-            Expression::Binary(operator, left, right) => self.binary(*operator, left, right),
-        }
-    }
-
-    fn name(&mut self, name: &str, hint: Option<&Type>) -> Result<Code, String> {
-        if let Some(code) = self.parameter(name) {
-            return Ok(code);
-        }
-        if let Some((_, kind)) = self.device.reports.iter().find(|(field, _)| field == name) {
-            let op = Op::Reading {
-                owner: Symbol::NONE,
-                field: Symbol::of(name),
-            };
-            return Ok(Code {
-                ops: vec![op],
-                kind: kind.clone(),
-            });
-        }
-        if let Some((_, point)) = self.device.places.iter().find(|(place, _)| place == name) {
-            return Ok(Code {
-                ops: vec![Op::Const(Value::Point(*point))],
-                kind: Type::Point,
-            });
-        }
-        let kind = match hint {
-            Some(Type::Enumeration(options)) if !options.iter().any(|option| option == name) => {
-                return Err(format!("\"{name}\" is none of {}", options.join(", ")));
-            }
-            Some(kind @ (Type::Enumeration(_) | Type::Entity | Type::Text)) => kind.clone(),
-            _ => {
-                return Err(format!(
-                    "\"{name}\" is neither a parameter nor something that the device reports (see \"reports:\")"
-                ));
-            }
-        };
-        Ok(Code {
-            ops: vec![Op::Const(Value::Symbol(Symbol::of(name)))],
-            kind,
-        })
-    }
-
-    fn parameter(&self, name: &str) -> Option<Code> {
-        let at = self.parameters.iter().position(|parameter| parameter.name == name)?;
-        let kind = &self.parameters[at].kind;
-        let kind = if *kind == Type::Place {
-            Type::Point
-        } else {
-            kind.clone()
-        };
-        match self.names {
-            Names::Step => Some(Code {
-                ops: vec![Op::Argument(u8::try_from(at).ok()?)],
-                kind,
-            }),
-            Names::Inline(codes) => codes.get(at).cloned(),
-        }
-    }
-
-    fn report(&self, field: &str) -> Result<Type, String> {
-        let known = self.device.reports.iter().find(|(name, _)| name == field);
-        known
-            .map(|(_, kind)| kind.clone())
-            .ok_or_else(|| format!("\"{field}\" is not among what the device reports (see \"reports:\")"))
-    }
-
-    fn field(&mut self, name: &str, field: &str, before: bool) -> Result<Code, String> {
-        let kind = self
-            .device
-            .entity_reports
-            .iter()
-            .find(|(known, _)| known == field)
-            .map(|(_, kind)| kind.clone());
-        let kind =
-            kind.ok_or_else(|| format!("\"{field}\" is not among what is reported of entities (see \"entities:\")"))?;
-        let Some(mut code) = self.parameter(name) else {
-            // No parameter: an entity of that name, which the device reports or does not; the follower says which.
-            let (owner, field) = (Symbol::of(name), Symbol::of(field));
-            return Ok(Code {
-                ops: vec![if before {
-                    Op::Before { owner, field }
-                } else {
-                    Op::Reading { owner, field }
-                }],
-                kind,
-            });
-        };
-        if code.kind != Type::Entity {
-            return Err(format!(
-                "\"{name}.{field}\" needs an entity, and {name} is {}",
-                code.kind.word()
-            ));
-        }
-        let field = Symbol::of(field);
-        code.ops.push(if before {
-            Op::BeforeOf { field }
-        } else {
-            Op::ReadingOf { field }
-        });
-        Ok(Code { ops: code.ops, kind })
-    }
-
-    /// Both sides of a comparison; a bare name takes the other side's type.
-    fn sides(&mut self, left: &Expression, right: &Expression) -> Result<(Code, Code), String> {
-        match self.emit(left, None) {
-            Ok(a) => {
-                let b = self.emit(right, Some(&a.kind))?;
-                Ok((a, b))
-            }
-            Err(mistake) => {
-                let b = self.emit(right, None).map_err(|_| mistake)?;
-                let a = self.emit(left, Some(&b.kind))?;
-                Ok((a, b))
-            }
-        }
-    }
-
-    fn near(&mut self, left: &Expression, right: &Expression, tolerance: i64) -> Result<Code, String> {
-        let (a, b) = self.sides(left, right)?;
-        let op = match (&a.kind, &b.kind) {
-            (Type::Quantity(Dimension::Angle), Type::Quantity(Dimension::Angle)) => Op::NearTurn(tolerance),
-            (Type::Point, Type::Point) => Op::Near(tolerance),
-            (x, y) if numeric(x) && same_kind(x, y) => Op::Near(tolerance),
-            (x, y) => {
-                return Err(format!(
-                    "a tolerance needs two quantities or points of one kind, found {} and {}",
-                    x.word(),
-                    y.word()
-                ));
-            }
-        };
-        Ok(joined(a, b, op, Type::Boolean))
-    }
-
-    fn binary(&mut self, operator: Operator, left: &Expression, right: &Expression) -> Result<Code, String> {
-        match operator {
-            Operator::And | Operator::Or => {
-                let (a, b) = (self.emit(left, None)?, self.emit(right, None)?);
-                expect(&a, &Type::Boolean)?;
-                expect(&b, &Type::Boolean)?;
-                Ok(joined(
-                    a,
-                    b,
-                    if operator == Operator::And { Op::And } else { Op::Or },
-                    Type::Boolean,
-                ))
-            }
-            Operator::Equal | Operator::Unequal => {
-                let (a, b) = self.sides(left, right)?;
-                if !same_kind(&a.kind, &b.kind) {
-                    return Err(format!("{} and {} can't be equal", a.kind.word(), b.kind.word()));
-                }
-                let mut code = joined(a, b, Op::Eq, Type::Boolean);
-                if operator == Operator::Unequal {
-                    code.ops.push(Op::Not);
-                }
-                Ok(code)
-            }
-            Operator::AtMost | Operator::AtLeast => {
-                let (a, b) = self.sides(left, right)?;
-                if !(numeric(&a.kind) && same_kind(&a.kind, &b.kind)) {
-                    return Err(format!("{} and {} have no order", a.kind.word(), b.kind.word()));
-                }
-                Ok(joined(
-                    a,
-                    b,
-                    if operator == Operator::AtMost {
-                        Op::AtMost
-                    } else {
-                        Op::AtLeast
-                    },
-                    Type::Boolean,
-                ))
-            }
-            Operator::Add | Operator::Sub => {
-                let (a, b) = (self.emit(left, None)?, self.emit(right, None)?);
-                let fits = same_kind(&a.kind, &b.kind) && (numeric(&a.kind) || a.kind == Type::Point);
-                if !fits {
-                    return Err(format!("{} and {} can't be added", a.kind.word(), b.kind.word()));
-                }
-                let kind = a.kind.clone();
-                Ok(joined(
-                    a,
-                    b,
-                    if operator == Operator::Add { Op::Add } else { Op::Sub },
-                    kind,
-                ))
-            }
-            Operator::Mul => {
-                let (a, b) = (self.factor(left)?, self.factor(right)?);
-                let kind = product_kind(&a.kind, &b.kind)
-                    .ok_or_else(|| format!("{} and {} can't be multiplied", a.kind.word(), b.kind.word()))?;
-                Ok(joined(a, b, Op::Mul, kind))
-            }
-        }
-    }
-
-    /// An operand of a product: an enumeration there stands for its directions.
-    fn factor(&mut self, expression: &Expression) -> Result<Code, String> {
-        let mut code = self.emit(expression, None)?;
-        let Type::Enumeration(options) = &code.kind else {
-            return Ok(code);
-        };
-        let mut cases = Vec::new();
-        for option in options {
-            let known = self.device.directions.iter().find(|(name, _)| name == option);
-            let (_, value) =
-                known.ok_or_else(|| format!("the option \"{option}\" has no direction (see \"directions:\")"))?;
-            cases.push((Symbol::of(option), *value));
-        }
-        let points = cases
-            .iter()
-            .filter(|(_, value)| matches!(value, Value::Point(_)))
-            .count();
-        if points != 0 && points != cases.len() {
-            return Err(format!(
-                "the directions of {} are partly points and partly signs",
-                options.join(", ")
-            ));
-        }
-        let kind = if points == 0 { Type::Number } else { Type::Point };
-        let pool = &mut self.program.cases;
-        let known = pool
-            .windows(cases.len().max(1))
-            .position(|window| window == cases.as_slice());
-        let start = if let Some(start) = known {
-            start
-        } else {
-            let start = pool.len();
-            pool.extend_from_slice(&cases)
-                .map_err(|_| "too many directions in one plan".to_owned())?;
-            start
-        };
-        let narrow = |n: usize| u16::try_from(n).map_err(|_| "too many directions in one plan".to_owned());
-        code.ops.push(Op::Map(Range {
-            start: narrow(start)?,
-            len: narrow(cases.len())?,
-        }));
-        Ok(Code { ops: code.ops, kind })
-    }
-}
-
-fn joined(a: Code, b: Code, op: Op, kind: Type) -> Code {
-    let mut ops = a.ops;
-    ops.extend(b.ops);
-    ops.push(op);
-    Code { ops, kind }
-}
-
-fn expect(code: &Code, kind: &Type) -> Result<(), String> {
-    if code.kind == *kind {
-        Ok(())
-    } else {
-        Err(format!("expected {}, found {}", kind.word(), code.kind.word()))
-    }
-}
-
-fn numeric(kind: &Type) -> bool {
-    matches!(kind, Type::Quantity(_) | Type::Number | Type::Integer)
-}
-
-fn same_kind(a: &Type, b: &Type) -> bool {
-    match (a, b) {
-        (Type::Number | Type::Integer, Type::Number | Type::Integer) => true,
-        // Two enumerations compare where they share an option; a report may list more than a parameter.
-        (Type::Enumeration(x), Type::Enumeration(y)) => x.iter().any(|option| y.contains(option)),
-        _ => a == b,
-    }
-}
-
-/// Ratios and numbers scale anything; a direction (a point without a unit) times a length is a displacement.
-fn product_kind(a: &Type, b: &Type) -> Option<Type> {
-    let plain = |kind: &Type| matches!(kind, Type::Number | Type::Integer | Type::Quantity(Dimension::Ratio));
-    match (a, b) {
-        (x, y) if plain(x) && (numeric(y) || *y == Type::Point) => Some(y.clone()),
-        (x, y) if plain(y) && (numeric(x) || *x == Type::Point) => Some(x.clone()),
-        (Type::Point, Type::Quantity(Dimension::Length)) | (Type::Quantity(Dimension::Length), Type::Point) => {
-            Some(Type::Point)
-        }
-        _ => None,
-    }
-}
-
-/// Checks every formula of a device as if it were compiled, and that nothing acts without a limit.
-pub fn check_device(device: &Device, places: &ToolPlaces, found: &mut Vec<Diagnostic>) {
-    for (name, place) in places {
-        let Some(tool) = device.tool(name) else { continue };
-        check_tool(device, tool, *place, found);
-    }
-}
-
-fn check_tool(device: &Device, tool: &Tool, place: Place, found: &mut Vec<Diagnostic>) {
-    let error = |message: String| Diagnostic::error(place, format!("{}: {message}", tool.name));
-    let placeholders: Vec<Code> = tool.parameters.iter().map(placeholder).collect();
-    let names = match tool.body {
-        Body::Primitive => Names::Step,
-        Body::Macro(_) => Names::Inline(&placeholders),
-    };
-    let mut program = Program::default();
-    for (key, formula) in [("before", &tool.conditions.before), ("after", &tool.conditions.after)] {
-        let Some(formula) = formula else { continue };
-        let emitted = Emitter {
-            device,
-            parameters: &tool.parameters,
-            names,
-            program: &mut program,
-        }
-        .emit(formula, None);
-        match emitted {
-            Err(message) => found.push(error(format!("in \"{key}\": {message}"))),
-            Ok(code) if code.kind != Type::Boolean => {
-                found.push(error(format!(
-                    "\"{key}\" should be a condition, found {}",
-                    code.kind.word()
-                )));
-            }
-            Ok(_) => {}
-        }
-    }
-    if let Body::Macro(steps) = &tool.body {
-        for step in steps {
-            if let Err(message) = check_step(device, tool, step, &placeholders, &mut program) {
-                found.push(error(format!("in the step {}: {message}", step.tool)));
-            }
-        }
-    }
-    check_guarantees(device, tool, place, found);
-}
-
-fn check_step(
-    device: &Device,
-    tool: &Tool,
-    step: &MacroStep,
-    codes: &[Code],
-    program: &mut Program,
-) -> Result<(), String> {
-    let primitive = device
-        .tool(&step.tool)
-        .ok_or_else(|| "there is no such tool".to_owned())?;
-    if primitive.body != Body::Primitive {
-        return Err("a macro is made of tools, not of macros".to_owned());
-    }
-    if let Some((name, _)) = step
-        .arguments
-        .iter()
-        .find(|(name, _)| !primitive.parameters.iter().any(|p| p.name == *name))
-    {
-        return Err(format!("it has no parameter \"{name}\""));
-    }
-    for parameter in &primitive.parameters {
-        let given = step.arguments.iter().find(|(name, _)| *name == parameter.name);
-        let (_, expression) = given.ok_or_else(|| format!("the argument \"{}\" is missing", parameter.name))?;
-        emit_as(
-            expression,
-            device,
-            &tool.parameters,
-            Names::Inline(codes),
-            &parameter.kind,
-            program,
-        )?;
-    }
-    Ok(())
-}
-
-fn check_guarantees(device: &Device, tool: &Tool, place: Place, found: &mut Vec<Diagnostic>) {
-    let moves = tool
-        .conditions
-        .after
-        .as_ref()
-        .is_some_and(|after| after.target().is_some());
-    if moves && device.envelope.bounds.is_none() {
-        let message = format!(
-            "{} moves the device, and \"limits:\" has no bounds; say how far it may go",
-            tool.name
-        );
-        found.push(Diagnostic::error(place, message));
-    }
-    for parameter in &tool.parameters {
-        if parameter.kind == Type::Quantity(Dimension::Speed) && device.envelope.speed_max.is_none() {
-            let message = format!("{} takes a speed, and \"limits:\" has no max_speed", tool.name);
-            found.push(Diagnostic::error(place, message));
-        }
-    }
-    let proved = tool.conditions.after.is_some() || matches!(tool.body, Body::Macro(_));
-    if tool.acts && !proved {
-        let message = format!(
-            "{} has no \"after:\"; its success can't be seen, and its runs end unverified",
-            tool.name
-        );
-        found.push(Diagnostic::warning(place, message));
-    }
-}
-
-/// A value of the right type, so that formulas can be emitted without a call.
-fn placeholder(parameter: &Parameter) -> Code {
-    let value = match &parameter.kind {
-        Type::Quantity(_) | Type::Number | Type::Integer => Value::Number(0),
-        Type::Boolean => Value::Bool(false),
-        Type::Place | Type::Point => Value::Point([0; 3]),
-        Type::Enumeration(_) | Type::Entity | Type::Text => Value::Symbol(Symbol::NONE),
-    };
-    let kind = if parameter.kind == Type::Place {
-        Type::Point
-    } else {
-        parameter.kind.clone()
-    };
-    Code {
-        ops: vec![Op::Const(value)],
-        kind,
     }
 }

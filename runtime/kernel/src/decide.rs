@@ -368,9 +368,7 @@ impl Kernel {
     /// Puts in front what calls need first, unless that holds already.
     pub(crate) fn prepared(&self, plan: Plan) -> Plan {
         prepare::prepared(plan, &self.world.devices, |call| {
-            let alone = Plan {
-                calls: vec![call.clone()],
-            };
+            let alone = Plan::of(vec![call.clone()]);
             let program = compile(&alone, &self.world.devices, &self.world.readings);
             program.is_ok_and(|program| foresee::may_begin(&program, &self.world.readings))
         })
@@ -483,8 +481,7 @@ impl Kernel {
     pub(crate) fn denied(&self, plan: &Plan) -> Option<String> {
         let who = self.run.as_ref()?.request.who;
         let call = plan
-            .calls
-            .iter()
+            .acts()
             .find(|call| self.world.policy.effect(who, &call.device, &call.tool) == Effect::Deny)?;
         Some(format!(
             "policy.toml does not allow {}.{}; add a rule for it if it should be allowed",
@@ -495,7 +492,7 @@ impl Kernel {
     fn needs_consent(&self, plan: &Plan) -> bool {
         let Some(run) = &self.run else { return true };
         run.request.confirm
-            || plan.calls.iter().any(|call| {
+            || plan.acts().any(|call| {
                 let tool = self
                     .world
                     .device(&call.device)
@@ -506,7 +503,7 @@ impl Kernel {
     }
 
     fn absent(&self, plan: &Plan) -> Option<String> {
-        plan.calls.iter().find_map(|call| {
+        plan.calls.iter().chain(plan.acts()).find_map(|call| {
             let view = self.world.views.get(&call.device);
             if view.is_some_and(|view| view.online && view.at.is_some()) {
                 return view.filter(|view| view.state.stopped).map(|_| {

@@ -1,13 +1,14 @@
 //! Following a program: the follower offers a command, the gate judges it, the hooks may object, the link carries it, the device's state
 //! proves it. When it is over, the run is kept before anyone is told.
 
+use crate::compile;
 use crate::kernel::{Kernel, Phase, Run};
 use crate::matching::{self, Generalised};
 use crate::message::{Event, Fact, Named, News, Output, Report, Status, StepReport, Verdict};
 use crate::mode::Mode;
 use crate::plan::{Argument, Given, Plan, Source};
 use crate::policy::{self, Ask};
-use crate::text::trace::{self, Trace, TraceStep, Use};
+use crate::text::trace::{self, Cost, Trace, TraceStep, Use};
 use llmos_follower::{
     Compensation, Digest, Handoff, Input, Millis, Motion, Observed, Offer, Output as Followed, Progress, World as Scene,
 };
@@ -32,7 +33,7 @@ impl Kernel {
                 Followed::Command(offer) => self.judge(now, offer),
                 Followed::StepDone { step, call, observed } => {
                     self.begin_call(usize::from(call));
-                    if observed == Observed::Read {
+                    if observed == Observed::Read && !self.is_wait(usize::from(call)) {
                         self.tell_reading(usize::from(call));
                     }
                     let text = self.step_text(usize::from(step));
@@ -53,6 +54,11 @@ impl Kernel {
                 Followed::Stopped { .. } => self.finish(now, Status::Stopped, "stopped while it was carried out"),
             }
         }
+    }
+
+    fn is_wait(&self, call: usize) -> bool {
+        let planned = self.run.as_ref().and_then(|run| run.plan.calls.get(call));
+        planned.is_some_and(|planned| planned.options.wait.is_some())
     }
 
     /// A step that only reads has its result in the device's last report.
@@ -154,7 +160,8 @@ impl Kernel {
     pub(crate) fn verdict(&self, now: Millis, offer: &Offer, call: usize) -> Result<(), String> {
         let run = self.run.as_ref().ok_or("no run")?;
         let device = self.world.device_of(offer.device).ok_or("no such device")?;
-        let planned = run.plan.calls.get(call).ok_or("no such call")?;
+        let planned = compile::planned(&run.plan, &run.program, &self.world.devices, offer.step, call);
+        let planned = planned.ok_or("no such call")?;
         let motion = Motion {
             from: self.world.readings.position(offer.device),
             to: offer.target,
@@ -413,12 +420,12 @@ impl Kernel {
             Kept::Use => {
                 report.trace.clone_from(&run.followed);
                 if run.replanned && status == Status::Done {
-                    let (variant, text) = self.variant_of(run, digest);
+                    let (variant, text) = self.variant_of(run, digest, report.ms);
                     self.keep(variant, text, &mut left);
                 }
             }
             Kept::Trace => {
-                let (trace, text) = self.trace_of(run, &run.plan, status, reason, digest);
+                let (trace, text) = self.trace_of(run, &run.plan, status, reason, digest, report.ms);
                 report.trace = Some(self.keep(trace, text, &mut left));
             }
         }
@@ -506,7 +513,15 @@ impl Kernel {
     }
 
     /// The trace that this run leaves, and its text.
-    fn trace_of(&self, run: &Run, plan: &Plan, status: Status, reason: &str, digest: Option<u64>) -> (Trace, String) {
+    fn trace_of(
+        &self,
+        run: &Run,
+        plan: &Plan,
+        status: Status,
+        reason: &str,
+        digest: Option<u64>,
+        ms: u64,
+    ) -> (Trace, String) {
         let goal = run
             .goal
             .clone()
@@ -521,10 +536,10 @@ impl Kernel {
             .calls
             .iter()
             .zip(arguments)
-            .map(|(call, arguments)| TraceStep {
-                device: call.device.clone(),
-                tool: call.tool.clone(),
-                arguments,
+            .enumerate()
+            .map(|(index, (call, arguments))| TraceStep {
+                observed: run.steps.get(index).and_then(|step| step.observed),
+                ..TraceStep::new(&call.device, &call.tool, arguments)
             })
             .collect();
         let trace = Trace {
@@ -532,6 +547,7 @@ impl Kernel {
             goal: run.request.goal.clone(),
             patterns: vec![pattern],
             slots,
+            start: Vec::new(),
             steps,
             status,
             mode: run.mode.unwrap_or(Mode::Learner),
@@ -539,13 +555,17 @@ impl Kernel {
             manifests,
             digest: digest.map(|digest| format!("{digest:016x}")),
             variant_of: None,
+            cost: Some(Cost {
+                tokens: u64::from(run.tokens.prompt) + u64::from(run.tokens.generated),
+                ms,
+            }),
         };
         let text = trace::print(&trace, &prose(run, status, reason));
         (trace, text)
     }
 
     /// The followed trace with the ending that the model planned and that was observed to succeed.
-    fn variant_of(&self, run: &Run, digest: Option<u64>) -> (Trace, String) {
+    fn variant_of(&self, run: &Run, digest: Option<u64>, ms: u64) -> (Trace, String) {
         let (mut plan, goal) = (run.plan.clone(), run.goal.clone());
         let spans = goal
             .iter()
@@ -563,7 +583,7 @@ impl Kernel {
                 };
             }
         }
-        let (mut trace, _) = self.trace_of(run, &plan, Status::Done, "", digest);
+        let (mut trace, _) = self.trace_of(run, &plan, Status::Done, "", digest, ms);
         trace.id = format!("{}-variant", trace.id);
         trace.variant_of.clone_from(&run.followed);
         let text = trace::print(&trace, &prose(run, Status::Done, ""));
@@ -654,7 +674,7 @@ fn is_sourced(run: &Run, argument: &Argument) -> bool {
 /// Whether a value is a name or a word, which is looked up and not computed.
 fn is_word(value: &Given) -> bool {
     match value {
-        Given::Quantity(..) | Given::Number(_) | Given::Point(_) => false,
+        Given::Quantity(..) | Given::Number(_) | Given::Point(_) | Given::Result(_) => false,
         Given::Boolean(_)
         | Given::Option(_)
         | Given::Entity(_)

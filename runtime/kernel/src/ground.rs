@@ -119,11 +119,9 @@ impl Grounding<'_> {
             });
         }
         self.said = said.or(self.said);
-        self.plan.calls.push(PlannedCall {
-            device: tool.device.to_owned(),
-            tool: tool.tool.to_owned(),
-            arguments,
-        });
+        self.plan
+            .calls
+            .push(PlannedCall::new(tool.device, tool.tool, arguments));
         Ok(())
     }
 

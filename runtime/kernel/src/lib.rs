@@ -24,6 +24,7 @@ pub mod message;
 pub mod mode;
 pub mod names;
 mod onward;
+pub mod options;
 pub mod plan;
 pub mod policy;
 pub mod prepare;

@@ -129,11 +129,17 @@ impl Library {
         let does_other = |id: &str| {
             self.traces
                 .get(id)
-                .is_some_and(|other| Skeleton::of(&other.steps).deed != mine)
+                .is_some_and(|other| Skeleton::of(&other.steps).deed != mine || !is_alike(other, trace))
         };
         let same = self.matcher.same_patterns(trace).into_iter();
         same.filter(|(_, id)| *id != trace.id && does_other(id)).collect()
     }
+}
+
+/// Whether two traces ask for the same before their calls, and for the same when one fails.
+fn is_alike(one: &Trace, other: &Trace) -> bool {
+    let manner = |step: &TraceStep| (step.options.clone(), step.compensate.clone());
+    one.start == other.start && one.steps.iter().map(manner).eq(other.steps.iter().map(manner))
 }
 
 /// Steps without the names of their slots.

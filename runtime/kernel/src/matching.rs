@@ -9,7 +9,7 @@ mod pattern;
 mod synonym;
 
 use crate::goal::{self, Goal, Lexicon};
-use crate::plan::{Given, Plan};
+use crate::plan::{Plan, PlannedCall, Source};
 use crate::text::trace::Trace;
 use crate::tool::Device;
 use bind::{Unbound, bind};
@@ -202,12 +202,17 @@ pub fn is_telling(pattern: &str) -> bool {
     parts.len() > slots || slots > 1
 }
 
-fn skeleton(plan: &Plan) -> Vec<(&str, &str, Vec<&Given>)> {
-    plan.calls
-        .iter()
-        .map(|call| {
-            let values = call.arguments.iter().map(|argument| &argument.value);
-            (call.device.as_str(), call.tool.as_str(), values.collect())
-        })
-        .collect()
+/// A plan without the words that its values came from.
+fn skeleton(plan: &Plan) -> Plan {
+    let bare = |mut call: PlannedCall| {
+        let undoing = call.compensate.iter_mut().flat_map(|call| &mut call.arguments);
+        for argument in call.arguments.iter_mut().chain(undoing) {
+            argument.source = Source::Trace;
+        }
+        call
+    };
+    Plan {
+        calls: plan.calls.iter().cloned().map(bare).collect(),
+        start: plan.start.clone(),
+    }
 }

@@ -40,6 +40,12 @@ impl Names {
         }
     }
 
+    /// The spelling of a symbol, if it was ever met.
+    #[must_use]
+    pub fn spelling(&self, symbol: Symbol) -> Option<&str> {
+        self.known.get(&symbol).map(String::as_str)
+    }
+
     /// A named reading as the follower sees it.
     ///
     /// # Errors

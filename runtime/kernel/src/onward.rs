@@ -37,9 +37,7 @@ impl Kernel {
             call,
             why: reason.to_owned(),
         });
-        let left = Plan {
-            calls: run.plan.calls.get(call..).unwrap_or_default().to_vec(),
-        };
+        let left = Plan::of(run.plan.calls.get(call..).unwrap_or_default().to_vec());
         let again = self.prepared(left.clone());
         if again.calls.len() > left.calls.len()
             || left.calls.first().is_some_and(|call| self.may_be_called_freely(call))
@@ -82,7 +80,7 @@ impl Kernel {
         if !begins || ending.first().zip(failed).is_some_and(|(new, old)| is_same(new, old)) {
             return self.give_up(now, "the model knows no other way");
         }
-        let ending = self.prepared(Plan { calls: ending.to_vec() });
+        let ending = self.prepared(Plan::of(ending.to_vec()));
         if let Some(run) = self.run.as_mut() {
             run.replanned = true;
         }
@@ -108,12 +106,15 @@ impl Kernel {
         let sound = compile(ending, devices, readings).is_ok_and(|program| {
             foresee::may_begin(&program, readings) && foresee::forbidden(&program, devices, readings).is_ok()
         });
-        if !sound || self.denied(ending).is_some() {
+        // Calls that name others by number mean those of the plan as it was.
+        let numbered = ending.calls.iter().any(|call| !call.options.depends_on.is_empty());
+        if !sound || numbered || self.denied(ending).is_some() {
             return false;
         }
         let done = run.plan.calls.get(..call).unwrap_or_default();
         let whole = Plan {
             calls: done.iter().chain(&ending.calls).cloned().collect(),
+            start: run.plan.start.clone(),
         };
         let Ok(program) = compile(&whole, devices, readings) else {
             return false;
@@ -149,9 +150,7 @@ impl Kernel {
         variants.into_iter().find_map(|variant| {
             let plan = matching::bind_again(variant, &run.plan, &self.world.devices)?;
             let begins = plan.calls.len() > call && plan.calls.iter().zip(done).all(|(new, old)| is_same(new, old));
-            let ending = Plan {
-                calls: plan.calls.get(call..)?.to_vec(),
-            };
+            let ending = Plan::of(plan.calls.get(call..)?.to_vec());
             let program = compile(&ending, &self.world.devices, &self.world.readings).ok()?;
             let may_begin = foresee::may_begin(&program, &self.world.readings);
             (begins && may_begin).then(|| (variant.id.clone(), ending))

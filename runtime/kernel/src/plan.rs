@@ -2,6 +2,7 @@
 //! become a [`Plan`]; `compile` makes it a program. There is no way to build an [`Argument`] without its provenance.
 
 use crate::goal::{self, Dimension};
+use crate::options::{Options, WAIT};
 use crate::tool::Type;
 use llmos_follower::Point;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,27 @@ use std::fmt;
 pub struct Plan {
     /// The calls.
     pub calls: Vec<PlannedCall>,
+    /// What must hold before the first call: a device and a condition about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub start: Vec<(String, String)>,
+}
+
+impl Plan {
+    /// Calls without a condition for the start.
+    #[must_use]
+    pub fn of(calls: Vec<PlannedCall>) -> Plan {
+        Plan {
+            calls,
+            start: Vec::new(),
+        }
+    }
+
+    /// The calls that may send a command: all but the waits, and those that compensate.
+    pub fn acts(&self) -> impl Iterator<Item = &PlannedCall> {
+        let undoing = self.calls.iter().flat_map(|call| &call.compensate);
+        let calls = self.calls.iter().filter(|call| call.options.wait.is_none());
+        calls.chain(undoing)
+    }
 }
 
 /// One call of a tool.
@@ -23,6 +45,26 @@ pub struct PlannedCall {
     pub tool: String,
     /// The arguments, in the order of the tool's parameters; optional ones may be missing at the end.
     pub arguments: Vec<Argument>,
+    /// What a trace says beyond that.
+    #[serde(default, skip_serializing_if = "Options::is_empty")]
+    pub options: Options,
+    /// What to do when it fails and its options say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compensate: Vec<PlannedCall>,
+}
+
+impl PlannedCall {
+    /// A call without options.
+    #[must_use]
+    pub fn new(device: impl Into<String>, tool: impl Into<String>, arguments: Vec<Argument>) -> PlannedCall {
+        PlannedCall {
+            device: device.into(),
+            tool: tool.into(),
+            arguments,
+            options: Options::default(),
+            compensate: Vec::new(),
+        }
+    }
 }
 
 /// An argument and where it came from.
@@ -54,6 +96,8 @@ pub enum Given {
     Named(String),
     /// Where the named entity was when the run began ("put it back").
     Start(String),
+    /// What an earlier call kept under this name.
+    Result(String),
     /// Coordinates, in micrometres.
     Point(Point),
     /// Words.
@@ -102,9 +146,21 @@ impl fmt::Display for Given {
                 formatter.write_str(text)
             }
             Given::Start(name) => write!(formatter, "start of {name}"),
+            Given::Result(name) => write!(formatter, "result of {name}"),
             Given::Point(point) => formatter.write_str(&print_point(*point)),
         }
     }
+}
+
+/// The name in `result of NAME`.
+#[must_use]
+pub fn result_of(text: &str) -> Option<&str> {
+    text.strip_prefix("result of ")
+}
+
+/// Milliseconds as people write them.
+pub(crate) fn print_ms(ms: u32) -> String {
+    goal::print_quantity(Dimension::Duration, i64::from(ms) * 1_000)
 }
 
 /// `(0.8, 0, 1.2)`, in metres.
@@ -120,6 +176,9 @@ impl Given {
     /// # Errors
     /// What was expected and found.
     pub fn parse(text: &str, kind: &Type) -> Result<Given, String> {
+        if let Some(name) = result_of(text) {
+            return Ok(Given::Result(name.to_owned()));
+        }
         match kind {
             Type::Quantity(dimension) => match goal::parse_quantity(text)? {
                 (found, micro) if found == *dimension => Ok(Given::Quantity(found, micro)),
@@ -153,6 +212,9 @@ impl Given {
 
 impl fmt::Display for PlannedCall {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(wait) = &self.options.wait {
+            return write!(formatter, "{}.{WAIT}({wait})", self.device);
+        }
         write!(formatter, "{}.{}", self.device, self.tool)?;
         let list: Vec<String> = self
             .arguments

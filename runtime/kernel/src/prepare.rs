@@ -23,7 +23,7 @@ pub fn prepared(plan: Plan, devices: &[Device], holds: impl Fn(&PlannedCall) -> 
         }
         calls.push(call);
     }
-    Plan { calls }
+    Plan::of(calls)
 }
 
 /// What earlier calls did to what a call needs.
@@ -63,11 +63,7 @@ fn needed_first(call: &PlannedCall, devices: &[Device]) -> Option<PlannedCall> {
         .iter()
         .map(|parameter| argument(&parameter.name))
         .collect();
-    Some(PlannedCall {
-        device: call.device.clone(),
-        tool: tool.name.clone(),
-        arguments: arguments?,
-    })
+    Some(PlannedCall::new(&call.device, &tool.name, arguments?))
 }
 
 fn same_act(a: &PlannedCall, b: &PlannedCall) -> bool {

@@ -123,13 +123,7 @@ mod tests {
             value: Given::Quantity(Dimension::Length, 305_000),
             source: Source::Answer,
         };
-        let plan = Plan {
-            calls: vec![PlannedCall {
-                device: String::new(),
-                tool: "move".to_owned(),
-                arguments: vec![distance],
-            }],
-        };
+        let plan = Plan::of(vec![PlannedCall::new("", "move", vec![distance])]);
         assert_eq!(
             toolset.json(&plan).expect("a plan"),
             r#"[{"name":"move","arguments":{"distance":30.5}}]"#
@@ -148,12 +142,8 @@ mod tests {
             value: value.clone(),
             source: Source::Answer,
         });
-        let call = PlannedCall {
-            device: String::new(),
-            tool: "t".to_owned(),
-            arguments: arguments.collect(),
-        };
-        tool(schema)?.json(&Plan { calls: vec![call] })
+        let call = PlannedCall::new("", "t", arguments.collect());
+        tool(schema)?.json(&Plan::of(vec![call]))
     }
 
     const POSE: &str = r##"{"type":"object","required":["pose","kind"],"$defs":{"axis":{"type":"number","x-unit":"m","maximum":2}},

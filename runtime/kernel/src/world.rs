@@ -6,6 +6,7 @@ use crate::intent::{self, Intents};
 use crate::library::Library;
 use crate::message::{Fact, News, State};
 use crate::names::Names;
+use crate::options::WAIT;
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::text::Diagnostic;
@@ -108,7 +109,12 @@ impl World {
     }
 
     fn learn_names(&mut self, device: &Device) -> Result<(), String> {
-        self.names.add(&device.name)?;
+        for name in [&device.name, WAIT, "for"] {
+            self.names.add(name)?;
+        }
+        for (field, _) in device.reports.iter().chain(&device.entity_reports) {
+            self.names.add(field)?;
+        }
         for (name, _) in &device.places {
             self.names.add(name)?;
         }
@@ -209,7 +215,7 @@ impl World {
     #[must_use]
     pub fn relied_on(&self, plan: &Plan) -> Vec<(String, String)> {
         let mut parts: Vec<String> = Vec::new();
-        for call in &plan.calls {
+        for call in plan.acts() {
             parts.extend(["limits", "places", "directions"].map(|part| format!("{}.{part}", call.device)));
             parts.push(format!("{}.{}", call.device, call.tool));
             let tool = self.device(&call.device).and_then(|device| device.tool(&call.tool));

@@ -528,7 +528,15 @@ fn other_words_for_the_same_deed_become_one_more_pattern() {
         "{}",
         first.reason
     );
-    assert!(kept.iter().any(|output| matches!(output, Output::Store { .. })));
+    let stored = kept.iter().find_map(|output| match output {
+        Output::Store { text, .. } => Some(text.as_str()),
+        _ => None,
+    });
+    let stored = stored.expect("a trace is kept");
+    assert!(
+        stored.contains("    observed: met\n") && stored.contains("cost: { tokens: 0, ms: "),
+        "{stored}"
+    );
     let trace = first.trace.expect("a trace");
     kernel.handle(
         1,

@@ -101,13 +101,9 @@ impl Bench {
                     source,
                 })
             });
-            PlannedCall {
-                device: device.name.clone(),
-                tool: tool.name.clone(),
-                arguments: given.collect(),
-            }
+            PlannedCall::new(&device.name, &tool.name, given.collect())
         });
-        Plan { calls: calls.collect() }
+        Plan::of(calls.collect())
     }
 
     /// The trace of a run for `text` that did what `known` asks for.
@@ -119,16 +115,13 @@ impl Bench {
             .calls
             .iter()
             .zip(made.arguments)
-            .map(|(call, arguments)| TraceStep {
-                device: call.device.clone(),
-                tool: call.tool.clone(),
-                arguments,
-            });
+            .map(|(call, arguments)| TraceStep::new(&call.device, &call.tool, arguments));
         Trace {
             id: text.to_owned(),
             goal: text.to_owned(),
             patterns: vec![made.pattern],
             slots: made.slots,
+            start: Vec::new(),
             steps: steps.collect(),
             status: Status::Done,
             mode: Mode::Learner,
@@ -136,6 +129,7 @@ impl Bench {
             manifests: Vec::new(),
             digest: None,
             variant_of: None,
+            cost: None,
         }
     }
 

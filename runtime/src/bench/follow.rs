@@ -143,19 +143,21 @@ fn made_up(index: usize) -> Trace {
         goal: said(index, 0),
         patterns: vec![format!("{words} and move arm {{distance}} {{direction}}")],
         slots: slots.into_iter().flatten().collect(),
-        steps: vec![TraceStep {
-            device: "arm".to_owned(),
-            tool: "move".to_owned(),
-            arguments: ["direction", "distance"]
+        start: Vec::new(),
+        steps: vec![TraceStep::new(
+            "arm",
+            "move",
+            ["direction", "distance"]
                 .map(|name| (name.to_owned(), format!("{{{name}}}")))
                 .to_vec(),
-        }],
+        )],
         status: Status::Done,
         mode: Mode::Learner,
         created: "2026-01-01T00:00:00Z".to_owned(),
         manifests: Vec::new(),
         digest: None,
         variant_of: None,
+        cost: None,
     }
 }
 

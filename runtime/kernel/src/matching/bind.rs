@@ -3,8 +3,8 @@
 use super::pattern::{Piece, Said};
 use crate::goal::Meaning;
 use crate::plan::{Argument, Given, Plan, PlannedCall, Source};
-use crate::text::trace::{Trace, slot_of};
-use crate::tool::{Device, Type};
+use crate::text::trace::{Trace, TraceStep, slot_of};
+use crate::tool::{Device, Parameter, Type};
 
 /// Why a trace that fits gives no plan.
 pub(super) enum Unbound {
@@ -21,49 +21,77 @@ pub(super) fn bind(
     said: Said<'_>,
     devices: &[Device],
 ) -> Result<Plan, Unbound> {
-    let mut plan = Plan::default();
-    for step in &trace.steps {
-        let device = devices.iter().find(|device| device.name == step.device);
+    let filling = Filling { bound, said, devices };
+    let calls = trace.steps.iter().map(|step| {
+        let compensate = step.compensate.iter().map(|step| filling.call(step));
+        Ok(PlannedCall {
+            compensate: compensate.collect::<Result<_, _>>()?,
+            ..filling.call(step)?
+        })
+    });
+    Ok(Plan {
+        calls: calls.collect::<Result<_, _>>()?,
+        start: trace.start.clone(),
+    })
+}
+
+struct Filling<'a> {
+    bound: &'a [(&'a str, &'a Piece)],
+    said: Said<'a>,
+    devices: &'a [Device],
+}
+
+impl Filling<'_> {
+    /// A step as a call, its arguments in the order of the tool's parameters.
+    fn call(&self, step: &TraceStep) -> Result<PlannedCall, Unbound> {
+        let mut call = PlannedCall::new(&step.device, &step.tool, Vec::new());
+        call.options = step.options.clone();
+        if step.options.wait.is_some() {
+            return Ok(call);
+        }
+        let device = self.devices.iter().find(|device| device.name == step.device);
         let tool = device
             .and_then(|device| device.tool(&step.tool))
             .ok_or(Unbound::Unknown)?;
-        let mut arguments = Vec::new();
-        for (name, text) in &step.arguments {
-            let mut parameters = tool.parameters.iter();
-            let parameter = parameters
-                .find(|parameter| parameter.name == *name)
-                .ok_or(Unbound::Unknown)?;
-            let (value, source) = match slot_of(text) {
-                None => (
-                    Given::parse(text, &parameter.kind).map_err(|_| Unbound::Unknown)?,
-                    Source::Trace,
-                ),
-                Some(slot) => {
-                    let (_, piece) = bound.iter().find(|(known, _)| *known == slot).ok_or(Unbound::Unknown)?;
-                    let words = said.goal.text.get(piece.start..piece.end).unwrap_or_default();
-                    let value = value(piece, said, &parameter.kind, text.starts_with("start of "))?;
-                    (
-                        value,
-                        Source::Slot {
-                            name: slot.to_owned(),
-                            words: words.to_owned(),
-                        },
-                    )
-                }
-            };
-            arguments.push(Argument {
-                parameter: name.clone(),
-                value,
-                source,
-            });
+        let given = |name: &str| tool.parameters.iter().any(|parameter| parameter.name == name);
+        if step.arguments.iter().any(|(name, _)| !given(name)) {
+            return Err(Unbound::Unknown);
         }
-        plan.calls.push(PlannedCall {
-            device: step.device.clone(),
-            tool: step.tool.clone(),
-            arguments,
-        });
+        for parameter in &tool.parameters {
+            let given = step.arguments.iter().find(|(name, _)| *name == parameter.name);
+            if let Some((_, text)) = given {
+                call.arguments.push(self.argument(text, parameter)?);
+            }
+        }
+        Ok(call)
     }
-    Ok(plan)
+
+    fn argument(&self, text: &str, parameter: &Parameter) -> Result<Argument, Unbound> {
+        let (value, source) = match slot_of(text) {
+            None => (
+                Given::parse(text, &parameter.kind).map_err(|_| Unbound::Unknown)?,
+                Source::Trace,
+            ),
+            Some(slot) => {
+                let mut bound = self.bound.iter();
+                let (_, piece) = bound.find(|(known, _)| *known == slot).ok_or(Unbound::Unknown)?;
+                let words = self.said.goal.text.get(piece.start..piece.end).unwrap_or_default();
+                let value = value(piece, self.said, &parameter.kind, text.starts_with("start of "))?;
+                (
+                    value,
+                    Source::Slot {
+                        name: slot.to_owned(),
+                        words: words.to_owned(),
+                    },
+                )
+            }
+        };
+        Ok(Argument {
+            parameter: parameter.name.clone(),
+            value,
+            source,
+        })
+    }
 }
 
 /// A trace with the values that another plan took from the goal, by the names of their slots. `None` where one is missing.
@@ -100,15 +128,16 @@ pub(super) fn bind_again(trace: &Trace, plan: &Plan, devices: &[Device]) -> Opti
                 source,
             })
         });
+        let call = PlannedCall::new(&step.device, &step.tool, arguments.collect::<Option<_>>()?);
         Some(PlannedCall {
-            device: step.device.clone(),
-            tool: step.tool.clone(),
-            arguments: arguments.collect::<Option<_>>()?,
+            options: step.options.clone(),
+            ..call
         })
     });
-    Some(Plan {
-        calls: calls.collect::<Option<_>>()?,
-    })
+    // An ending that waits or compensates is the person's own; it is not guessed at here.
+    let bare = |step: &TraceStep| step.options.wait.is_none() && step.compensate.is_empty();
+    let calls = calls.collect::<Option<_>>().filter(|_| trace.steps.iter().all(bare));
+    calls.map(Plan::of)
 }
 
 fn value(piece: &Piece, said: Said<'_>, kind: &Type, start: bool) -> Result<Given, Unbound> {

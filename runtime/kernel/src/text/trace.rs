@@ -1,11 +1,16 @@
 //! A trace: a run as a Markdown document, and the next run's program. The format is specified in `workspace/README.md`. Statistics are
 //! not here but in the ledger beside the documents, so that a trace can be signed and a use does not change it.
 
+mod steps;
+
 use super::node::{Fields, Kind, Node, Place};
-use super::{Diagnostic, document};
+use super::{Diagnostic, document, expression};
 use crate::message::Status;
 use crate::mode::Mode;
+use crate::options::Options;
 use crate::tool::Type;
+use llmos_follower::Observed;
+use llmos_follower::program::STARTS_MAX;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -20,6 +25,8 @@ pub struct Trace {
     pub patterns: Vec<String>,
     /// The slots and their types.
     pub slots: Vec<(String, Type)>,
+    /// What must hold before the first step: a device and a condition about it.
+    pub start: Vec<(String, String)>,
     /// The calls.
     pub steps: Vec<TraceStep>,
     /// How the run ended. Only `done` is ever followed.
@@ -34,6 +41,17 @@ pub struct Trace {
     pub digest: Option<String>,
     /// The trace that this is another ending of. Such a trace answers to no goal: it is tried where that one can't go on.
     pub variant_of: Option<String>,
+    /// What the run cost.
+    pub cost: Option<Cost>,
+}
+
+/// What a run cost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Cost {
+    /// Tokens that the model computed or chose.
+    pub tokens: u64,
+    /// From goal to end, in milliseconds.
+    pub ms: u64,
 }
 
 /// A call of a trace, with slots in its arguments.
@@ -43,8 +61,35 @@ pub struct TraceStep {
     pub device: String,
     /// Its tool or macro.
     pub tool: String,
-    /// Parameter and value: `{slot}`, `start of {slot}`, or a constant.
+    /// Parameter and value: `{slot}`, `start of {slot}`, `result of NAME`, or a constant.
     pub arguments: Vec<(String, String)>,
+    /// What it says beyond that.
+    pub options: Options,
+    /// What to do when it fails and its options say so.
+    pub compensate: Vec<TraceStep>,
+    /// How its success was seen in the run that was recorded.
+    pub observed: Option<Observed>,
+}
+
+impl TraceStep {
+    /// A step without options.
+    #[must_use]
+    pub fn new(device: impl Into<String>, tool: impl Into<String>, arguments: Vec<(String, String)>) -> TraceStep {
+        TraceStep {
+            device: device.into(),
+            tool: tool.into(),
+            arguments,
+            options: Options::default(),
+            compensate: Vec::new(),
+            observed: None,
+        }
+    }
+
+    /// Its arguments and those of the steps that compensate for it.
+    pub fn all_arguments(&self) -> impl Iterator<Item = &(String, String)> {
+        let undoing = self.compensate.iter().flat_map(|step| &step.arguments);
+        self.arguments.iter().chain(undoing)
+    }
 }
 
 /// One line of the ledger: a use of a trace.
@@ -64,15 +109,43 @@ pub struct Use {
     pub ms: u64,
 }
 
-const KEYS: &str = "trace, goal, patterns, slots, steps, status, mode, created, manifests, digest, variant_of";
+/// The version of the format that is written, and the newest that is read.
+pub const VERSION: u32 = 1;
+
+const KEYS: &str =
+    "trace, version, goal, patterns, slots, start, steps, status, mode, created, manifests, digest, variant_of, cost";
 
 /// Where the parts of a trace stand in its document.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Places {
     /// Each step.
-    pub steps: Vec<Place>,
+    pub steps: Vec<StepPlaces>,
     /// Each pattern.
     pub patterns: Vec<Place>,
+    /// Each condition of the start.
+    pub start: Vec<Place>,
+    /// The slots.
+    pub slots: Place,
+}
+
+/// Where the parts of a step stand.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StepPlaces {
+    /// Its device and tool.
+    pub call: Place,
+    /// Its arguments and options, by name.
+    pub parts: Vec<(String, Place)>,
+    /// The steps that compensate for it.
+    pub compensate: Vec<StepPlaces>,
+}
+
+impl StepPlaces {
+    /// Where a part stands; the step itself where it has no such part.
+    #[must_use]
+    pub fn of(&self, part: &str) -> Place {
+        let known = self.parts.iter().find(|(name, _)| name == part);
+        known.map_or(self.call, |(_, place)| *place)
+    }
 }
 
 /// Reads a trace. It is only there when the document has no error.
@@ -100,6 +173,7 @@ pub fn read_with_places(text: &str) -> (Option<(Trace, Places)>, Vec<Diagnostic>
 
 fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<(Trace, Places)> {
     let mut fields = Fields::of(node, "a trace", found);
+    check_version(&mut fields, found)?;
     let id = fields.required("trace", found).map(|(text, _)| text.to_owned());
     let goal = fields.required("goal", found).map(|(text, _)| text.to_owned());
     let status = word::<Status>(&mut fields, "status", found);
@@ -108,7 +182,9 @@ fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<(Trace, Places)> {
     let digest = fields.text("digest", found).map(|(text, _)| text.to_owned());
     let variant_of = fields.text("variant_of", found).map(|(text, _)| text.to_owned());
     let patterns = patterns(fields.take("patterns"), found);
-    let slots = pairs(fields.take("slots"), "slots", found)
+    let slots_node = fields.take("slots");
+    let slots_place = slots_node.map_or(fields.place(), |node| node.place);
+    let slots = pairs(slots_node, "slots", found)
         .into_iter()
         .filter_map(|(name, text, place)| match Type::parse(&text) {
             Ok(kind) => Some((name, kind)),
@@ -122,20 +198,25 @@ fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<(Trace, Places)> {
         .into_iter()
         .map(|(name, text, _)| (name, text))
         .collect();
-    let steps = steps(fields.take("steps"), fields.place(), &slots, found);
+    let (start, start_places) = start(fields.take("start"), found);
+    let steps = steps::read(fields.take("steps"), fields.place(), &slots, found);
+    let cost = cost(fields.take("cost"), found);
     fields.finish(KEYS, found);
-    let (steps, places): (Vec<TraceStep>, Vec<Place>) = steps.into_iter().unzip();
+    let (steps, places): (Vec<TraceStep>, Vec<StepPlaces>) = steps.into_iter().unzip();
     check_slots(&patterns, &slots, &steps, found);
     let (patterns, pattern_places) = patterns.into_iter().unzip();
     let places = Places {
         steps: places,
         patterns: pattern_places,
+        start: start_places,
+        slots: slots_place,
     };
     let trace = Trace {
         id: id?,
         goal: goal?,
         patterns,
         slots,
+        start,
         steps,
         status: status?,
         mode: mode?,
@@ -143,8 +224,69 @@ fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<(Trace, Places)> {
         manifests,
         digest,
         variant_of,
+        cost,
     };
     Some((trace, places))
+}
+
+/// A newer document may mean something that nobody here knows, so it is refused whole.
+fn check_version(fields: &mut Fields<'_>, found: &mut Vec<Diagnostic>) -> Option<()> {
+    let Some(node) = fields.take("version") else {
+        return Some(());
+    };
+    let version = match &node.kind {
+        Kind::Scalar(text) => text.parse::<u32>().ok(),
+        _ => None,
+    };
+    let message = match version {
+        Some(1..=VERSION) => return Some(()),
+        Some(version) if version > VERSION => format!(
+            "this trace is of version {version}, and up to version {VERSION} is read here; update llmos, or record the trace anew"
+        ),
+        _ => format!("\"version\" should be a whole number from 1 to {VERSION}"),
+    };
+    found.push(Diagnostic::error(node.place, message));
+    None
+}
+
+fn start(node: Option<&Node>, found: &mut Vec<Diagnostic>) -> (Vec<(String, String)>, Vec<Place>) {
+    let mut start = Vec::new();
+    for (device, condition, place) in pairs(node, "start", found) {
+        check_formula(&condition, place, found);
+        if start.len() == STARTS_MAX {
+            let message = format!("\"start\" holds at most {STARTS_MAX} devices");
+            found.push(Diagnostic::error(place, message));
+        }
+        start.push(((device, condition), place));
+    }
+    start.into_iter().unzip()
+}
+
+/// Reports the place of a formula's mistake. What it means is checked by `compile`.
+fn check_formula(text: &str, place: Place, found: &mut Vec<Diagnostic>) {
+    if let Err(mistake) = expression::parse(text) {
+        let column = place.column.saturating_add(u32::try_from(mistake.at).unwrap_or(0));
+        found.push(Diagnostic::error(Place { column, ..place }, mistake.message));
+    }
+}
+
+fn cost(node: Option<&Node>, found: &mut Vec<Diagnostic>) -> Option<Cost> {
+    let mut fields = Fields::of(node?, "cost", found);
+    let mut number = |key: &str| {
+        let (text, place) = fields.required(key, found)?;
+        let number = text.parse::<u64>().ok();
+        if number.is_none() {
+            let message = format!("\"{key}\" should be a whole number, found \"{text}\"");
+            found.push(Diagnostic::error(place, message));
+        }
+        number
+    };
+    let (tokens, ms) = (number("tokens"), number("ms"));
+    fields.finish("tokens, ms", found);
+    Some(Cost {
+        tokens: tokens?,
+        ms: ms?,
+    })
 }
 
 fn word<T: for<'de> Deserialize<'de>>(fields: &mut Fields<'_>, key: &str, found: &mut Vec<Diagnostic>) -> Option<T> {
@@ -167,7 +309,7 @@ fn check_slots(
 ) {
     let needed = steps
         .iter()
-        .flat_map(|step| &step.arguments)
+        .flat_map(TraceStep::all_arguments)
         .filter_map(|(_, text)| slot_of(text));
     let needed: std::collections::BTreeSet<&str> = needed.collect();
     for (pattern, place) in patterns {
@@ -221,57 +363,6 @@ fn pairs(node: Option<&Node>, what: &str, found: &mut Vec<Diagnostic>) -> Vec<(S
         }
     }
     pairs
-}
-
-fn steps(
-    node: Option<&Node>,
-    place: Place,
-    slots: &[(String, Type)],
-    found: &mut Vec<Diagnostic>,
-) -> Vec<(TraceStep, Place)> {
-    let Some(Node {
-        kind: Kind::List(list), ..
-    }) = node
-    else {
-        found.push(Diagnostic::error(
-            place,
-            "\"steps:\" is missing: a list such as [ arm.move: { distance: \"{distance}\" } ]",
-        ));
-        return Vec::new();
-    };
-    let mut steps = Vec::new();
-    for item in list {
-        let mut fields = Fields::of(item, "a step", found);
-        let Some((name, arguments)) = fields.take_next() else {
-            continue;
-        };
-        let Some((device, tool)) = name.name.split_once('.') else {
-            found.push(Diagnostic::error(
-                name.place,
-                format!("expected DEVICE.TOOL, found \"{}\"", name.name),
-            ));
-            continue;
-        };
-        let arguments = pairs(Some(arguments), "arguments", found);
-        for (_, text, at) in &arguments {
-            let slot = slot_of(text).filter(|slot| !slots.iter().any(|(known, _)| known == slot));
-            if let Some(slot) = slot {
-                found.push(Diagnostic::error(
-                    *at,
-                    format!("the slot {{{slot}}} is not among \"slots:\""),
-                ));
-            }
-        }
-        fields.finish("one DEVICE.TOOL with its arguments", found);
-        let arguments = arguments.into_iter().map(|(name, text, _)| (name, text)).collect();
-        let step = TraceStep {
-            device: device.to_owned(),
-            tool: tool.to_owned(),
-            arguments,
-        };
-        steps.push((step, name.place));
-    }
-    steps
 }
 
 /// The document with one more pattern. Only that line is new; the person's text stays as it is, byte for byte.
@@ -332,6 +423,7 @@ pub fn print(trace: &Trace, body: &str) -> String {
     let mut text = String::from("---\n");
     // Writing to a String can't fail.
     let _ = writeln!(text, "trace: {}", quote(&trace.id));
+    let _ = writeln!(text, "version: {VERSION}");
     let _ = writeln!(text, "goal: {}", quote(&trace.goal));
     text.push_str("patterns:\n");
     for pattern in &trace.patterns {
@@ -343,33 +435,38 @@ pub fn print(trace: &Trace, body: &str) -> String {
         .map(|(name, kind)| format!("{}: {}", quote(name), quote(&kind.word())))
         .collect();
     let _ = writeln!(text, "slots: {}", braces(&slots));
+    if !trace.start.is_empty() {
+        let _ = writeln!(text, "start: {}", map(&trace.start));
+    }
     text.push_str("steps:\n");
     for step in &trace.steps {
-        let arguments: Vec<String> = step
-            .arguments
-            .iter()
-            .map(|(name, value)| format!("{}: {}", quote(name), quote(value)))
-            .collect();
-        let _ = writeln!(text, "  - {}.{}: {}", step.device, step.tool, braces(&arguments));
+        steps::print(step, "  ", &mut text);
     }
     let _ = writeln!(text, "status: {}", json_word(&trace.status));
     let _ = writeln!(text, "mode: {}", trace.mode);
     let _ = writeln!(text, "created: {}", quote(&trace.created));
-    let manifests: Vec<String> = trace
-        .manifests
-        .iter()
-        .map(|(name, digest)| format!("{}: {}", quote(name), quote(digest)))
-        .collect();
-    let _ = writeln!(text, "manifests: {}", braces(&manifests));
+    let _ = writeln!(text, "manifests: {}", map(&trace.manifests));
     if let Some(digest) = &trace.digest {
         let _ = writeln!(text, "digest: {}", quote(digest));
     }
     if let Some(origin) = &trace.variant_of {
         let _ = writeln!(text, "variant_of: {}", quote(origin));
     }
+    if let Some(Cost { tokens, ms }) = trace.cost {
+        let _ = writeln!(text, "cost: {{ tokens: {tokens}, ms: {ms} }}");
+    }
     text.push_str("---\n");
     text.push_str(body);
     text
+}
+
+/// A mapping on one line.
+fn map(pairs: &[(String, String)]) -> String {
+    let pairs: Vec<String> = pairs
+        .iter()
+        .map(|(name, text)| format!("{}: {}", quote(name), quote(text)))
+        .collect();
+    braces(&pairs)
 }
 
 fn braces(list: &[String]) -> String {
@@ -418,20 +515,22 @@ mod tests {
                 ("distance".to_owned(), Type::parse("length").expect("a type")),
                 ("direction".to_owned(), Type::parse("left|right").expect("a type")),
             ],
-            steps: vec![TraceStep {
-                device: "arm".to_owned(),
-                tool: "move".to_owned(),
-                arguments: vec![
+            start: Vec::new(),
+            steps: vec![TraceStep::new(
+                "arm",
+                "move",
+                vec![
                     ("direction".to_owned(), "{direction}".to_owned()),
                     ("distance".to_owned(), "{distance}".to_owned()),
                 ],
-            }],
+            )],
             status: Status::Done,
             mode: Mode::Learner,
             created: "2026-11-21T00:00:00Z".to_owned(),
             manifests: vec![("arm.limits".to_owned(), "00ff".to_owned())],
             digest: Some("0123456789abcdef".to_owned()),
             variant_of: None,
+            cost: None,
         }
     }
 
@@ -489,7 +588,7 @@ mod tests {
             .iter()
             .map(|found| (found.place.line, found.message.contains("{distance}")))
             .collect();
-        assert_eq!(found, [(6, false), (6, false), (7, true)]);
+        assert_eq!(found, [(7, false), (7, false), (8, true)]);
     }
 
     proptest! {
