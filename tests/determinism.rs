@@ -246,10 +246,17 @@ fn a_micrometre_and_a_swapped_step_are_seen() {
     assert_eq!(differences(&recorded.ran, &further), ["the digest", "the commands"]);
     let recorded = record(&JOBS[4]);
     let swapped = recorded.replay_altered(|text| {
-        let mut lines: Vec<&str> = text.lines().collect();
-        let steps = lines.iter().position(|line| *line == "steps:").expect("steps");
-        lines.swap(steps + 1, steps + 2);
-        lines.join("\n") + "\n"
+        let (before, rest) = text.split_once("steps:\n").expect("steps");
+        let end = rest.find("\nstatus:").expect("a status") + 1;
+        let steps: Vec<&str> = rest[..end].split_inclusive('\n').collect();
+        let second = steps
+            .iter()
+            .skip(1)
+            .position(|line| line.starts_with("  - "))
+            .expect("two steps")
+            + 1;
+        let (one, other) = steps.split_at(second);
+        [before, "steps:\n", &other.concat(), &one.concat(), &rest[end..]].concat()
     });
     assert_eq!(differences(&recorded.ran, &swapped), ["the digest", "the commands"]);
 }
