@@ -2,10 +2,7 @@
 //! column instead of the first. It must not know what the keys mean.
 
 use super::Diagnostic;
-use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Location, Spanned};
-use std::fmt;
+use granit_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
 /// A place in a document: line and column count from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -47,139 +44,137 @@ pub struct Key {
     pub name: String,
 }
 
+/// Levels of nesting that are read.
+const DEPTH_MAX: usize = 64;
+
 /// Lines before the YAML in its document, added to every place.
 pub(super) fn read(yaml: &str, lines_before: u32) -> Result<Node, Diagnostic> {
-    // YAML 1.2: on, off, yes and no are words, as people mean them in a list of options.
-    let options = serde_saphyr::options! { strict_booleans: true };
-    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(yaml, options) {
-        Ok(raw) => Ok(place_node(raw, lines_before)),
-        Err(error) => {
-            let place = error.location().map_or(
-                Place {
-                    line: lines_before + 1,
-                    column: 1,
-                },
-                |at| place(at, lines_before),
-            );
-            let text = error.to_string();
-            let first = text
-                .lines()
-                .next()
-                .unwrap_or("not YAML")
-                .trim_start_matches("error: ")
-                .to_owned();
-            Err(Diagnostic::error(
-                place,
-                format!("this is not YAML that can be read: {first}"),
-            ))
-        }
-    }
-}
-
-enum Raw {
-    Null,
-    Scalar(String),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
-}
-
-fn place(at: Location, lines_before: u32) -> Place {
-    let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    Place {
-        line: number(at.line()).saturating_add(lines_before),
-        column: number(at.column()),
-    }
-}
-
-fn place_node(raw: Spanned<Raw>, before: u32) -> Node {
-    let kind = match raw.value {
-        Raw::Null => Kind::Null,
-        Raw::Scalar(text) => Kind::Scalar(text),
-        Raw::List(list) => Kind::List(list.into_iter().map(|item| place_node(item, before)).collect()),
-        Raw::Map(map) => Kind::Map(
-            map.into_iter()
-                .map(|(key, value)| {
-                    (
-                        Key {
-                            place: place(key.referenced, before),
-                            name: key.value,
-                        },
-                        place_node(value, before),
-                    )
-                })
-                .collect(),
-        ),
+    let mut tree = Tree {
+        lines_before,
+        open: Vec::new(),
+        root: None,
     };
-    Node {
-        place: place(raw.referenced, before),
-        kind,
-    }
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
-    }
-}
-
-struct RawVisitor;
-
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("YAML")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
-        Ok(Raw::Scalar(text.to_owned()))
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<Raw, E> {
-        Ok(Raw::Scalar(truth.to_string()))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(number.to_string()))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(number.to_string()))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Raw, E> {
-        if number.is_finite() {
-            Ok(Raw::Scalar(number.to_string()))
-        } else {
-            Err(E::custom("a finite number was expected"))
-        }
-    }
-
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = access.next_element()? {
-            list.push(item);
-        }
-        Ok(Raw::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
-        let mut map: Vec<(Spanned<String>, Spanned<Raw>)> = Vec::new();
-        while let Some((key, value)) = access.next_entry::<Spanned<String>, Spanned<Raw>>()? {
-            if map.iter().any(|(known, _)| known.value == key.value) {
-                return Err(A::Error::custom(format!("the key \"{}\" stands here twice", key.value)));
+    for event in Parser::new_from_str(yaml) {
+        match event {
+            Ok((event, span)) => tree.take(event, &span)?,
+            Err(error) => {
+                let what = error.info();
+                return Err(tree.error(error.marker(), format!("this is not YAML that can be read: {what}")));
             }
-            map.push((key, value));
         }
-        Ok(Raw::Map(map))
+    }
+    Ok(tree.root.unwrap_or(Node {
+        place: Place {
+            line: lines_before + 1,
+            column: 1,
+        },
+        kind: Kind::Null,
+    }))
+}
+
+/// A tree that is being built.
+struct Tree {
+    lines_before: u32,
+    /// Lists and mappings that are not at their end.
+    open: Vec<Open>,
+    root: Option<Node>,
+}
+
+/// A list, or a mapping with the key whose value comes next.
+struct Open {
+    place: Place,
+    inside: Inside,
+}
+
+enum Inside {
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>, Option<Key>),
+}
+
+impl Tree {
+    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Diagnostic> {
+        let place = self.place(&span.start);
+        match event {
+            Event::Scalar(text, style, ..) => {
+                let plain = style == ScalarStyle::Plain;
+                let kind = match text.as_ref() {
+                    "" | "~" | "null" | "Null" | "NULL" if plain => Kind::Null,
+                    "True" | "TRUE" if plain => Kind::Scalar("true".to_owned()),
+                    "False" | "FALSE" if plain => Kind::Scalar("false".to_owned()),
+                    _ => Kind::Scalar(text.into_owned()),
+                };
+                self.put(Node { place, kind })
+            }
+            Event::SequenceStart(..) => self.begin(span, Inside::List(Vec::new())),
+            Event::MappingStart(..) => self.begin(span, Inside::Map(Vec::new(), None)),
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(Open { place, inside }) => self.put(Node {
+                    place,
+                    kind: match inside {
+                        Inside::List(list) => Kind::List(list),
+                        Inside::Map(map, _) => Kind::Map(map),
+                    },
+                }),
+                None => Ok(()),
+            },
+            Event::Alias(_) | Event::UnresolvedAlias(_) => Err(self.error(
+                &span.start,
+                "an alias (*name) is not read here; write out what it stands for",
+            )),
+            Event::DocumentStart(..) if self.root.is_some() => {
+                Err(self.error(&span.start, "a second document begins here; a file holds one"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, span: &Span, inside: Inside) -> Result<(), Diagnostic> {
+        if self.open.len() == DEPTH_MAX {
+            return Err(self.error(&span.start, format!("this is nested more than {DEPTH_MAX} levels deep")));
+        }
+        let place = self.place(&span.start);
+        self.open.push(Open { place, inside });
+        Ok(())
+    }
+
+    /// Puts a node where the innermost list or mapping expects one.
+    fn put(&mut self, node: Node) -> Result<(), Diagnostic> {
+        match self.open.last_mut().map(|open| &mut open.inside) {
+            None => self.root = Some(node),
+            Some(Inside::List(list)) => list.push(node),
+            Some(Inside::Map(map, key)) => {
+                if let Some(key) = key.take() {
+                    map.push((key, node));
+                } else {
+                    *key = Some(new_key(map, node)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, at: &Marker) -> Place {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Place {
+            line: number(at.line()).saturating_add(self.lines_before),
+            column: number(at.col()).saturating_add(1),
+        }
+    }
+
+    fn error(&self, at: &Marker, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(self.place(at), message)
+    }
+}
+
+fn new_key(map: &[(Key, Node)], node: Node) -> Result<Key, Diagnostic> {
+    let place = node.place;
+    match node.kind {
+        Kind::Scalar(name) if map.iter().any(|(known, _)| known.name == name) => Err(Diagnostic::error(
+            place,
+            format!("the key \"{name}\" stands here twice"),
+        )),
+        Kind::Scalar(name) => Ok(Key { place, name }),
+        _ => Err(Diagnostic::error(place, "a key should be a text")),
     }
 }
 
@@ -259,5 +254,47 @@ impl<'a> Fields<'a> {
                 diagnostics.push(Diagnostic::warning(key.place, message));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(yaml: &str) -> (u32, u32, String) {
+        let diagnostic = read(yaml, 1).expect_err(yaml);
+        (diagnostic.place.line, diagnostic.place.column, diagnostic.message)
+    }
+
+    #[test]
+    fn words_stay_as_written_and_nothing_is_nothing() {
+        let node = read("a: on\nb: 0.50\nc: ~\nd: \"null\"\ne: [True, no]\n", 0).expect("YAML");
+        let Kind::Map(map) = node.kind else { panic!("a mapping") };
+        let scalar = |text: &str| Kind::Scalar(text.to_owned());
+        let kinds: Vec<Kind> = map[..4].iter().map(|(_, node)| node.kind.clone()).collect();
+        assert_eq!(kinds, [scalar("on"), scalar("0.50"), Kind::Null, scalar("null")]);
+        let Kind::List(list) = &map[4].1.kind else {
+            panic!("a list")
+        };
+        assert_eq!((&list[0].kind, &list[1].kind), (&scalar("true"), &scalar("no")));
+        assert_eq!(list[1].place, Place { line: 5, column: 11 });
+    }
+
+    #[test]
+    fn what_is_not_read_is_named_where_it_stands() {
+        for (yaml, line, column, words) in [
+            ("a: 1\nb: 2\na: 3\n", 4, 1, "\"a\" stands here twice"),
+            ("a: &x 1\nb: *x\n", 3, 4, "alias"),
+            ("a: 1\n---\nb: 2\n", 3, 1, "second document"),
+            ("? [a]\n: 1\n", 2, 3, "a key should be a text"),
+            ("a: [1\n", 2, 4, "not YAML"),
+        ] {
+            let (at, from, message) = found(yaml);
+            assert_eq!((at, from), (line, column), "{yaml}: {message}");
+            assert!(message.contains(words), "{yaml}: {message}");
+        }
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        assert!(found(&deep).2.contains("64 levels"));
+        assert!(read("", 1).is_ok_and(|node| node.kind == Kind::Null));
     }
 }
