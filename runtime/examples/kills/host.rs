@@ -2,16 +2,15 @@
 
 use crate::shell::faults;
 use crate::shell::journal::Journal;
+use crate::shell::links::{news_of, plain};
 use crate::shell::workspace::Workspace;
 use crate::wire::{Heard, Said};
-use llmos_firmware_bridge::link::{Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Report};
-use llmos_firmware_bridge::plain::Plain;
+use llmos_firmware_bridge::link::{Kind, Link, LinkConfig, LinkInput, LinkOutput};
 use llmos_firmware_bridge::sim::Xorshift;
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::{
-    Account, Answer, AnswerCall, Caller, Event, Fact, Input, Named, News, Output, Pointed, Query, Request, State,
-    Tokens, Verdict,
+    Answer, AnswerCall, Caller, Event, Input, Output, Pointed, Query, Request, Tokens, Verdict,
 };
 use llmos_kernel::tool::Type;
 use std::collections::VecDeque;
@@ -293,7 +292,7 @@ impl Host {
                 LinkOutput::Event(event) => {
                     let device = "arm".to_owned();
                     self.pending
-                        .extend(news(event).map(|news| Input::Device { device, news }));
+                        .extend(news_of(event, true).map(|news| Input::Device { device, news }));
                 }
             }
         }
@@ -339,65 +338,4 @@ fn hear() -> Option<Heard> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).ok()?;
     serde_json::from_str(&line).ok()
-}
-
-fn news(event: LinkEvent) -> Option<News> {
-    Some(match event {
-        LinkEvent::Online | LinkEvent::Notice { .. } => return None,
-        LinkEvent::Offline => News::Offline { why: "gone".to_owned() },
-        LinkEvent::Leased { boot, seq } => News::Leased { boot, seq },
-        LinkEvent::LeaseRefused => News::Taken,
-        LinkEvent::State(report) => News::State(state(report)),
-        LinkEvent::Acknowledged { id } => News::Acknowledged { command: id },
-        LinkEvent::Rejected { id, reason } => News::Rejected {
-            command: id,
-            why: format!("{reason:?}"),
-        },
-        LinkEvent::Failed { id, reason } => News::Failed {
-            command: id,
-            why: reason,
-        },
-        LinkEvent::Lost(loss) => News::Lost {
-            why: format!("{loss:?}"),
-        },
-        LinkEvent::Nonsense { what } => News::Nonsense { what },
-    })
-}
-
-fn state(report: Report) -> State {
-    let readings = report.readings.into_iter().map(|named| Named {
-        owner: named.owner,
-        field: named.field,
-        value: fact(named.value),
-    });
-    State {
-        progress: Some(report.progress),
-        stopped: report.stopped,
-        account: report.account.map(|account| Account {
-            boot: account.boot,
-            done: account.done,
-            failed: account.failed,
-        }),
-        readings: readings.collect(),
-    }
-}
-
-fn fact(plain: Plain) -> Fact {
-    match plain {
-        Plain::Bool(truth) => Fact::Bool(truth),
-        Plain::Number(micro) => Fact::Number(micro),
-        Plain::Point(point) => Fact::Point(point),
-        Plain::Text(text) => Fact::Text(text),
-        Plain::Nothing => Fact::Nothing,
-    }
-}
-
-fn plain(fact: Fact) -> Plain {
-    match fact {
-        Fact::Bool(truth) => Plain::Bool(truth),
-        Fact::Number(micro) => Plain::Number(micro),
-        Fact::Point(point) => Plain::Point(point),
-        Fact::Text(text) => Plain::Text(text),
-        Fact::Nothing => Plain::Nothing,
-    }
 }

@@ -18,6 +18,7 @@ mod shell {
     pub mod disk;
     pub mod faults;
     pub mod journal;
+    pub mod links;
     pub mod shelf;
     pub mod workspace;
 }

@@ -115,13 +115,12 @@ impl Library {
             let pattern = alike.fold(new.patterns.first()?.clone(), |text, (a, b)| {
                 text.replace(&format!("{{{a}}}"), &format!("{{\u{1}{b}}}"))
             });
-            kinds.then(|| (trace, pattern.replace('\u{1}', "")))
+            // A trace that also says how, such as what must hold before, does more than was seen.
+            (kinds && is_alike(new, trace)).then(|| (trace, pattern.replace('\u{1}', "")))
         });
         same.next().filter(|(_, pattern)| crate::matching::is_telling(pattern))
     }
-}
 
-impl Library {
     /// The patterns of a trace, by their place in it, that another trace has for something else.
     #[must_use]
     pub fn twins(&self, trace: &Trace) -> Vec<(usize, &str)> {

@@ -39,14 +39,16 @@ impl Kernel {
         });
         let left = Plan::of(run.plan.calls.get(call..).unwrap_or_default().to_vec());
         let again = self.prepared(left.clone());
-        if again.calls.len() > left.calls.len()
-            || left.calls.first().is_some_and(|call| self.may_be_called_freely(call))
-        {
-            return self.end_with(now, &again, "what it needs first is done once more");
+        let helps = again.calls.len() > left.calls.len()
+            || left.calls.first().is_some_and(|call| self.may_be_called_freely(call));
+        if helps && self.end_with(now, &again, "what it needs first is done once more") {
+            return true;
         }
         if let Some((id, ending)) = self.known_ending(call) {
             let how = format!("with the ending that {id} was observed to have");
-            return self.end_with(now, &ending, &how);
+            if self.end_with(now, &ending, &how) {
+                return true;
+            }
         }
         let Some(run) = self.run.as_ref() else { return false };
         // Without a trace it was the model that planned this, from the same words.

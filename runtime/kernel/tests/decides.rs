@@ -674,3 +674,31 @@ fn what_changed_in_a_manifest_since_is_named() {
         "{named}"
     );
 }
+
+#[test]
+fn words_are_not_added_to_a_trace_that_also_says_how() {
+    let close = "---\ntrace: close\ngoal: close the gripper\npatterns:\n  - close gripper\nslots: {}\nstart: { arm: gripper == open }\nsteps:\n  - arm.gripper: { state: closed }\nstatus: done\nmode: LEARNER\n---\n";
+    let mut kernel = kernel(&[close]);
+    let shut = |query: &Query| Answer::Calls {
+        calls: vec![AnswerCall {
+            tool: query
+                .tools
+                .iter()
+                .position(|tool| tool.name == "gripper")
+                .expect("offered"),
+            arguments: vec![Pointed::Choice(1)],
+        }],
+        tokens: Tokens::default(),
+    };
+    let (report, kept) = carry_out(&mut kernel, "shut the gripper", shut);
+    assert_eq!(report.status, Status::Done, "{}", report.reason);
+    assert_ne!(report.trace.as_deref(), Some("close"));
+    assert!(
+        kept.iter().any(|output| matches!(output, Output::Store { .. })),
+        "{kept:?}"
+    );
+    assert!(
+        !kept.iter().any(|output| matches!(output, Output::Amend { .. })),
+        "{kept:?}"
+    );
+}

@@ -142,7 +142,8 @@ pub fn is_lease(topic: &str) -> bool {
     Topic::parse(topic).is_ok_and(|topic| topic.subject == Subject::Lease)
 }
 
-fn news_of(event: LinkEvent, leases: bool) -> Option<News> {
+/// What an event of a link tells the kernel; `leases` says whether the host is there to act.
+pub fn news_of(event: LinkEvent, leases: bool) -> Option<News> {
     Some(match event {
         // Who wants to act needs the lease; who looks only needs the device to be there.
         LinkEvent::Online if leases => return None,
@@ -209,7 +210,8 @@ fn fact(plain: Plain) -> Fact {
     }
 }
 
-fn plain(fact: Fact) -> Plain {
+/// An argument as the link sends it.
+pub fn plain(fact: Fact) -> Plain {
     match fact {
         Fact::Bool(truth) => Plain::Bool(truth),
         Fact::Number(micro) => Plain::Number(micro),
