@@ -5,26 +5,39 @@
 //! know what a topic means.
 
 use super::mqtt::{BusError, BusEvent};
+use super::pulse::{PING, Pulse};
+use super::reason::explain;
+use super::tls::{Tls, TlsError};
 use super::url::BrokerUrl;
-use rumqttc::{AsyncClient, Event, EventLoop, LastWill, MqttOptions, NetworkOptions, Packet, QoS};
+use rumqttc::{
+    AsyncClient, Event, EventLoop, LastWill, MqttOptions, NetworkOptions, Packet, QoS, SubscribeReasonCode,
+    TlsConfiguration, Transport,
+};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// Messages that may wait in either direction.
 const QUEUE_LEN_MAX: usize = 256;
-/// Longest packet in either direction, in bytes.
-const PACKET_LEN_MAX: usize = 256 * 1024;
-/// A ping this often finds a dead peer after twice the time.
-const KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// Longest message that is passed on or sent, in bytes.
+const MESSAGE_LEN_MAX: usize = 256 * 1024;
+/// Longest packet that is read at all, in bytes. A longer one breaks the connection, and if the broker has kept it, every connection: so
+/// what is merely too long to be of use is read and dropped.
+const PACKET_LEN_MAX: usize = 16 * 1024 * 1024;
 /// How long making a connection may take, in seconds.
-const CONNECT_S_MAX: u64 = 5;
+const CONNECT_S_MAX: u64 = 3;
 /// Pause before the second attempt, doubled up to [`BACKOFF_MS_MAX`].
 const BACKOFF_MS_MIN: u64 = 100;
-const BACKOFF_MS_MAX: u64 = 5_000;
+const BACKOFF_MS_MAX: u64 = 2_000;
+/// A connection that stood this long was a good one: the next pause is the shortest again.
+const STOOD_MIN: Duration = Duration::from_secs(1);
+/// Why a connection ends whose events nobody takes.
+const NOBODY: &str = "nobody listens any more";
 /// How long closing may take.
 const CLOSE_MS_MAX: Duration = Duration::from_secs(1);
 
@@ -110,8 +123,9 @@ pub(crate) fn open(url: &BrokerUrl, client_id: &str, will: Option<&Will>) -> (Co
     let (events, received) = mpsc::channel(QUEUE_LEN_MAX);
     let (ending, ended) = watch::channel(false);
     let shared = Arc::new(Shared::default());
+    let (url, client_id, will) = (url.clone(), client_id.to_owned(), will.cloned());
     let pump = Pump {
-        options: options(url, client_id, will),
+        options: Box::new(move || options(&url, &client_id, will.as_ref())),
         shared: Arc::clone(&shared),
         queued,
         events,
@@ -130,23 +144,30 @@ pub(crate) fn open(url: &BrokerUrl, client_id: &str, will: Option<&Will>) -> (Co
     )
 }
 
-fn options(url: &BrokerUrl, client_id: &str, will: Option<&Will>) -> MqttOptions {
+/// # Errors
+/// The address wants TLS, nobody named an authority, and the machine has none.
+fn options(url: &BrokerUrl, client_id: &str, will: Option<&Will>) -> Result<MqttOptions, TlsError> {
     let mut options = MqttOptions::new(client_id, url.host(), url.port());
     options
-        .set_keep_alive(KEEP_ALIVE)
-        .set_clean_session(true)
+        .set_keep_alive(PING)
+        .set_clean_session(!url.keeps_session())
         .set_max_packet_size(PACKET_LEN_MAX, PACKET_LEN_MAX);
+    if url.is_secure() {
+        let tls = url.tls().map_or_else(|| Tls::new(None, None), |tls| Ok(tls.clone()))?;
+        options.set_transport(Transport::Tls(TlsConfiguration::Rustls(tls.config())));
+    }
     if let Some((user, password)) = url.credentials() {
         options.set_credentials(user, password);
     }
     if let Some(will) = will {
         options.set_last_will(LastWill::new(&will.topic, will.payload.clone(), QoS::AtLeastOnce, true));
     }
-    options
+    Ok(options)
 }
 
 struct Pump {
-    options: MqttOptions,
+    /// Made anew for every attempt: what a machine lacked it may have by then.
+    options: Box<dyn Fn() -> Result<MqttOptions, TlsError> + Send>,
     shared: Arc<Shared>,
     queued: mpsc::Receiver<Request>,
     events: mpsc::Sender<BusEvent>,
@@ -164,12 +185,15 @@ impl Pump {
     async fn run(mut self) {
         let mut pause_ms = BACKOFF_MS_MIN;
         loop {
-            let (end, was_connected) = self.connect_once().await;
+            let (end, stood) = match (self.options)() {
+                Ok(options) => self.connect_once(options).await,
+                Err(error) => (End::Broken(error.to_string()), None),
+            };
             let End::Broken(reason) = end else { return };
             if self.events.send(BusEvent::Disconnected(reason)).await.is_err() {
                 return;
             }
-            pause_ms = if was_connected {
+            pause_ms = if stood.is_some_and(|stood| stood >= STOOD_MIN) {
                 BACKOFF_MS_MIN
             } else {
                 (pause_ms * 2).min(BACKOFF_MS_MAX)
@@ -180,25 +204,33 @@ impl Pump {
         }
     }
 
-    /// One connection, from the first packet to the last; also whether it stood.
-    async fn connect_once(&mut self) -> (End, bool) {
-        let (client, mut eventloop) = AsyncClient::new(self.options.clone(), QUEUE_LEN_MAX);
+    /// One connection, from the first packet to the last; also how long it stood, if it did.
+    async fn connect_once(&mut self, options: MqttOptions) -> (End, Option<Duration>) {
+        let (client, mut eventloop) = AsyncClient::new(options, QUEUE_LEN_MAX);
         let mut network = NetworkOptions::new();
         network.set_connection_timeout(CONNECT_S_MAX);
         network.set_tcp_nodelay(true);
         eventloop.set_network_options(network);
+        let mut receiver = Receiver {
+            eventloop: &mut eventloop,
+            client: &client,
+            shared: &self.shared,
+            events: &self.events,
+            since: None,
+        };
         let end = tokio::select! {
-            reason = receive(&mut eventloop, &client, &self.shared, &self.events) => End::Broken(reason),
+            reason = receiver.receive() => End::Broken(reason),
             () = forward(&mut self.queued, &client, &self.shared) => End::Closed,
         };
-        let was_connected = self.shared.connected.swap(false, Ordering::AcqRel);
-        if matches!(end, End::Closed) && was_connected {
+        let stood = receiver.since.map(|since| since.elapsed());
+        self.shared.connected.store(false, Ordering::Release);
+        if matches!(end, End::Closed) && stood.is_some() {
             // The goodbye stands behind everything that was queued, so this sends it all.
             let _ = client.try_disconnect();
             let drain = async { while eventloop.poll().await.is_ok() {} };
             let _ = tokio::time::timeout(CLOSE_MS_MAX, drain).await;
         }
-        (end, was_connected)
+        (end, stood)
     }
 
     /// Waits, dropping what comes meanwhile; true when the connection should end.
@@ -214,35 +246,82 @@ impl Pump {
     }
 }
 
-/// Takes packets in until the connection breaks.
-async fn receive(
-    eventloop: &mut EventLoop,
-    client: &AsyncClient,
-    shared: &Shared,
-    events: &mpsc::Sender<BusEvent>,
-) -> String {
-    loop {
-        let event = match eventloop.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                shared.connected.store(true, Ordering::Release);
-                for topic in shared.topics() {
-                    if client.try_subscribe(topic, QoS::AtLeastOnce).is_err() {
-                        return "more subscriptions than the queue holds".to_owned();
-                    }
-                }
-                BusEvent::Connected
-            }
-            Ok(Event::Incoming(Packet::Publish(message))) => BusEvent::Message {
-                topic: message.topic,
-                payload: message.payload.to_vec(),
-                retained: message.retain,
-            },
-            Ok(Event::Incoming(_) | Event::Outgoing(_)) => continue,
-            Err(error) => return error.to_string(),
-        };
-        if events.send(event).await.is_err() {
-            return "nobody listens any more".to_owned();
+/// The receiving side of one connection.
+struct Receiver<'a> {
+    eventloop: &'a mut EventLoop,
+    client: &'a AsyncClient,
+    shared: &'a Shared,
+    events: &'a mpsc::Sender<BusEvent>,
+    /// Since when the connection stands.
+    since: Option<Instant>,
+}
+
+impl Receiver<'_> {
+    /// Takes packets in until the connection breaks, and says why it did.
+    async fn receive(&mut self) -> String {
+        // Making the connection has a deadline of its own.
+        if let Err(error) = self.eventloop.poll().await {
+            return explain(&error);
         }
+        let now = Instant::now();
+        let mut pulse = Pulse::new(now);
+        self.since = Some(now);
+        for topic in self.shared.topics() {
+            if self.client.try_subscribe(topic, QoS::AtLeastOnce).is_err() {
+                return "more subscriptions than the queue holds".to_owned();
+            }
+        }
+        self.shared.connected.store(true, Ordering::Release);
+        if self.events.send(BusEvent::Connected).await.is_err() {
+            return NOBODY.to_owned();
+        }
+        loop {
+            let (death, why) = pulse.death();
+            let event = tokio::select! {
+                // What has come proves life, however late it is looked at.
+                biased;
+                event = self.eventloop.poll() => match event {
+                    Ok(event) => event,
+                    Err(error) => return explain(&error),
+                },
+                () = tokio::time::sleep_until(death) => return why.to_owned(),
+            };
+            pulse.note(Instant::now(), &event);
+            let Some(event) = bus_event(event) else { continue };
+            match self.events.try_send(event) {
+                Ok(()) => {}
+                Err(TrySendError::Full(event)) => {
+                    if self.events.send(event).await.is_err() {
+                        return NOBODY.to_owned();
+                    }
+                    pulse.excuse(Instant::now());
+                }
+                Err(TrySendError::Closed(_)) => return NOBODY.to_owned(),
+            }
+        }
+    }
+}
+
+/// What a packet is to whoever listens.
+fn bus_event(event: Event) -> Option<BusEvent> {
+    match event {
+        Event::Incoming(Packet::Publish(message)) if message.payload.len() > MESSAGE_LEN_MAX => {
+            let (topic, len) = (message.topic, message.payload.len());
+            tracing::warn!(%topic, len, "a message was dropped: it is longer than {MESSAGE_LEN_MAX} bytes");
+            None
+        }
+        Event::Incoming(Packet::Publish(message)) => Some(BusEvent::Message {
+            topic: message.topic,
+            payload: message.payload.to_vec(),
+            retained: message.retain,
+        }),
+        Event::Incoming(Packet::SubAck(answer)) => {
+            if answer.return_codes.contains(&SubscribeReasonCode::Failure) {
+                tracing::warn!("the broker refuses a subscription; may this user read that topic?");
+            }
+            None
+        }
+        Event::Incoming(_) | Event::Outgoing(_) => None,
     }
 }
 
@@ -253,6 +332,11 @@ async fn forward(queued: &mut mpsc::Receiver<Request>, client: &AsyncClient, sha
         let taken = match request {
             Request::Close => return,
             _ if !connected => Ok(()),
+            Request::Publish { topic, payload, .. } if payload.len() > MESSAGE_LEN_MAX => {
+                let len = payload.len();
+                tracing::warn!(%topic, len, "not sent: it is longer than {MESSAGE_LEN_MAX} bytes");
+                Ok(())
+            }
             Request::Publish { topic, payload, retain } => client.try_publish(topic, QoS::AtLeastOnce, retain, payload),
             Request::Subscribe(topic) => client.try_subscribe(topic, QoS::AtLeastOnce),
         };

@@ -5,8 +5,12 @@
 pub mod broker;
 mod connection;
 pub mod mqtt;
+mod pulse;
+mod reason;
+pub mod tls;
 pub mod url;
 
 pub(crate) use connection::{Connection, Will, open};
 pub use mqtt::{Bus, BusError, BusEvent, BusHandle};
+pub use tls::{Identity, Tls, TlsError};
 pub use url::{BrokerUrl, UrlError};

@@ -1,27 +1,35 @@
 //! Where a broker is, and who we are there. A password never stands in an address: addresses end up in process lists and logs.
 
-/// The port of MQTT without TLS.
-const PORT: u16 = 1883;
+use super::tls::Tls;
 
-/// A broker's address and, where it wants them, credentials.
+/// The port of MQTT without TLS, and with it.
+const PORT: u16 = 1883;
+const SECURE_PORT: u16 = 8883;
+
+/// A broker's address and, where it wants them, credentials and certificates.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BrokerUrl {
     host: String,
     port: u16,
     user: Option<String>,
     password: Option<String>,
+    secure: bool,
+    tls: Option<Tls>,
+    keeps_session: bool,
 }
 
 /// Why an address is not one.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("broker address {found:?}: {problem}; expected mqtt://[user@]host[:port], for example mqtt://localhost:1883")]
+#[error(
+    "broker address {found:?}: {problem}; expected mqtt://[user@]host[:port], or mqtts:// with TLS, for example mqtt://localhost:1883"
+)]
 pub struct UrlError {
     found: String,
     problem: String,
 }
 
 impl BrokerUrl {
-    /// Reads `mqtt://[user@]host[:port]`; the port is 1883 where it is missing.
+    /// Reads `mqtt://[user@]host[:port]` or `mqtts://..`, which is TLS; the port is 1883 or 8883 where it is missing.
     ///
     /// # Errors
     /// Another scheme, a password in the address, an empty host, a port that is none.
@@ -33,11 +41,11 @@ impl BrokerUrl {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(error("no scheme"));
         };
-        match scheme {
-            "mqtt" => {}
-            "mqtts" => return Err(error("TLS is not built in yet")),
+        let (secure, port) = match scheme {
+            "mqtt" => (false, PORT),
+            "mqtts" => (true, SECURE_PORT),
             _ => return Err(error("unknown scheme")),
-        }
+        };
         let (user, place) = match rest.rsplit_once('@') {
             Some((user, _)) if user.contains(':') => {
                 // The address itself is not repeated: it holds a secret.
@@ -55,15 +63,15 @@ impl BrokerUrl {
         if place.contains(['/', '?', '#']) || place.contains(char::is_whitespace) {
             return Err(error("something follows host and port"));
         }
-        let (host, port) = split_port(place).ok_or_else(|| error("the port is no number from 1 to 65535"))?;
+        let (host, port) = split_port(place, port).ok_or_else(|| error("the port is no number from 1 to 65535"))?;
         if host.is_empty() {
             return Err(error("no host"));
         }
         Ok(BrokerUrl {
             host: host.to_owned(),
-            port,
             user,
-            password: None,
+            secure,
+            ..BrokerUrl::local(port)
         })
     }
 
@@ -75,6 +83,18 @@ impl BrokerUrl {
             port,
             user: None,
             password: None,
+            secure: false,
+            tls: None,
+            keeps_session: false,
+        }
+    }
+
+    /// The same broker, as this user.
+    #[must_use]
+    pub fn with_user(self, user: &str) -> BrokerUrl {
+        BrokerUrl {
+            user: Some(user.to_owned()),
+            ..self
         }
     }
 
@@ -85,6 +105,42 @@ impl BrokerUrl {
             password: Some(password),
             ..self
         }
+    }
+
+    /// Whom to believe to be the broker, and who we are. Without it an `mqtts` address believes what the machine believes.
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> BrokerUrl {
+        BrokerUrl { tls: Some(tls), ..self }
+    }
+
+    /// Asks the broker to keep subscriptions and messages while we are away. Our own devices and hosts do not want that, and it must do them
+    /// no harm: it is here for tests and for brokers that insist.
+    #[must_use]
+    pub fn with_kept_session(self) -> BrokerUrl {
+        BrokerUrl {
+            keeps_session: true,
+            ..self
+        }
+    }
+
+    /// Whether the address wants TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Who we are there, if anybody.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    pub(super) fn keeps_session(&self) -> bool {
+        self.keeps_session
     }
 
     /// Host name or address.
@@ -106,17 +162,18 @@ impl BrokerUrl {
     }
 }
 
-fn split_port(place: &str) -> Option<(&str, u16)> {
+/// Host and port; `usual` where none is named.
+fn split_port(place: &str, usual: u16) -> Option<(&str, u16)> {
     if let Some(inner) = place.strip_prefix('[') {
         let (host, after) = inner.split_once(']')?;
         return match after.strip_prefix(':') {
             Some(port) => Some((host, port.parse().ok().filter(|port| *port > 0)?)),
-            None => after.is_empty().then_some((host, PORT)),
+            None => after.is_empty().then_some((host, usual)),
         };
     }
     match place.rsplit_once(':') {
         Some((host, port)) => Some((host, port.parse().ok().filter(|port| *port > 0)?)),
-        None => Some((place, PORT)),
+        None => Some((place, usual)),
     }
 }
 
@@ -129,7 +186,8 @@ impl std::fmt::Display for BrokerUrl {
         } else {
             self.host.clone()
         };
-        write!(f, "mqtt://{user}{host}:{}", self.port)
+        let scheme = if self.secure { "mqtts" } else { "mqtt" };
+        write!(f, "{scheme}://{user}{host}:{}", self.port)
     }
 }
 
@@ -161,7 +219,9 @@ mod tests {
         check("mqtt://[::1]", Ok("mqtt://[::1]:1883"));
         check("localhost:1883", Err("no scheme"));
         check("http://localhost", Err("unknown scheme"));
-        check("mqtts://localhost", Err("TLS"));
+        check("mqtts://localhost", Ok("mqtts://localhost:8883"));
+        check("mqtts://[::1]:1884", Ok("mqtts://[::1]:1884"));
+        check("mqtts://bob:secret@host", Err("file or environment"));
         check("mqtt://", Err("no host"));
         check("mqtt://:1883", Err("no host"));
         check("mqtt://host:port", Err("no number"));
