@@ -276,6 +276,8 @@ pub enum Input<'a> {
     Stop,
     /// A person ends the stop.
     Reset,
+    /// The device's own connection is gone: whoever holds the lease can't be heard any more, so it has ended.
+    Disconnected,
     /// Nothing but time.
     Tick,
 }
@@ -397,6 +399,7 @@ impl<P: Plant> Device<P> {
                 retained: false,
             } => self.handle_lease(session, ttl_ms),
             Input::Command(command) => self.handle_command(&command),
+            Input::Disconnected => self.end_lease(),
             Input::Stop => {
                 self.stopped = true;
                 self.abandon(Failure::Stopped);
@@ -461,10 +464,7 @@ impl<P: Plant> Device<P> {
     /// What time alone does: the lease runs out, the plant goes on.
     fn advance(&mut self) {
         if self.lease.is_some_and(|lease| self.now >= lease.until) {
-            self.lease = None;
-            if self.active.is_some() {
-                self.abandon(Failure::LeaseLost);
-            }
+            self.end_lease();
         }
         let status = self.plant.step(self.now);
         match (self.active, status) {
@@ -475,6 +475,13 @@ impl<P: Plant> Device<P> {
                 self.report_at = self.now;
             }
             (Some(_), PlantStatus::Failed(failure)) => self.abandon(failure),
+        }
+    }
+
+    fn end_lease(&mut self) {
+        self.lease = None;
+        if self.active.is_some() {
+            self.abandon(Failure::LeaseLost);
         }
     }
 
@@ -504,11 +511,11 @@ impl<P: Plant> Device<P> {
     fn take_lease(&mut self, session: u32, ttl_ms: u32) {
         let until = self.now + Millis::from(ttl_ms.min(LEASE_MS_MAX));
         let fresh = self.lease.is_none();
-        self.lease = (ttl_ms > 0).then_some(Lease { session, until });
-        if self.lease.is_none() && self.active.is_some() {
-            self.abandon(Failure::LeaseLost);
+        if ttl_ms == 0 {
+            return self.end_lease();
         }
-        if self.lease.is_some() && fresh {
+        self.lease = Some(Lease { session, until });
+        if fresh {
             // A new holder should not have to wait for the next report.
             self.holder = Some(session);
             self.report_at = self.now;

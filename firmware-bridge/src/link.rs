@@ -1,7 +1,7 @@
 //! The host's side of the conversation with **one** device, without I/O.
 //!
 //! ```text
-//! Connected ──> subscribe, ask for the lease every heartbeat ── ack ──> Leased ── Command ──> publish, resend until acknowledged ── state ──> Report
+//! Connected ──> subscribe, ask for the lease three times a heartbeat ── ack ──> Leased ── Command ──> publish, resend until acknowledged ── state ──> Report
 //! ```
 //!
 //! `handle(now, input)`, then drain `poll()`; call again at `next_deadline()` with [`LinkInput::Tick`]. It must not know what a tool
@@ -48,7 +48,8 @@ pub struct LinkConfig {
     pub device: DeviceName,
     /// This host's session: different for every process that may speak to the device.
     pub session: u32,
-    /// How often the lease is renewed, in milliseconds. The lease lasts three of these.
+    /// How long a lease lasts, in milliseconds: so long after the host's last word the device goes to its safe state. It is renewed three
+    /// times in that.
     pub heartbeat_ms: u32,
     /// How long after sending a command may still be begun, in milliseconds.
     pub expiry_ms: u32,
@@ -183,7 +184,7 @@ pub enum Loss {
     Disconnected,
     /// The device reported that it is gone, or its last will did.
     Offline,
-    /// No sane state for three heartbeats.
+    /// No sane state for a heartbeat (at least [`SILENCE_MS_MIN`]).
     Silent,
     /// A command was not acknowledged, although it was sent again.
     NoAck,

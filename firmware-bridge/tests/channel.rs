@@ -144,7 +144,7 @@ fn config(session: u32) -> LinkConfig {
     LinkConfig {
         device: name(),
         session,
-        heartbeat_ms: 500,
+        heartbeat_ms: 1_500,
         expiry_ms: 2_000,
         kind: Kind::Native,
     }

@@ -28,7 +28,7 @@ impl Host {
         let link = Link::new(LinkConfig {
             device: device.clone(),
             session: 42,
-            heartbeat_ms: 300,
+            heartbeat_ms: 900,
             expiry_ms: 2_000,
             kind: Kind::Native,
         });

@@ -13,6 +13,9 @@ use crate::plain::Plain;
 use crate::topic::{DeviceName, Subject, Topic};
 use llmos_follower::{Millis, Progress};
 
+/// How often a lease is renewed before it would run out.
+const RENEWALS: Millis = 3;
+
 /// Where the link stands with the lease.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
@@ -77,6 +80,14 @@ struct Moment {
 }
 
 impl Moment {
+    /// The first one of a millisecond.
+    fn at(uptime_ms: u64) -> Moment {
+        Moment {
+            uptime_ms,
+            ..Moment::default()
+        }
+    }
+
     fn of(state: &StateMessage) -> Moment {
         Moment {
             uptime_ms: state.uptime_ms,
@@ -179,7 +190,7 @@ impl Native {
     }
 
     fn ttl_ms(&self) -> Millis {
-        3 * self.heartbeat_ms
+        self.heartbeat_ms
     }
 
     fn silence_ms(&self) -> Millis {
@@ -227,7 +238,7 @@ impl Native {
             }
         }
         if matches!(self.phase, Phase::Asking { .. } | Phase::Held(_)) && now >= self.heartbeat_at {
-            self.heartbeat_at = now + self.heartbeat_ms;
+            self.heartbeat_at = now + (self.heartbeat_ms / RENEWALS).max(1);
             self.publish_lease(self.ttl_ms());
         }
         self.advance_command(now);
@@ -436,6 +447,8 @@ impl Native {
                     heard: now,
                 });
                 self.seq = self.seq.max(seq);
+                // What came before, whoever sent it, does not decide any more which report is the newest.
+                self.newest = (boot, Moment::at(uptime.0));
                 self.outputs.event(LinkEvent::Leased { boot, seq: self.seq });
             }
             Phase::Asking { refused } => {

@@ -1,8 +1,8 @@
 //! Connects a simulated device to a broker, as a device would: a thread, a connection and a last will of its own.
 
-use super::SimOptions;
 use super::simulated::Simulated;
-use crate::io::{BusEvent, Connection, Will, open};
+use super::{Faults, Hastened, SimOptions};
+use crate::io::{BrokerUrl, BusEvent, Connection, Will, open};
 use crate::topic::{DeviceName, Subject, Topic};
 use llmos_follower::Millis;
 use std::collections::hash_map::RandomState;
@@ -56,12 +56,28 @@ impl Drop for SimHandle {
 /// # Errors
 /// The thread cannot be made.
 pub fn run(options: SimOptions) -> Result<SimHandle, SimError> {
+    let plant = options.kind.plant(options.seed, options.haste, options.faults.clone());
+    run_plant(plant, options.device, options.broker, options.faults)
+}
+
+/// The same with a plant of your own, for programs that want to see what it was really told.
+///
+/// # Errors
+/// The thread cannot be made.
+pub fn run_plant(
+    plant: Hastened,
+    device: DeviceName,
+    broker: BrokerUrl,
+    faults: Faults,
+) -> Result<SimHandle, SimError> {
     let (ending, ended) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let name = format!("sim-{}", options.device);
+    // Any number that the last boot did not have.
+    let boot = u32::try_from(RandomState::new().hash_one(device.as_str()) >> 33).unwrap_or(1);
+    let simulated = Simulated::with_plant(plant, faults, boot);
     let thread = std::thread::Builder::new()
-        .name(name)
-        .spawn(move || runtime.block_on(live(options, ended)))?;
+        .name(format!("sim-{device}"))
+        .spawn(move || runtime.block_on(live(simulated, boot, device, broker, ended)))?;
     Ok(SimHandle {
         ending: Some(ending),
         thread: Some(thread),
@@ -82,17 +98,13 @@ impl Wire {
     }
 }
 
-async fn live(options: SimOptions, mut ended: oneshot::Receiver<()>) {
-    let SimOptions {
-        kind,
-        device,
-        broker,
-        seed,
-        haste,
-        faults,
-    } = options;
-    // Any number that the last boot did not have.
-    let boot = u32::try_from(RandomState::new().hash_one(device.as_str()) >> 33).unwrap_or(1);
+async fn live(
+    mut simulated: Simulated,
+    boot: u32,
+    device: DeviceName,
+    broker: BrokerUrl,
+    mut ended: oneshot::Receiver<()>,
+) {
     let will = Will {
         topic: Topic::new(&device, Subject::Online).to_string(),
         payload: b"0".to_vec(),
@@ -102,7 +114,6 @@ async fn live(options: SimOptions, mut ended: oneshot::Receiver<()>) {
         connection.subscribe(&Topic::new(&device, subject).to_string());
     }
     let wire = Wire { device, connection };
-    let mut simulated = Simulated::new(kind, seed, haste, faults, boot);
     let began = Instant::now();
     let clock = || Millis::try_from(began.elapsed().as_millis()).unwrap_or(Millis::MAX);
     loop {
@@ -126,7 +137,10 @@ async fn live(options: SimOptions, mut ended: oneshot::Receiver<()>) {
 fn handle_event(wire: &Wire, simulated: &mut Simulated, now: Millis, event: BusEvent) {
     match event {
         BusEvent::Connected => wire.publish(Subject::Online, b"1".to_vec(), true),
-        BusEvent::Disconnected(reason) => tracing::debug!(%reason, "the simulated device is not connected"),
+        BusEvent::Disconnected(reason) => {
+            tracing::debug!(%reason, "the simulated device is not connected");
+            simulated.handle_disconnected(now);
+        }
         BusEvent::Message {
             topic,
             payload,

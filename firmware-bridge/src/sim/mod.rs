@@ -10,7 +10,7 @@ mod motion;
 pub mod simulated;
 pub mod weather;
 
-pub use client::{SimError, SimHandle, run};
+pub use client::{SimError, SimHandle, run, run_plant};
 pub use faults::{Faults, UnknownFault};
 pub use motion::Xorshift;
 pub use weather::{Air, Weather};
@@ -66,11 +66,7 @@ impl SimKind {
             SimKind::Base => Box::new(base::Base::new(seed, faults)),
             SimKind::Greenhouse => Box::new(greenhouse::Greenhouse::new(seed, faults)),
         };
-        Hastened {
-            inner,
-            haste: Millis::from(haste.max(1)),
-            epoch: 0,
-        }
+        Hastened::new(inner, haste)
     }
 }
 
@@ -110,6 +106,16 @@ impl std::fmt::Debug for Hastened {
 }
 
 impl Hastened {
+    /// A plant that runs `haste` times faster than life.
+    #[must_use]
+    pub fn new(inner: Box<dyn Plant + Send>, haste: u32) -> Hastened {
+        Hastened {
+            inner,
+            haste: Millis::from(haste.max(1)),
+            epoch: 0,
+        }
+    }
+
     fn time(&self, now: Millis) -> Millis {
         self.epoch.saturating_add(now).saturating_mul(self.haste)
     }

@@ -49,8 +49,14 @@ impl Simulated {
     /// A device that boots at time 0.
     #[must_use]
     pub fn new(kind: SimKind, seed: u64, haste: u32, faults: Faults, boot: u32) -> Simulated {
+        Simulated::with_plant(kind.plant(seed, haste, faults.clone()), faults, boot)
+    }
+
+    /// The same with a plant of its own.
+    #[must_use]
+    pub fn with_plant(plant: Hastened, faults: Faults, boot: u32) -> Simulated {
         Simulated {
-            device: Some(Device::new(kind.plant(seed, haste, faults.clone()), boot)),
+            device: Some(Device::new(plant, boot)),
             boot,
             booted: 0,
             faults,
@@ -88,6 +94,11 @@ impl Simulated {
             Subject::Ack | Subject::State | Subject::Event | Subject::Program | Subject::Online | Subject::Manifest => {
             }
         }
+    }
+
+    /// The device's connection is gone. It goes to its safe state at once, and reports that when it is connected again.
+    pub fn handle_disconnected(&mut self, now: Millis) {
+        self.pass(now, Input::Disconnected);
     }
 
     /// Lets time pass.

@@ -48,7 +48,7 @@ pub fn live(folder: &Path, seed: u64, session: u32, hasty: bool) {
     let link = Link::new(LinkConfig {
         device,
         session,
-        heartbeat_ms: 500,
+        heartbeat_ms: 1_500,
         expiry_ms: 2_000,
         kind: Kind::Native,
     });
