@@ -12,6 +12,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
+#[path = "mqtt/mosquitto.rs"]
+mod mosquitto;
+#[path = "mqtt/outage.rs"]
+mod outage;
+#[path = "../examples/restarts/rounds.rs"]
+mod rounds;
+
 /// A host with one link, as a shell would run it.
 struct Host {
     bus: BusHandle,
@@ -139,12 +146,21 @@ fn word(text: &str) -> Plain {
 }
 
 fn start_arm(url: &BrokerUrl, device: &DeviceName) -> sim::SimHandle {
+    start_arm_with(url, device, 20)
+}
+
+/// An arm at the pace of life.
+fn start_slow_arm(url: &BrokerUrl, device: &DeviceName) -> sim::SimHandle {
+    start_arm_with(url, device, 1)
+}
+
+fn start_arm_with(url: &BrokerUrl, device: &DeviceName, haste: u32) -> sim::SimHandle {
     let options = SimOptions {
         kind: SimKind::Arm,
         device: device.clone(),
         broker: url.clone(),
         seed: 0,
-        haste: 20,
+        haste,
         faults: Faults::default(),
     };
     sim::run(options).expect("a simulation")
