@@ -34,8 +34,9 @@ const CONNECT_S_MAX: u64 = 3;
 /// Pause before the second attempt, doubled up to [`BACKOFF_MS_MAX`].
 const BACKOFF_MS_MIN: u64 = 100;
 const BACKOFF_MS_MAX: u64 = 2_000;
-/// A connection that stood this long was a good one: the next pause is the shortest again.
-const STOOD_MIN: Duration = Duration::from_secs(1);
+/// A connection that stood this long was a good one: the next pause is the shortest again. One that is thrown out at once, say because two
+/// clients share a name, is not.
+const STOOD_MIN: Duration = Duration::from_millis(250);
 /// Why a connection ends whose events nobody takes.
 const NOBODY: &str = "nobody listens any more";
 /// How long closing may take.

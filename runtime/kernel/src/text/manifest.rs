@@ -145,7 +145,7 @@ impl Reader<'_> {
             },
             zones: Vec::new(),
             expiry_ms: 2_000,
-            heartbeat_ms: 500,
+            heartbeat_ms: 1_500,
             places: Vec::new(),
             reports: Vec::new(),
             entity_reports: Vec::new(),
