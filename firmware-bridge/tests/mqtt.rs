@@ -18,6 +18,8 @@ mod mosquitto;
 mod outage;
 #[path = "../examples/restarts/rounds.rs"]
 mod rounds;
+#[path = "mqtt/tls.rs"]
+mod tls;
 
 /// A host with one link, as a shell would run it.
 struct Host {
@@ -26,6 +28,8 @@ struct Host {
     link: Link,
     began: Instant,
     heard: Vec<LinkEvent>,
+    /// Why the connection ended last.
+    ended: String,
     next: u64,
 }
 
@@ -45,6 +49,7 @@ impl Host {
             link,
             began: Instant::now(),
             heard: Vec::new(),
+            ended: String::new(),
             next: 0,
         }
     }
@@ -80,7 +85,10 @@ impl Host {
             .map_or(50, |due| due.saturating_sub(self.now()).min(50));
         match tokio::time::timeout(Duration::from_millis(wait), self.events.recv()).await {
             Ok(Some(BusEvent::Connected)) => self.tell(LinkInput::Connected),
-            Ok(Some(BusEvent::Disconnected(_))) => self.tell(LinkInput::Disconnected),
+            Ok(Some(BusEvent::Disconnected(why))) => {
+                self.ended = why;
+                self.tell(LinkInput::Disconnected);
+            }
             Ok(Some(BusEvent::Message {
                 topic,
                 payload,
@@ -105,7 +113,7 @@ impl Host {
             }
             self.turn().await;
         }
-        panic!("no {what} within 15 s; heard {:?}", self.heard);
+        panic!("no {what} within 15 s; heard {:?}; {}", self.heard, self.ended);
     }
 
     /// Sends a command and waits until the device's state says that it is done.

@@ -41,7 +41,7 @@ fn explain_tls(error: &RustlsError) -> String {
     use CertificateError as Bad;
     let what = match error {
         RustlsError::InvalidCertificate(bad) => match bad {
-            Bad::UnknownIssuer => {
+            Bad::UnknownIssuer | Bad::BadSignature => {
                 "none of the authorities that we were given vouches for its certificate; is it the right CA file?"
             }
             Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {

@@ -123,28 +123,3 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
         Err(error) => Err(error.to_string()),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_certificate_is_named() {
-        let error = |ca: &[u8], identity| Tls::new(Some(ca), identity).expect_err("no TLS").to_string();
-        assert!(error(b"", None).contains("CA file"));
-        assert!(error(b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", None).contains("CA file"));
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let other = rcgen::KeyPair::generate().expect("a key").serialize_pem();
-        let own = rcgen::CertificateParams::default()
-            .self_signed(&key)
-            .expect("a certificate")
-            .pem();
-        let (ca, key) = (own.as_bytes(), key.serialize_pem());
-        let identity = |certificate, key| Some(Identity { certificate, key });
-        assert!(error(ca, identity(b"none".as_slice(), key.as_bytes())).contains("client certificate"));
-        assert!(error(ca, identity(ca, ca)).contains("client key"));
-        assert!(error(ca, identity(ca, other.as_bytes())).contains("belong together"));
-        let tls = Tls::new(Some(ca), identity(ca, key.as_bytes())).expect("TLS");
-        assert_eq!(format!("{tls:?}"), "Tls");
-    }
-}
