@@ -6,7 +6,7 @@
 
 use super::mqtt::{BusError, BusEvent};
 use super::pulse::{PING, Pulse};
-use super::reason::explain;
+use super::reason::{explain, explain_first};
 use super::tls::{Tls, TlsError};
 use super::url::BrokerUrl;
 use rumqttc::{
@@ -262,7 +262,7 @@ impl Receiver<'_> {
     async fn receive(&mut self) -> String {
         // Making the connection has a deadline of its own.
         if let Err(error) = self.eventloop.poll().await {
-            return explain(&error);
+            return explain_first(&error);
         }
         let now = Instant::now();
         let mut pulse = Pulse::new(now);

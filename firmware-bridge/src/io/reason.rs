@@ -4,6 +4,25 @@ use rumqttc::mqttbytes::Error as Malformed;
 use rumqttc::{ConnectReturnCode, ConnectionError, StateError};
 use rustls::{AlertDescription, CertificateError, Error as RustlsError};
 use std::error::Error;
+use std::io::ErrorKind;
+
+/// Why a connection did not come about.
+pub(super) fn explain_first(error: &ConnectionError) -> String {
+    let hung_up = match error {
+        ConnectionError::Io(io) | ConnectionError::MqttState(StateError::Io(io)) => matches!(
+            io.kind(),
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof
+        ),
+        ConnectionError::MqttState(StateError::ConnectionAborted) => true,
+        _ => false,
+    };
+    if hung_up && tls(error).is_none() {
+        return format!(
+            "it hung up instead of answering; does it want TLS (mqtts://), or a user that it knows? ({error})"
+        );
+    }
+    explain(error)
+}
 
 /// What ended a connection.
 pub(super) fn explain(error: &ConnectionError) -> String {
@@ -21,6 +40,7 @@ pub(super) fn explain(error: &ConnectionError) -> String {
         ConnectionError::MqttState(StateError::CollisionTimeout) => {
             "it acknowledges messages out of order and leaves one out".to_owned()
         }
+        ConnectionError::Tls(error) => format!("it does not speak TLS on this port ({error})"),
         other => other.to_string(),
     }
 }
