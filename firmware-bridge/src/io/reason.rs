@@ -8,15 +8,14 @@ use std::io::ErrorKind;
 
 /// Why a connection did not come about.
 pub(super) fn explain_first(error: &ConnectionError) -> String {
-    let hung_up = match error {
-        ConnectionError::Io(io) | ConnectionError::MqttState(StateError::Io(io)) => matches!(
+    let hung_up = match innermost(error).downcast_ref::<std::io::Error>() {
+        Some(io) => matches!(
             io.kind(),
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof
         ),
-        ConnectionError::MqttState(StateError::ConnectionAborted) => true,
-        _ => false,
+        None => matches!(error, ConnectionError::MqttState(StateError::ConnectionAborted)),
     };
-    if hung_up && tls(error).is_none() {
+    if hung_up && !matches!(error, ConnectionError::Tls(_)) {
         return format!(
             "it hung up instead of answering; does it want TLS (mqtts://), or a user that it knows? ({error})"
         );
@@ -89,6 +88,11 @@ fn explain_tls(error: &RustlsError) -> String {
         _ => "TLS fails",
     };
     format!("{what} ({error})")
+}
+
+/// What lies behind everything else.
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    error.source().map_or(error, innermost)
 }
 
 /// What TLS has against it, however deep it is wrapped.
