@@ -12,6 +12,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
+#[path = "mqtt/access.rs"]
+mod access;
 #[path = "mqtt/mosquitto.rs"]
 mod mosquitto;
 #[path = "mqtt/outage.rs"]

@@ -17,7 +17,7 @@ pub(super) fn explain_first(error: &ConnectionError) -> String {
     };
     if hung_up && !matches!(error, ConnectionError::Tls(_)) {
         return format!(
-            "it hung up instead of answering; does it want TLS (mqtts://), or a user that it knows? ({error})"
+            "it hung up instead of answering; does it want TLS (mqtts://), a certificate, or a user that it knows? ({error})"
         );
     }
     explain(error)

@@ -135,6 +135,16 @@ impl BrokerUrl {
         self.user.as_deref()
     }
 
+    /// The same broker, as nobody: without user and password.
+    #[must_use]
+    pub fn anonymous(self) -> BrokerUrl {
+        BrokerUrl {
+            user: None,
+            password: None,
+            ..self
+        }
+    }
+
     pub(super) fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()
     }
