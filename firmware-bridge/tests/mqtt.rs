@@ -14,6 +14,8 @@ use tokio::sync::mpsc;
 
 #[path = "mqtt/access.rs"]
 mod access;
+#[path = "mqtt/hostile.rs"]
+mod hostile;
 #[path = "mqtt/mosquitto.rs"]
 mod mosquitto;
 #[path = "mqtt/outage.rs"]

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 /// A broker that dies with the test.
 pub struct Mosquitto {
     pub port: u16,
-    pub folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     child: Child,
 }
 
@@ -54,7 +54,11 @@ impl Mosquitto {
             .stderr(Stdio::null())
             .spawn()
             .expect("mosquitto starts");
-        let mosquitto = Mosquitto { port, folder, child };
+        let mosquitto = Mosquitto {
+            port,
+            _folder: folder,
+            child,
+        };
         let give_up = Instant::now() + Duration::from_secs(5);
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             assert!(Instant::now() < give_up, "mosquitto does not listen on port {port}");
