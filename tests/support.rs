@@ -36,6 +36,10 @@ impl Llmos {
             .env("XDG_DATA_HOME", self.dir.path().join("data"));
         command
             .env_remove("LLMOS_MQTT_PASSWORD")
+            .env_remove("LLMOS_MQTT_PASSWORD_FILE")
+            .env_remove("LLMOS_MQTT_CA")
+            .env_remove("LLMOS_MQTT_CERTIFICATE")
+            .env_remove("LLMOS_MQTT_KEY")
             .stdin(std::process::Stdio::null());
         command
     }

@@ -34,7 +34,7 @@ pub struct Common {
         long,
         global = true,
         value_name = "URL",
-        help = "The broker: mqtt://[user@]host[:port], or \"embedded\" (with simulated devices). A password comes from LLMOS_MQTT_PASSWORD"
+        help = "The broker: mqtt://[user@]host[:port], mqtts:// with TLS, or \"embedded\" (with simulated devices). Password and certificates come from LLMOS_MQTT_PASSWORD or files (LLMOS_MQTT_PASSWORD_FILE, LLMOS_MQTT_CA, LLMOS_MQTT_CERTIFICATE, LLMOS_MQTT_KEY)"
     )]
     pub broker: Option<String>,
     /// A model file in GGUF, or "llmos-tiny", which is in the box and the default.

@@ -1,8 +1,12 @@
-//! One plain configuration: command line over `llmos.toml` over defaults. Secrets come from the environment, never from arguments.
+//! One plain configuration: command line over `llmos.toml` over defaults. Secrets come from files or the environment, never from arguments.
+
+mod broker;
+mod secret;
+
+pub use broker::{Broker, Listen};
 
 use crate::cli::Common;
 use crate::trouble::Trouble;
-use llmos_firmware_bridge::io::BrokerUrl;
 use llmos_firmware_bridge::sim::Faults;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -30,20 +34,11 @@ pub struct Config {
     pub haste: u32,
 }
 
-/// Which broker.
-#[derive(Clone, Debug)]
-pub enum Broker {
-    /// Our own, on loopback, with simulated devices.
-    Embedded,
-    /// One that runs already.
-    At { url: BrokerUrl, text: String },
-}
-
 /// `llmos.toml`: it marks a workspace and may set two defaults.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct File {
-    broker: Option<String>,
+    broker: Option<toml::Value>,
     model: Option<PathBuf>,
 }
 
@@ -52,11 +47,12 @@ impl Config {
     pub fn new(common: &Common, workspace: PathBuf) -> Result<Config, Trouble> {
         let path = workspace.join("llmos.toml");
         let file = File::read(&path)?;
-        let broker = match (common.broker.as_deref(), file.broker.as_deref()) {
-            (Some(text), _) => Broker::parse(text).map_err(Trouble::usage)?,
-            (None, Some(text)) => Broker::parse(text)
-                .map_err(|error| Trouble::environment(format!("{}: broker: {error}", path.display())))?,
-            (None, None) => Broker::Embedded,
+        let broker = match (common.broker.as_deref(), file.broker) {
+            (Some(text), _) => Broker::of_flag(text)?,
+            (None, Some(value)) => broker::Table::read(value, &workspace)
+                .and_then(Broker::of_file)
+                .map_err(|error| Trouble::environment(format!("{}: {error}", path.display())))?,
+            (None, None) => Broker::Embedded(None),
         };
         let model = common
             .model
@@ -90,26 +86,12 @@ impl File {
     }
 }
 
-impl Broker {
-    fn parse(text: &str) -> Result<Broker, String> {
-        if text == "embedded" {
-            return Ok(Broker::Embedded);
-        }
-        let url = BrokerUrl::parse(text).map_err(|error| error.to_string())?;
-        let url = match std::env::var(PASSWORD) {
-            Ok(password) => url.with_password(password),
-            Err(_) => url,
-        };
-        let text = text.to_owned();
-        Ok(Broker::At { url, text })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::Cli;
     use clap::Parser;
+    use llmos_firmware_bridge::io::BrokerUrl;
 
     /// The configuration of these flags in a workspace with this `llmos.toml`.
     fn check(flags: &[&str], file: &str) -> Result<Config, Trouble> {
@@ -122,7 +104,8 @@ mod tests {
 
     fn broker(flags: &[&str], file: &str) -> String {
         match check(flags, file).expect("a configuration").broker {
-            Broker::Embedded => "embedded".to_owned(),
+            Broker::Embedded(None) => "embedded".to_owned(),
+            Broker::Embedded(Some(listen)) => format!("{listen:?}"),
             Broker::At { text, .. } => text,
         }
     }
@@ -154,5 +137,78 @@ mod tests {
             assert_eq!(trouble.code, 5, "{file}");
             assert!(trouble.message.contains("llmos.toml"), "{file}: {trouble}");
         }
+    }
+
+    /// A workspace with these files, each with its permissions, and what becomes of its `llmos.toml`.
+    #[cfg(unix)]
+    fn with_files(file: &str, others: &[(&str, &str, u32)]) -> Result<Config, String> {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(dir.path().join("llmos.toml"), file).expect("a file");
+        for (name, text, mode) in others {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).expect("a file");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(*mode)).expect("its permissions");
+        }
+        let cli = Cli::try_parse_from(["llmos", "doctor"]).expect("no flags");
+        let found = Config::new(&cli.common, dir.path().to_owned());
+        found.map_err(|trouble| {
+            assert_eq!(trouble.code, 5, "{}", trouble.message);
+            trouble.message
+        })
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn secrets_come_from_files_that_only_their_owner_reads() {
+        let file = "[broker]\nurl = \"mqtt://bob@there\"\npassword_file = \"word\"";
+        let config = with_files(file, &[("word", "hush\n", 0o600)]).expect("a configuration");
+        let Broker::At { url, .. } = &config.broker else {
+            panic!("{config:?}")
+        };
+        assert_eq!(
+            *url,
+            BrokerUrl::parse("mqtt://bob@there")
+                .expect("an address")
+                .with_password("hush".to_owned())
+        );
+        assert!(!format!("{config:?}").contains("hush"), "nothing shows it");
+
+        let listen = "[broker]\nlisten = \"0.0.0.0:1883\"\nusers_file = \"users\"";
+        let config = with_files(listen, &[("users", "# robots\narm:hush\n", 0o640)]).expect("a configuration");
+        assert!(matches!(&config.broker, Broker::Embedded(Some(listen)) if listen.users["arm"] == "hush"));
+        assert!(!format!("{config:?}").contains("hush"), "nothing shows it");
+
+        let refused = |file: &str, others: &[(&str, &str, u32)], part: &str| {
+            let message = with_files(file, others).expect_err("trouble");
+            assert!(message.contains(part) && !message.contains("hush"), "{file}: {message}");
+        };
+        refused(file, &[("word", "hush", 0o644)], "chmod 600");
+        refused(file, &[("word", "", 0o600)], "empty");
+        refused(file, &[], "can't be read");
+        refused(&file.replace("bob@", ""), &[("word", "hush", 0o600)], "mqtt://USER@");
+        refused(
+            &file.replace("bob@", "bob:hush@"),
+            &[("word", "hush", 0o600)],
+            "file or environment",
+        );
+        refused(listen, &[("users", "arm:hush", 0o604)], "chmod 600");
+        refused(listen, &[("users", "arm hush", 0o600)], "users:1");
+        refused(listen, &[("users", "arm:hush\narm:hush", 0o600)], "twice");
+        refused(listen, &[("users", "# nobody", 0o600)], "no user");
+        refused("[broker]\nlisten = \"0.0.0.0:1883\"", &[], "users_file");
+        refused(
+            "[broker]\nlisten = \"everywhere\"\nusers_file = \"users\"",
+            &[],
+            "address:port",
+        );
+        refused("[broker]\nurl = \"mqtt://x\"\nca = \"ca.pem\"", &[], "mqtts://");
+        refused(
+            "[broker]\nurl = \"mqtts://x\"\nca = \"ca.pem\"",
+            &[("ca.pem", "none", 0o644)],
+            "CA file",
+        );
+        refused("[broker]\nurl = \"mqtts://x\"\nkey = \"k\"", &[], "no certificate");
+        refused("[broker]\npassword = \"hush\"", &[], "password_file");
     }
 }

@@ -7,10 +7,12 @@ use crate::shell::host::{Host, Part};
 use crate::shell::model;
 use crate::shell::workspace::Workspace;
 use crate::trouble::Trouble;
+use llmos_firmware_bridge::io::{BrokerUrl, Bus, BusEvent};
 use llmos_kernel::text::has_errors;
 use llmos_models::{Outcome, PlanRequest, Planner, ToolSpec};
 use serde::Serialize;
 use serde_json::json;
+use std::time::Duration;
 
 /// What a check found.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
@@ -118,10 +120,6 @@ fn planner(config: &Config) -> Check {
 
 /// The broker, and which devices are on it.
 async fn devices(config: &Config, printer: Printer) -> Vec<Check> {
-    let name = match &config.broker {
-        Broker::Embedded => "embedded, on loopback".to_owned(),
-        Broker::At { text, .. } => text.clone(),
-    };
     let online = async {
         let workspace = Workspace::open(&config.workspace, false)?;
         Host::online(config, workspace, printer, Part::Looks).await
@@ -130,7 +128,7 @@ async fn devices(config: &Config, printer: Printer) -> Vec<Check> {
         Ok(host) => host,
         Err(trouble) => return vec![Check::new("broker", Found::Fail, trouble.message)],
     };
-    let mut checks = vec![Check::ok("broker", name)];
+    let mut checks = vec![broker(&config.broker).await];
     host.look_round().await;
     for device in host.kernel().devices() {
         let view = host.kernel().world().views.get(&device.name);
@@ -150,6 +148,56 @@ async fn devices(config: &Config, printer: Printer) -> Vec<Check> {
     }
     host.close().await;
     checks
+}
+
+/// What stands between a broker that answers and somebody else who is on the network.
+async fn broker(broker: &Broker) -> Check {
+    let (url, text) = match broker {
+        Broker::Embedded(None) => return Check::ok("broker", "embedded, on loopback"),
+        Broker::Embedded(Some(listen)) => {
+            let (at, users) = (listen.at, listen.users.len());
+            let text = format!(
+                "embedded, on {at}, for {users} users; it has no TLS, and each of them may speak for every device: for more take a mosquitto (workspace: mosquitto/)"
+            );
+            return Check::new("broker", Found::Warn, text);
+        }
+        Broker::At { url, text } => (url, text),
+    };
+    let way = if url.is_secure() { "with TLS" } else { "without TLS" };
+    let who = match url.user() {
+        Some(user) => format!("as user {user}"),
+        None if url.has_identity() => "by our certificate".to_owned(),
+        None => "as nobody".to_owned(),
+    };
+    let open = !url.has_identity() && lets_everybody_in(url).await;
+    let text = format!("{text}, {way}, {who}");
+    let mut wrong = Vec::new();
+    if !url.is_secure() && !url.is_local() {
+        wrong.push("whoever is on the network may read along and change what is said: use mqtts://");
+    }
+    if open && !url.is_local() {
+        wrong.push(
+            "it lets in everybody, and everybody may move the devices: give it users and rules (workspace: mosquitto/)",
+        );
+    }
+    if wrong.is_empty() {
+        let open = if open {
+            "; it lets in everybody who is on this machine"
+        } else {
+            ""
+        };
+        Check::ok("broker", format!("{text}{open}"))
+    } else {
+        Check::new("broker", Found::Warn, format!("{text}; {}", wrong.join("; ")))
+    }
+}
+
+async fn lets_everybody_in(url: &BrokerUrl) -> bool {
+    let name = format!("llmos-doctor-{}", std::process::id());
+    let (bus, mut events) = Bus::connect(&url.clone().anonymous(), &name);
+    let first = tokio::time::timeout(Duration::from_secs(2), events.recv()).await;
+    bus.close().await;
+    matches!(first, Ok(Some(BusEvent::Connected)))
 }
 
 fn mosquitto() -> Check {

@@ -23,7 +23,7 @@ type States = BTreeMap<String, Vec<Named>>;
 /// Follows a trace as often as was asked, as long as each replay is done with the digest of the first.
 pub async fn replay(config: &Config, args: &ReplayArgs, printer: Printer) -> Result<u8, Trouble> {
     let mut replays = Replays::default();
-    let fresh = matches!(config.broker, Broker::Embedded);
+    let fresh = matches!(config.broker, Broker::Embedded(None));
     // Of many replays the person sees the ends only.
     let quiet = Printer {
         json: printer.json || args.repeat > 1,

@@ -239,7 +239,7 @@ async fn shown(
     stopped: bool,
     printer: Printer,
 ) -> Result<u8, Trouble> {
-    if let Broker::Embedded = config.broker {
+    if let Broker::Embedded(_) = config.broker {
         return Err(Trouble::usage(
             "devices on the embedded broker live only as long as a run; press Ctrl-C there, or name a broker with --broker mqtt://host:port",
         ));

@@ -69,6 +69,11 @@ impl Tls {
         Ok(Tls(Arc::new(config)))
     }
 
+    /// Whether we prove who we are.
+    pub(super) fn has_identity(&self) -> bool {
+        self.0.client_auth_cert_resolver.has_certs()
+    }
+
     pub(super) fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.0)
     }

@@ -135,6 +135,19 @@ impl BrokerUrl {
         self.user.as_deref()
     }
 
+    /// Whether we prove who we are by a certificate.
+    #[must_use]
+    pub fn has_identity(&self) -> bool {
+        self.tls.as_ref().is_some_and(Tls::has_identity)
+    }
+
+    /// Whether the broker is on this machine, by its name.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        let ip: Option<std::net::IpAddr> = self.host.parse().ok();
+        self.host == "localhost" || ip.is_some_and(|ip| ip.is_loopback())
+    }
+
     /// The same broker, as nobody: without user and password.
     #[must_use]
     pub fn anonymous(self) -> BrokerUrl {

@@ -139,7 +139,9 @@ impl Host {
         host.input(Input::Ready);
         let url = match &config.broker {
             Broker::At { url, .. } => url.clone(),
-            Broker::Embedded => host.start_broker(config)?,
+            Broker::Embedded(None) => host.start_broker(config)?,
+            Broker::Embedded(Some(listen)) => broker::start_on(listen.at, listen.users.clone())
+                .map_err(|error| Trouble::environment(error.to_string()))?,
         };
         let session = session();
         let (bus, mut events) = Bus::connect(&url, &format!("llmos-{session:08x}"));
@@ -196,7 +198,7 @@ impl Host {
 
     async fn wait_for_broker(&mut self, config: &Config, events: &mut mpsc::Receiver<BusEvent>) -> Result<(), Trouble> {
         let name = match &config.broker {
-            Broker::Embedded => "the embedded broker".to_owned(),
+            Broker::Embedded(_) => "the embedded broker".to_owned(),
             Broker::At { text, .. } => format!("the broker {text}"),
         };
         let mut last = "no answer".to_owned();
