@@ -23,6 +23,23 @@ impl Drop for Running {
 
 /// A mosquitto on a free port of loopback, or `None`, said aloud.
 pub fn mosquitto() -> Option<(Running, u16)> {
+    let port = free_port();
+    mosquitto_on(port).map(|running| (running, port))
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    socket.local_addr().expect("its address").port()
+}
+
+/// A mosquitto on this port of loopback that lets everybody in, or `None`, said aloud.
+pub fn mosquitto_on(port: u16) -> Option<Running> {
+    mosquitto_with(port, &["-p", &port.to_string()])
+}
+
+/// A mosquitto with these arguments, once it listens there.
+pub fn mosquitto_with(port: u16, arguments: &[&str]) -> Option<Running> {
     let program = ["mosquitto", "/usr/sbin/mosquitto"]
         .into_iter()
         .find(|program| Command::new(program).arg("-h").output().is_ok());
@@ -34,13 +51,8 @@ pub fn mosquitto() -> Option<(Running, u16)> {
         );
         return None;
     };
-    let port = TcpListener::bind("127.0.0.1:0")
-        .expect("a free port")
-        .local_addr()
-        .expect("its address")
-        .port();
     let child = Command::new(program)
-        .args(["-p", &port.to_string()])
+        .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -51,7 +63,7 @@ pub fn mosquitto() -> Option<(Running, u16)> {
         assert!(Instant::now() < end, "mosquitto does not listen");
         thread::sleep(Duration::from_millis(20));
     }
-    Some((running, port))
+    Some(running)
 }
 
 /// Everything that was published on these topics, as somebody else sees it.
@@ -87,7 +99,12 @@ pub fn subscriber(port: u16, topics: &[&str]) -> Arc<Mutex<Vec<String>>> {
 }
 
 pub fn simulate(llmos: &Llmos, kind: &str, broker: &str) -> Running {
-    let mut command = llmos.command(&["device", "sim", kind, "--broker", broker, "--haste", "8"]);
+    simulate_at(llmos, kind, broker, "8")
+}
+
+/// A simulated device, so many times faster than life.
+pub fn simulate_at(llmos: &Llmos, kind: &str, broker: &str, haste: &str) -> Running {
+    let mut command = llmos.command(&["device", "sim", kind, "--broker", broker, "--haste", haste]);
     Running(
         command
             .stdout(Stdio::null())
@@ -159,38 +176,5 @@ fn the_main_job_runs_on_a_real_broker() {
     assert!(
         why.contains("arm.position is (-0.1, ") && why.contains("was (0.2, "),
         "{replayed}"
-    );
-}
-
-#[test]
-fn a_broker_that_vanishes_in_the_middle_fails_the_run() {
-    let Some((mosquitto, port)) = mosquitto() else { return };
-    let llmos = Llmos::new();
-    let broker = format!("mqtt://127.0.0.1:{port}");
-    let mut arm = llmos.command(&["device", "sim", "arm", "--broker", &broker, "--haste", "1"]);
-    let _arm = Running(
-        arm.stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the simulated device starts"),
-    );
-    let child = llmos
-        .command(&["run", "--json", "--broker", &broker, "move the arm 150 cm up"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let child = child.expect("the program starts");
-    thread::sleep(Duration::from_millis(6_500));
-    drop(mosquitto);
-    let output = child.wait_with_output().expect("the program ends");
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
-    assert_eq!(
-        (report["status"].as_str(), output.status.code()),
-        (Some("failed"), Some(1)),
-        "{report}"
-    );
-    assert!(
-        report["reason"].as_str().is_some_and(|reason| reason.contains("lost")),
-        "{report}"
     );
 }

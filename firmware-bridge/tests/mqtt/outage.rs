@@ -8,7 +8,7 @@ use llmos_firmware_bridge::{DeviceName, LinkEvent, LinkInput, Loss};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, channel};
 
 /// Half a connection is found within this; the tests' own time comes on top.
 const HALF_OPEN_MAX: Duration = Duration::from_secs(2);
@@ -94,19 +94,25 @@ async fn a_way_that_goes_dead_is_found_within_two_seconds() {
     }
 }
 
-/// A broker that answers whatever keeps a connection alive, and acknowledges nothing.
-async fn start_wedged_broker() -> u16 {
+/// A broker that answers whatever keeps a connection alive, and acknowledges nothing. What was published comes out here.
+async fn start_wedged_broker() -> (u16, Receiver<Vec<u8>>) {
+    let (publishes, published) = channel(10_000);
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .expect("a port");
     let port = listener.local_addr().expect("its address").port();
     tokio::spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
+            let publishes = publishes.clone();
             tokio::spawn(async move {
                 while let Ok(kind) = client.read_u8().await {
                     let len = client.read_u8().await.unwrap_or(0);
                     let mut rest = vec![0; usize::from(len)];
                     let read = client.read_exact(&mut rest).await.is_ok();
+                    if kind >> 4 == 3 {
+                        // Nobody may want to know.
+                        let _ = publishes.try_send(rest);
+                    }
                     let answer: &[u8] = match kind >> 4 {
                         1 => &[0x20, 2, 0, 0],
                         12 => &[0xd0, 0],
@@ -119,12 +125,12 @@ async fn start_wedged_broker() -> u16 {
             });
         }
     });
-    port
+    (port, published)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_acknowledges_nothing_gets_a_new_client() {
-    let port = start_wedged_broker().await;
+    let (port, _published) = start_wedged_broker().await;
     let (bus, mut events) = Bus::connect(&BrokerUrl::local(port), "wedged");
     connected(&mut events).await;
     let began = Instant::now();
@@ -136,6 +142,35 @@ async fn a_broker_that_acknowledges_nothing_gets_a_new_client() {
     assert!(why.contains("acknowledged nothing"), "{why}");
     assert!(at - began < Duration::from_secs(5), "{:?}", at - began);
     connected(&mut events).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_waits_behind_nothing() {
+    let (port, mut published) = start_wedged_broker().await;
+    let (bus, mut events) = Bus::connect(&BrokerUrl::local(port), "stop");
+    connected(&mut events).await;
+    while !bus.stop_path_ready() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The normal way is full: nothing is acknowledged, and no more is taken.
+    for number in 0..1_000 {
+        let _ = bus.publish("normal", vec![0; number % 100]);
+        if number % 100 == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let asked = Instant::now();
+    bus.publish_stop("halt", b"now".to_vec()).expect("it is not");
+    let is_stop = |packet: &[u8]| packet.windows(4).any(|part| part == b"halt");
+    let mut before = 0;
+    while !is_stop(&published.recv().await.expect("a broker")) {
+        before += 1;
+    }
+    assert!(
+        (50..200).contains(&before),
+        "the normal way is stuck, after {before} messages"
+    );
+    assert!(asked.elapsed() < Duration::from_millis(500), "{:?}", asked.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

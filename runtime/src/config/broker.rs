@@ -144,7 +144,9 @@ fn embedded(table: Table) -> Result<Option<Listen>, String> {
     let users = match users_file {
         Some(path) => users(&path)?,
         None => {
-            return Err("broker: with listen the embedded broker needs users_file, one user:password a line".to_owned());
+            return Err(
+                "broker: with listen the embedded broker needs users_file, one user:password a line".to_owned(),
+            );
         }
     };
     Ok(Some(Listen { at, users }))
