@@ -13,6 +13,13 @@ use std::time::{Duration, Instant};
 /// A process that ends with the test.
 pub struct Running(Child);
 
+impl Running {
+    /// Takes care of this process.
+    pub fn new(child: Child) -> Running {
+        Running(child)
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended by itself.

@@ -3,7 +3,7 @@
 mod broker;
 mod secret;
 
-pub use broker::{Broker, Listen};
+pub use broker::Broker;
 
 use crate::cli::Common;
 use crate::trouble::Trouble;
