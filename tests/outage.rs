@@ -142,12 +142,16 @@ fn as_on_a_network_with_tls_users_and_rules() {
     let key = rcgen::KeyPair::generate().expect("a key");
     let own = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
     let certificate = own.self_signed(&key).expect("a certificate").pem();
-    let (certificate, key) = (secret(&llmos, "broker.pem", &certificate), secret(&llmos, "broker.key", &key.serialize_pem()));
+    let (certificate, key) = (
+        secret(&llmos, "broker.pem", &certificate),
+        secret(&llmos, "broker.key", &key.serialize_pem()),
+    );
     let passwords = secret(&llmos, "passwords", "");
     let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../workspace/mosquitto/acl");
     let port = free_port();
+    // Started by root it would otherwise become somebody who may not read its files.
     let config = format!(
-        "listener {port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\nallow_anonymous false\npassword_file {passwords}\nacl_file {rules}\n"
+        "user root\nlistener {port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\nallow_anonymous false\npassword_file {passwords}\nacl_file {rules}\n"
     );
     let config = secret(&llmos, "mosquitto.conf", &config);
     for user in ["host", "arm"] {
@@ -156,7 +160,9 @@ fn as_on_a_network_with_tls_users_and_rules() {
         // Where there is no mosquitto, starting it says so aloud.
         assert!(made.map_or(true, |made| made.status.success()));
     }
-    let Some(_broker) = mosquitto_with(port, &["-c", &config]) else { return };
+    let Some(_broker) = mosquitto_with(port, &["-c", &config]) else {
+        return;
+    };
     assert_eq!(llmos.run(&["device", "ls"]).status.code(), Some(0));
     let workspace = llmos.workspace();
     for other in ["base", "greenhouse"] {
@@ -170,16 +176,24 @@ fn as_on_a_network_with_tls_users_and_rules() {
     let broker = format!("mqtts://arm@localhost:{port}");
     let mut arm = llmos.command(&["device", "sim", "arm", "--broker", &broker, "--haste", "20"]);
     arm.env("LLMOS_MQTT_PASSWORD_FILE", secret(&llmos, "arms-word", "word of arm"));
-    arm.env("LLMOS_MQTT_CA", &certificate).stdout(Stdio::null()).stderr(Stdio::null());
+    arm.env("LLMOS_MQTT_CA", &certificate)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let _arm = Running::new(arm.spawn().expect("the simulated device starts"));
 
     let (done, code) = llmos.json(&["run", "move the arm 30 cm to the left"]);
     assert_eq!((done["status"].as_str(), code), (Some("done"), 0), "{done}");
     let (found, code) = llmos.json(&["doctor"]);
     let checks = found["checks"].as_array().expect("checks");
-    let broker = checks.iter().find(|check| check["check"] == "broker").expect("the broker");
+    let broker = checks
+        .iter()
+        .find(|check| check["check"] == "broker")
+        .expect("the broker");
     let text = broker["text"].as_str().unwrap_or_default();
-    assert!(text.contains("with TLS, as user host") && !text.contains("everybody"), "{found}");
+    assert!(
+        text.contains("with TLS, as user host") && !text.contains("everybody"),
+        "{found}"
+    );
     assert_eq!((broker["found"].as_str(), code), (Some("ok"), 0), "{found}");
 
     let refused = |table: &str, part: &str| {
@@ -189,7 +203,10 @@ fn as_on_a_network_with_tls_users_and_rules() {
         assert!(!complaint.contains("word of"), "{complaint}");
     };
     refused(&table.replace("host@localhost", "host@127.0.0.1"), "another host name");
-    refused(&table.replace("mqtts://host@", "mqtts://arm2@"), "a user and a password that it knows");
+    refused(
+        &table.replace("mqtts://host@", "mqtts://arm2@"),
+        "a user and a password that it knows",
+    );
     refused(&table.replace("ca = ", "certificate = "), "no key");
     refused("broker = \"mqtt://host:word of host@localhost\"", "file or environment");
 }

@@ -172,6 +172,24 @@ fn without_its_host_a_device_goes_to_its_safe_state() {
 }
 
 #[test]
+fn without_its_connection_a_device_goes_to_its_safe_state_at_once() {
+    let mut device = leased();
+    check(
+        &mut device,
+        20,
+        &command(1, 1, 9_000, "move", UP),
+        false,
+        r#""accepted":true"#,
+    );
+    device.handle_disconnected(30);
+    let status = device.status().expect("a device");
+    let failed = status.failed.map(|(seq, failure)| (seq, failure.as_str()));
+    assert_eq!((status.busy, failed), (false, Some((1, "lease_lost"))));
+    // The lease ended with it: what comes from its holder is too late, until it asks anew.
+    check(&mut device, 40, &command(2, 2, 9_000, "move", UP), false, "no_lease");
+}
+
+#[test]
 fn anything_on_the_stop_topic_stops_but_a_reset_by_a_person() {
     for payload in [
         "",

@@ -45,7 +45,8 @@ impl Mosquitto {
             .expect("a free port")
             .port();
         let config = folder.path().join("mosquitto.conf");
-        let text = format!("listener {port} 127.0.0.1\n{}", settings(folder.path()));
+        // Started by root it would otherwise become somebody who may not read its files.
+        let text = format!("user root\nlistener {port} 127.0.0.1\n{}", settings(folder.path()));
         std::fs::write(&config, text).expect("its configuration");
         let child = Command::new(program)
             .arg("-c")
