@@ -96,7 +96,7 @@ fn secret() -> Result<String, BrokerError> {
     chance
         .fill(&mut bytes)
         .map_err(|_| std::io::Error::other("the system gives no random numbers"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 /// Whether the broker accepts connections.

@@ -7,7 +7,9 @@ use tokio::time::Instant;
 
 /// How often the broker is asked for a sign of life.
 pub(super) const PING: Duration = Duration::from_secs(1);
-/// The longest silence. A living broker answers a ping every [`PING`], so this leaves it 0.9 s to answer.
+/// How long the answer to a ping may take.
+const ANSWER_MAX: Duration = Duration::from_millis(900);
+/// The longest silence: a living broker answers a ping every [`PING`].
 const SILENCE_MAX: Duration = Duration::from_millis(1_900);
 /// How long the broker may leave what we published unacknowledged while it talks of other things.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(2);
@@ -71,7 +73,7 @@ impl Pulse {
         let silent = (self.heard + SILENCE_MAX, "the broker has been silent for 1.9 s");
         let deaf = self.pinged.map(|at| {
             let text = "the broker has not answered a ping for 0.9 s";
-            (at + (SILENCE_MAX - PING), text)
+            (at + ANSWER_MAX, text)
         });
         let stuck = (self.unacknowledged > 0).then(|| {
             let text = "the broker has acknowledged nothing for 2 s";

@@ -136,10 +136,13 @@ async fn pass(
     }
 }
 
+/// A topic and what came there.
+pub type Message = (String, Vec<u8>);
+
 /// Somebody else on the broker, who sees and says what nobody controls.
 pub struct Stranger {
     pub client: AsyncClient,
-    pub seen: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    pub seen: Arc<Mutex<Vec<Message>>>,
     /// Why the broker does not want this client, if it does not.
     pub refused: Arc<Mutex<Option<String>>>,
     /// Publishes that the broker has acknowledged.

@@ -96,14 +96,14 @@ async fn a_way_that_goes_dead_is_found_within_two_seconds() {
 
 /// A broker that answers whatever keeps a connection alive, and acknowledges nothing. What was published comes out here.
 async fn start_wedged_broker() -> (u16, Receiver<Vec<u8>>) {
-    let (publishes, published) = channel(10_000);
+    let (taken, published) = channel(10_000);
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .expect("a port");
     let port = listener.local_addr().expect("its address").port();
     tokio::spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
-            let publishes = publishes.clone();
+            let taken = taken.clone();
             tokio::spawn(async move {
                 while let Ok(kind) = client.read_u8().await {
                     let len = client.read_u8().await.unwrap_or(0);
@@ -111,7 +111,7 @@ async fn start_wedged_broker() -> (u16, Receiver<Vec<u8>>) {
                     let read = client.read_exact(&mut rest).await.is_ok();
                     if kind >> 4 == 3 {
                         // Nobody may want to know.
-                        let _ = publishes.try_send(rest);
+                        let _ = taken.try_send(rest);
                     }
                     let answer: &[u8] = match kind >> 4 {
                         1 => &[0x20, 2, 0, 0],
