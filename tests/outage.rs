@@ -210,3 +210,28 @@ fn as_on_a_network_with_tls_users_and_rules() {
     refused(&table.replace("ca = ", "certificate = "), "no key");
     refused("broker = \"mqtt://host:word of host@localhost\"", "file or environment");
 }
+
+#[test]
+fn the_embedded_broker_beyond_this_machine_wants_users() {
+    let llmos = Llmos::new();
+    assert_eq!(llmos.run(&["device", "ls"]).status.code(), Some(0));
+    let file = llmos.workspace().join("llmos.toml");
+    let table = format!("[broker]\nlisten = \"127.0.0.1:{}\"\n", free_port());
+    std::fs::write(&file, &table).expect("llmos.toml");
+    let (complaint, code) = llmos.complaint(&["doctor"]);
+    assert!(code == 5 && complaint.contains("users_file"), "{code}: {complaint}");
+    let users = secret(&llmos, "users", "arm:word of arm\n");
+    std::fs::write(&file, format!("{table}users_file = \"{users}\"\n")).expect("llmos.toml");
+    let (found, _) = llmos.json(&["doctor"]);
+    let checks = found["checks"].as_array().expect("checks");
+    let broker = checks
+        .iter()
+        .find(|check| check["check"] == "broker")
+        .expect("the broker");
+    assert_eq!(broker["found"], "warn", "{found}");
+    assert!(
+        broker["text"].as_str().is_some_and(|text| text.contains("for 1 users")),
+        "{found}"
+    );
+    assert!(!found.to_string().contains("word of"), "{found}");
+}

@@ -163,9 +163,13 @@ async fn a_stop_waits_behind_nothing() {
     bus.publish_stop("halt", b"now".to_vec()).expect("it is not");
     let is_stop = |packet: &[u8]| packet.windows(4).any(|part| part == b"halt");
     let mut before = 0;
-    while !is_stop(&published.recv().await.expect("a broker")) {
-        before += 1;
-    }
+    let wait = async {
+        while !is_stop(&published.recv().await.expect("a broker")) {
+            before += 1;
+        }
+    };
+    let came = tokio::time::timeout(Duration::from_secs(5), wait).await;
+    assert!(came.is_ok(), "the stop never comes, after {before} other messages");
     assert!(
         (50..200).contains(&before),
         "the normal way is stuck, after {before} messages"
