@@ -5,7 +5,7 @@
 //! ```
 //!
 //! One pair has clean sessions, the other asks the broker to keep theirs. SIGKILL and SIGTERM take turns. Each host sends commands without
-//! pause, each with a number of its own, and each plant writes down every number it is told: what it was told twice, and what it
+//! pause, each with a number of its own, each twice, and the one before once more; and each plant writes down every number it is told: what it was told twice, and what it
 //! acknowledged without ever having been told, is seen there and nowhere else. The exit code is 1 where anything is counted, and 5
 //! where there is no mosquitto.
 
