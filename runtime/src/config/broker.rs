@@ -81,7 +81,7 @@ impl Table {
     }
 
     /// What stands in the environment comes first.
-    fn over_environment(self) -> Table {
+    fn under_environment(self) -> Table {
         let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
         Table {
             password_file: variable("LLMOS_MQTT_PASSWORD_FILE").or(self.password_file),
@@ -179,11 +179,12 @@ fn users(path: &Path) -> Result<Users, String> {
 }
 
 fn at(url: BrokerUrl, text: &str, table: Table) -> Result<Broker, String> {
-    let table = table.over_environment();
+    let table = table.under_environment();
     let mut url = url;
-    let password = match &table.password_file {
-        Some(path) => Some(secret::read(path)?.trim_end_matches(['\r', '\n']).to_owned()),
-        None => std::env::var(super::PASSWORD).ok(),
+    let password = match (std::env::var(super::PASSWORD), &table.password_file) {
+        (Ok(password), _) => Some(password),
+        (Err(_), Some(path)) => Some(secret::read(path)?.trim_end_matches(['\r', '\n']).to_owned()),
+        (Err(_), None) => None,
     };
     if let Some(password) = password {
         if url.user().is_none() && table.password_file.is_some() {
