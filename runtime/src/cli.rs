@@ -121,7 +121,10 @@ pub enum Verb {
     )]
     Journal(JournalVerb),
     /// Measure this machine.
-    #[command(subcommand, after_help = "Example:\n  llmos bench follow --traces 100000")]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  llmos bench follow --traces 100000\n  llmos bench faults --devices arm --only broker-gone,hook-hangs"
+    )]
     Bench(BenchVerb),
     /// Check that everything this machine needs is there.
     #[command(after_help = "Examples:\n  llmos doctor\n  llmos doctor --broker mqtt://localhost:1883 --json")]
@@ -282,6 +285,25 @@ pub enum BenchVerb {
         /// How many goals are asked.
         #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         goals: u32,
+    },
+    /// Break everything that may break while a device moves, and see how it ends.
+    Faults {
+        /// Only these devices.
+        #[arg(
+            long,
+            value_delimiter = ',',
+            value_name = "NAMES",
+            help = "Only these of arm and base"
+        )]
+        devices: Vec<String>,
+        /// Only these faults.
+        #[arg(
+            long,
+            value_delimiter = ',',
+            value_name = "NAMES",
+            help = "Only these faults, for example broker-gone,hook-hangs"
+        )]
+        only: Vec<String>,
     },
 }
 

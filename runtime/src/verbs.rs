@@ -42,6 +42,9 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
     if let Verb::Bench(BenchVerb::Follow { traces, goals }) = cli.verb {
         return bench::follow::follow(traces as usize, goals as usize, printer);
     }
+    if let Verb::Bench(BenchVerb::Faults { devices, only }) = &cli.verb {
+        return bench::faults::faults(devices, only, printer);
+    }
     let config = config(&cli.common)?;
     match cli.verb {
         Verb::Init { .. } | Verb::Bench(_) => Ok(0),

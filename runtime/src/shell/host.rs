@@ -99,7 +99,11 @@ impl Host {
     pub fn offline(config: &Config, workspace: Workspace, printer: Printer, part: Part) -> Result<Host, Trouble> {
         let signals = Signals::new()
             .map_err(|error| Trouble::environment(format!("Ctrl-C can't be received, so nothing is begun: {error}")))?;
-        let mut model = Model::new(config.model.clone(), workspace.root().join("cache"));
+        let mut model = Model::new(
+            config.model.clone(),
+            workspace.root().join("cache"),
+            config.model_timeout,
+        );
         if matches!(part, Part::Acts | Part::Plans) {
             model.load();
         }
