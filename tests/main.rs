@@ -3,6 +3,7 @@
 
 mod arrows;
 mod cli;
+mod corpus;
 mod crash;
 mod determinism;
 mod ending;
