@@ -7,7 +7,7 @@
 //! `handle(now, input)`, then drain `poll()`; call again at `next_deadline()` with [`LinkInput::Tick`]. It must not know what a tool
 //! means, which transport carries a payload, or what time it is.
 
-mod foreign;
+pub mod foreign;
 mod native;
 
 use crate::binding::Binding;
@@ -191,6 +191,8 @@ pub enum Loss {
     Restarted,
     /// The device says that the lease is not ours any more.
     LeaseLost,
+    /// A device with topics of its own has not said on its `online` topic that it is there.
+    Unannounced,
 }
 
 /// What a device says about itself.
@@ -259,7 +261,7 @@ impl Link {
     pub fn handle(&mut self, now: Millis, input: LinkInput<'_>) {
         match &mut self.side {
             Side::Native(native) => native.handle(now, input),
-            Side::Foreign(foreign) => foreign.handle(input),
+            Side::Foreign(foreign) => foreign.handle(now, input),
         }
     }
 
@@ -276,7 +278,7 @@ impl Link {
     pub fn next_deadline(&self) -> Option<Millis> {
         match &self.side {
             Side::Native(native) => native.next_deadline(),
-            Side::Foreign(_) => None,
+            Side::Foreign(foreign) => foreign.next_deadline(),
         }
     }
 }

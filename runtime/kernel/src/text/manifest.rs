@@ -689,28 +689,56 @@ fn milliseconds(micro: i64) -> u32 {
     u32::try_from(micro / 1_000).unwrap_or(u32::MAX)
 }
 
-/// The tree as JSON, for the bridge, which owns the form of bindings. Only a factor is a number there and only a flag a truth; every
-/// other scalar is text, also where it looks like a number.
+/// The tree as JSON, for the bridge, which owns the form of bindings. Every scalar is text, also where it looks like a number.
 fn json_of(node: &Node) -> serde_json::Value {
     match &node.kind {
         Kind::Null => json!(null),
         Kind::Scalar(text) => json!(text),
         Kind::List(list) => list.iter().map(json_of).collect(),
         Kind::Map(map) => {
-            let entry = |(key, value): &(super::node::Key, Node)| (key.name.clone(), json_field(&key.name, value));
+            let entry = |(key, value): &(Key, Node)| (key.name.clone(), json_of(value));
             map.iter().map(entry).collect::<serde_json::Map<_, _>>().into()
         }
     }
 }
 
-fn json_field(key: &str, node: &Node) -> serde_json::Value {
-    let Kind::Scalar(text) = &node.kind else {
-        return json_of(node);
+/// Where each part of `topics` stands, by its JSON pointer (RFC 6901), for whoever finds a mistake in the JSON that came of it: a value
+/// where it is a scalar, otherwise its key. In the order of the document; the first is `topics` itself.
+#[must_use]
+pub fn topic_places(text: &str) -> Vec<(String, Place)> {
+    let (document, _) = document::read(text);
+    let mut places = Vec::new();
+    if let Some(topics) = child(&document.node, "connect").and_then(|(_, connect)| child(connect, "topics")) {
+        note_places(String::new(), topics.0, topics.1, &mut places);
+    }
+    places
+}
+
+fn child<'a>(node: &'a Node, name: &str) -> Option<(Place, &'a Node)> {
+    let Kind::Map(map) = &node.kind else { return None };
+    let (key, node) = map.iter().find(|(key, _)| key.name == name)?;
+    Some((key.place, node))
+}
+
+fn note_places(path: String, key: Place, node: &Node, places: &mut Vec<(String, Place)>) {
+    let place = if matches!(node.kind, Kind::Scalar(_)) {
+        node.place
+    } else {
+        key
     };
-    let typed = match key {
-        "scale" => text.parse::<f64>().ok().map(|number| json!(number)),
-        "whole" => text.parse::<bool>().ok().map(|truth| json!(truth)),
-        _ => None,
-    };
-    typed.unwrap_or_else(|| json!(text))
+    places.push((path.clone(), place));
+    match &node.kind {
+        Kind::Null | Kind::Scalar(_) => {}
+        Kind::List(list) => {
+            for (index, item) in list.iter().enumerate() {
+                note_places(format!("{path}/{index}"), item.place, item, places);
+            }
+        }
+        Kind::Map(map) => {
+            for (key, value) in map {
+                let name = key.name.replace('~', "~0").replace('/', "~1");
+                note_places(format!("{path}/{name}"), key.place, value, places);
+            }
+        }
+    }
 }
