@@ -84,6 +84,10 @@ impl Foreign {
     }
 
     pub(super) fn handle(&mut self, now: Millis, input: LinkInput<'_>) {
+        // What is over is over before it is reported on; what stops goes before everything.
+        if matches!(input, LinkInput::Message { .. } | LinkInput::Command { .. }) {
+            self.pass_time(now);
+        }
         match input {
             LinkInput::Connected => self.handle_connected(now),
             LinkInput::Disconnected => self.handle_disconnected(now),
