@@ -257,9 +257,7 @@ fn loss_text(loss: Loss) -> &'static str {
         Loss::NoAck => "the device did not acknowledge, although it was asked again",
         Loss::Restarted => "the device restarted",
         Loss::LeaseLost => "the lease ran out, or the device serves somebody else",
-        Loss::Unannounced => {
-            "it has not said that it is there; is it switched on, and is the topic of \"online\" in its manifest right?"
-        }
+        Loss::Unannounced => "the topic under \"online\" in its manifest has not said that it is there",
     }
 }
 

@@ -83,7 +83,7 @@ impl Voice {
             return;
         }
         self.last.insert(topic.to_owned(), payload.clone());
-        let slow = strikes(self.faults.slow, self.commands);
+        let slow = self.commands > 0 && strikes(self.faults.slow, self.commands);
         let at = if slow { now + SLOW_MS } else { now };
         let retain = retain || self.faults.stale.is_some();
         self.due.push_back((
