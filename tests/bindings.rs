@@ -32,7 +32,7 @@ struct Bench {
 
 impl Bench {
     /// The workspace of the template with this example, altered, and no other device.
-    fn new(example: &str, alter: impl Fn(String) -> String) -> Bench {
+    fn new(example: &str, alter: impl Fn(&str) -> String) -> Bench {
         let llmos = Llmos::new();
         let workspace = llmos.home().join("ws");
         let made = llmos.run(&["init", workspace.to_str().expect("a path")]);
@@ -42,7 +42,7 @@ impl Bench {
             std::fs::remove_file(devices.join(format!("{device}.md"))).expect("the template's device");
         }
         let text = std::fs::read_to_string(devices.join(format!("examples/{example}.md"))).expect("the example");
-        std::fs::write(devices.join("mine.md"), alter(text)).expect("a device");
+        std::fs::write(devices.join("mine.md"), alter(&text)).expect("a device");
         Bench { llmos, workspace }
     }
 
@@ -65,7 +65,7 @@ impl Bench {
 }
 
 /// Shorter patience, for runs that can only fail.
-fn impatient(text: String) -> String {
+fn impatient(text: &str) -> String {
     assert!(
         !text.contains(" timeout: ") || text.contains("\"6 s\""),
         "the examples wait 6 s"
@@ -76,7 +76,7 @@ fn impatient(text: String) -> String {
 #[test]
 fn each_example_is_planned_proved_and_followed() {
     for (example, goal, too_far) in EXAMPLES {
-        let bench = Bench::new(example, |text| text);
+        let bench = Bench::new(example, str::to_owned);
         let (first, code) = bench.run("", goal);
         assert_eq!(
             (first["status"].as_str(), code),
@@ -139,7 +139,7 @@ fn a_device_that_falls_silent_or_does_not_obey_ends_the_run() {
 #[test]
 fn what_the_device_does_is_judged_by_what_it_says_now() {
     // A report that comes late is waited for, and one that changes nothing is asked for.
-    let plug = Bench::new("tasmota-plug", |text| text);
+    let plug = Bench::new("tasmota-plug", str::to_owned);
     let (slow, _) = plug.run("slow", "switch the plug on");
     assert_eq!(slow["status"], "done", "{slow}");
     assert!(slow["ms"].as_u64().is_some_and(|ms| ms >= 3_000), "{slow}");
@@ -165,7 +165,7 @@ fn what_the_device_does_is_judged_by_what_it_says_now() {
 
 #[test]
 fn a_base_without_a_watchdog_still_ends_where_it_should() {
-    let base = Bench::new("ros-base", |text| text);
+    let base = Bench::new("ros-base", str::to_owned);
     let (done, _) = base.run("no_watchdog", "drive forward 30 cm");
     assert_eq!(done["status"], "done", "{done}");
     // One that would have to run through the stairs is not begun.
@@ -192,7 +192,7 @@ fn simulate(bench: &Bench, kind: &str, name: &str, broker: &str, faults: &str) -
 fn a_plug_on_a_real_broker_is_switched_as_tasmota_wants_it() {
     let Some((_mosquitto, port)) = mosquitto() else { return };
     let broker = format!("mqtt://127.0.0.1:{port}");
-    let bench = Bench::new("tasmota-plug", |text| text);
+    let bench = Bench::new("tasmota-plug", str::to_owned);
     let commands = subscriber(port, &["cmnd/plug/POWER"]);
     let run = |goal: &str| bench.llmos.json(&bench.arguments(&["run", "--broker", &broker, goal]));
     let (absent, code) = run("switch the plug on");
@@ -218,7 +218,7 @@ fn a_plug_on_a_real_broker_is_switched_as_tasmota_wants_it() {
 fn what_the_broker_has_kept_of_a_lamp_that_is_gone_proves_nothing() {
     let Some((_mosquitto, port)) = mosquitto() else { return };
     let broker = format!("mqtt://127.0.0.1:{port}");
-    let lamp = Bench::new("zigbee2mqtt-lamp", |text| text);
+    let lamp = Bench::new("zigbee2mqtt-lamp", str::to_owned);
     let states = subscriber(port, &["zigbee2mqtt/lamp"]);
     let run = |goal: &str| lamp.llmos.json(&lamp.arguments(&["run", "--broker", &broker, goal]));
     let gone = simulate(&lamp, "zigbee-lamp", "lamp", &broker, "stale");
@@ -253,7 +253,7 @@ fn ctrl_c_ends_a_drive_with_zero() {
     use crate::ending::{ended, signal, until};
     let Some((_mosquitto, port)) = mosquitto() else { return };
     let broker = format!("mqtt://127.0.0.1:{port}");
-    let bench = Bench::new("ros-base", |text| text);
+    let bench = Bench::new("ros-base", str::to_owned);
     let twists = subscriber(port, &["rover/cmd_vel"]);
     let _base = simulate(&bench, "ros-base", "rover", &broker, "no_watchdog");
     let arguments = bench.arguments(&["run", "--broker", &broker, "drive forward 2 m"]);
@@ -276,115 +276,118 @@ fn ctrl_c_ends_a_drive_with_zero() {
     );
 }
 
+/// An example, what is written in it, what is written instead, where that is found, and what is said.
+const MISTAKES: [(&str, &str, &str, &str, &str); 15] = [
+    (
+        "zigbee2mqtt-lamp",
+        "'{\"state\": \"{power}\"}'",
+        "'{\"state\": \"{pwr}\"}'",
+        "10:18",
+        "{pwr} is no parameter of \"switch\"; there are power",
+    ),
+    (
+        "zigbee2mqtt-lamp",
+        "'{\"state\": \"{power}\"}'",
+        "'{\"state\": \"{power}\"'",
+        "10:18",
+        "expected JSON",
+    ),
+    (
+        "zigbee2mqtt-lamp",
+        "topic: zigbee2mqtt/lamp/set",
+        "topic: zigbee2mqtt/+/set",
+        "9:16",
+        "expected a fixed topic",
+    ),
+    (
+        "zigbee2mqtt-lamp",
+        "on: ON, off: OFF",
+        "on: ON",
+        "11:32",
+        "the option \"off\" of \"power\"",
+    ),
+    (
+        "zigbee2mqtt-lamp",
+        "      dim:\n",
+        "      dimm:\n",
+        "7:5",
+        "the tool \"dim\" publishes nothing",
+    ),
+    (
+        "zigbee2mqtt-lamp",
+        "      dim:\n",
+        "      dimm:\n",
+        "12:7",
+        "there is no tool \"dimm\"",
+    ),
+    (
+        "zigbee2mqtt-lamp",
+        "pointer: /state, field: state",
+        "pointer: state, field: state",
+        "21:45",
+        "expected / and a path",
+    ),
+    (
+        "zigbee2mqtt-lamp",
+        "topic: zigbee2mqtt/lamp, pointer: /state",
+        "topic: zigbee2mqtt/lamp/set, pointer: /state",
+        "21:18",
+        "our own words",
+    ),
+    (
+        "zigbee2mqtt-lamp",
+        "field: brightness",
+        "field: brighness",
+        "20:5",
+        "nothing here reports \"brightness\"",
+    ),
+    (
+        "zigbee2mqtt-lamp",
+        "scale: 254, whole",
+        "scale: many, whole",
+        "15:39",
+        "expected a number",
+    ),
+    (
+        "zigbee2mqtt-lamp",
+        "whole: true",
+        "hole: true",
+        "15:50",
+        "\"hole\" is not known here",
+    ),
+    (
+        "ros-base",
+        "lasts: distance",
+        "lasts: time",
+        "14:18",
+        "no parameter of \"drive\"",
+    ),
+    (
+        "ros-base",
+        "every: \"100 ms\"\n          lasts: angle",
+        "every: \"1 ms\"\n          lasts: angle",
+        "22:18",
+        "20 ms to 1 s",
+    ),
+    (
+        "ros-base",
+        "kind: point",
+        "kind: number",
+        "27:83",
+        "expected point or ahead",
+    ),
+    (
+        "ros-base",
+        "0..2 m\"",
+        "0..4 m\"",
+        "14:18",
+        "longer than the tool's timeout of 15 s",
+    ),
+];
+
 #[test]
 fn mistakes_in_topics_are_named_with_line_and_column() {
-    for (example, from, to, place, words) in [
-        (
-            "zigbee2mqtt-lamp",
-            "'{\"state\": \"{power}\"}'",
-            "'{\"state\": \"{pwr}\"}'",
-            "10:18",
-            "{pwr} is no parameter of \"switch\"; there are power",
-        ),
-        (
-            "zigbee2mqtt-lamp",
-            "'{\"state\": \"{power}\"}'",
-            "'{\"state\": \"{power}\"'",
-            "10:18",
-            "expected JSON",
-        ),
-        (
-            "zigbee2mqtt-lamp",
-            "topic: zigbee2mqtt/lamp/set",
-            "topic: zigbee2mqtt/+/set",
-            "9:16",
-            "expected a fixed topic",
-        ),
-        (
-            "zigbee2mqtt-lamp",
-            "on: ON, off: OFF",
-            "on: ON",
-            "11:32",
-            "the option \"off\" of \"power\"",
-        ),
-        (
-            "zigbee2mqtt-lamp",
-            "      dim:\n",
-            "      dimm:\n",
-            "7:5",
-            "the tool \"dim\" publishes nothing",
-        ),
-        (
-            "zigbee2mqtt-lamp",
-            "      dim:\n",
-            "      dimm:\n",
-            "12:7",
-            "there is no tool \"dimm\"",
-        ),
-        (
-            "zigbee2mqtt-lamp",
-            "pointer: /state, field: state",
-            "pointer: state, field: state",
-            "21:45",
-            "expected / and a path",
-        ),
-        (
-            "zigbee2mqtt-lamp",
-            "topic: zigbee2mqtt/lamp, pointer: /state",
-            "topic: zigbee2mqtt/lamp/set, pointer: /state",
-            "21:18",
-            "our own words",
-        ),
-        (
-            "zigbee2mqtt-lamp",
-            "field: brightness",
-            "field: brighness",
-            "20:5",
-            "nothing here reports \"brightness\"",
-        ),
-        (
-            "zigbee2mqtt-lamp",
-            "scale: 254, whole",
-            "scale: many, whole",
-            "15:39",
-            "expected a number",
-        ),
-        (
-            "zigbee2mqtt-lamp",
-            "whole: true",
-            "hole: true",
-            "15:50",
-            "\"hole\" is not known here",
-        ),
-        (
-            "ros-base",
-            "lasts: distance",
-            "lasts: time",
-            "14:18",
-            "no parameter of \"drive\"",
-        ),
-        (
-            "ros-base",
-            "every: \"100 ms\"\n          lasts: angle",
-            "every: \"1 ms\"\n          lasts: angle",
-            "22:18",
-            "20 ms to 1 s",
-        ),
-        (
-            "ros-base",
-            "kind: point",
-            "kind: number",
-            "27:83",
-            "expected point or ahead",
-        ),
-        (
-            "ros-base",
-            "0..2 m\"",
-            "0..4 m\"",
-            "14:18",
-            "longer than the tool's timeout of 15 s",
-        ),
-    ] {
+    for (example, from, to, place, words) in MISTAKES {
         let bench = Bench::new(example, |text| {
             assert!(text.contains(from), "{example}: {from}");
             text.replacen(from, to, 1)
@@ -413,7 +416,7 @@ fn a_device_whose_topics_are_wrong_is_not_used() {
         "{report}"
     );
     // Two manifests for one device move it without knowing of each other.
-    let twins = Bench::new("tasmota-plug", |text| text);
+    let twins = Bench::new("tasmota-plug", str::to_owned);
     let text = std::fs::read_to_string(twins.workspace.join("devices/mine.md")).expect("the device");
     std::fs::write(
         twins.workspace.join("devices/twin.md"),
@@ -429,13 +432,13 @@ fn a_device_whose_topics_are_wrong_is_not_used() {
 
 #[test]
 fn what_a_device_can_not_guarantee_follows_from_its_manifest() {
-    let says = |example: &str, alter: &dyn Fn(String) -> String, words: &str| {
+    let says = |example: &str, alter: &dyn Fn(&str) -> String, words: &str| {
         let bench = Bench::new(example, alter);
         let (lines, code) = bench.check();
         assert_eq!(code, 0, "{example}: {lines:#?}");
         lines.iter().any(|line| line.contains(words))
     };
-    let same: &dyn Fn(String) -> String = &|text| text;
+    let same: &dyn Fn(&str) -> String = &|text| text.to_owned();
     for (example, ..) in EXAMPLES {
         for words in [
             "no lease: ",
@@ -446,7 +449,7 @@ fn what_a_device_can_not_guarantee_follows_from_its_manifest() {
             assert!(says(example, same, words), "{example}: {words}");
         }
     }
-    let online: &dyn Fn(String) -> String = &|text| text.replace("#   online:", "    online:");
+    let online: &dyn Fn(&str) -> String = &|text| text.replace("#   online:", "    online:");
     assert!(says("zigbee2mqtt-lamp", same, "nothing says that it is gone"));
     assert!(!says("zigbee2mqtt-lamp", online, "nothing says that it is gone"));
     assert!(says("zigbee2mqtt-lamp", same, "no \"stop\""));
@@ -459,13 +462,13 @@ fn what_a_device_can_not_guarantee_follows_from_its_manifest() {
     assert!(!says("tasmota-plug", same, "it can't be asked"));
     assert!(says("ros-base", same, "drive lasts until it is told to end") && says("ros-base", same, "watchdog"));
     assert!(!says("ros-base", same, "any time ago"));
-    let steady: &dyn Fn(String) -> String = &|text| text.replace(", every: \"500 ms\"", "");
+    let steady: &dyn Fn(&str) -> String = &|text| text.replace(", every: \"500 ms\"", "");
     assert!(says(
         "ros-base",
         steady,
         "ahead, heading, position may have been reported any time ago"
     ));
-    let blind: &dyn Fn(String) -> String = &|text| text.replace("    after: now.power == power\n", "");
+    let blind: &dyn Fn(&str) -> String = &|text| text.replace("    after: now.power == power\n", "");
     assert!(says(
         "tasmota-plug",
         blind,

@@ -312,16 +312,21 @@ impl CommandBinding {
     ///
     /// # Errors
     /// [`Malformed`] where that is not between a millisecond and [`STREAM_MS_MAX`].
-    pub fn lasts_ms(&self, arguments: &[(String, Plain)]) -> Option<Result<u64, Malformed>> {
-        let stream = self.stream.as_ref()?;
+    pub fn lasts_ms(&self, arguments: &[(String, Plain)]) -> Result<Option<u64>, Malformed> {
+        let Some(stream) = &self.stream else { return Ok(None) };
         let argument = arguments.iter().find(|(name, _)| *name == stream.lasts);
-        let ms = match argument {
-            Some((_, Plain::Number(micro))) => stream.scale.outwards(*micro).map(|micro| micro / 1_000),
+        let micro = match argument {
+            Some((_, Plain::Number(micro))) => stream.scale.outwards(*micro),
             _ => None,
         };
-        let ms = ms.and_then(|ms| u64::try_from(ms).ok());
-        let ms = ms.filter(|ms| (1..=STREAM_MS_MAX).contains(ms));
-        Some(ms.ok_or_else(|| Malformed::new(format!("{}: no time of 1 ms to 10 min comes of it", stream.lasts))))
+        let ms = micro.and_then(|micro| u64::try_from(micro / 1_000).ok());
+        match ms.filter(|ms| (1..=STREAM_MS_MAX).contains(ms)) {
+            Some(ms) => Ok(Some(ms)),
+            None => Err(Malformed::new(format!(
+                "{}: no time of 1 ms to 10 min comes of it",
+                stream.lasts
+            ))),
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub enum Kind {
     /// It speaks our protocol.
     Native,
     /// It speaks its own; there is no lease and no acknowledgement, and only its state tells what it does.
-    Foreign(Binding),
+    Foreign(Box<Binding>),
 }
 
 /// What a link has to know about its device.
@@ -230,7 +230,7 @@ pub struct Link {
 #[derive(Debug)]
 enum Side {
     Native(Box<Native>),
-    Foreign(Foreign),
+    Foreign(Box<Foreign>),
 }
 
 impl Link {
@@ -246,7 +246,7 @@ impl Link {
         } = config;
         let side = match kind {
             Kind::Native => Side::Native(Box::new(Native::new(&device, session, heartbeat_ms, expiry_ms))),
-            Kind::Foreign(binding) => Side::Foreign(Foreign::new(binding)),
+            Kind::Foreign(binding) => Side::Foreign(Box::new(Foreign::new(*binding))),
         };
         Link { device, side }
     }

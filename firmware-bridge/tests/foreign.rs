@@ -43,7 +43,7 @@ impl Bench {
             session: 1,
             heartbeat_ms: 500,
             expiry_ms: 2_000,
-            kind: Kind::Foreign(binding),
+            kind: Kind::Foreign(Box::new(binding)),
         });
         let mut bench = Bench {
             link,

@@ -7,8 +7,7 @@ use crate::output::Printer;
 use crate::shell::links::{self, Bound};
 use crate::trouble::Trouble;
 use llmos_firmware_bridge::binding::Problem;
-use llmos_kernel::text::manifest::{self, topic_places};
-use llmos_kernel::text::{Diagnostic, Place, show};
+use llmos_kernel::text::{Diagnostic, Place, manifest, show, topics};
 use llmos_kernel::tool::{Body, Connect, Device, Tool};
 use serde_json::json;
 use std::path::Path;
@@ -108,7 +107,7 @@ fn one(file: &Path) -> Result<Found, Trouble> {
 
 /// Problems of a binding at their places in the document, in its order.
 fn placed(text: &str, problems: &[Problem]) -> Vec<Diagnostic> {
-    let places = topic_places(text);
+    let places = topics::places(text);
     let mut found: Vec<Diagnostic> = problems
         .iter()
         .map(|problem| {

@@ -216,15 +216,12 @@ fn check_stream(tool: &ToolSurface, command: &CommandBinding, path: &str, proble
     let Some(stream) = &command.stream else { return };
     let at = format!("{path}/stream/lasts");
     let parameter = tool.parameters.iter().find(|(name, _)| *name == stream.lasts);
-    let limit = match parameter {
-        Some((_, Shape::Number(limit))) => *limit,
-        _ => {
-            let message = format!(
-                "\"{}\" is no parameter of \"{}\" that is a number",
-                stream.lasts, tool.name
-            );
-            return problems.push(error(at, message));
-        }
+    let Some((_, Shape::Number(limit))) = parameter else {
+        let message = format!(
+            "\"{}\" is no parameter of \"{}\" that is a number",
+            stream.lasts, tool.name
+        );
+        return problems.push(error(at, message));
     };
     let Some((low, high)) = limit.filter(|(low, _)| *low >= 0) else {
         let message = format!(

@@ -277,10 +277,7 @@ impl Foreign {
         let Some(command) = self.binding.command.get(tool) else {
             return Err(Refusal::UnknownTool);
         };
-        let lasts_ms = command
-            .lasts_ms(arguments)
-            .transpose()
-            .map_err(|_| Refusal::BadArgument)?;
+        let lasts_ms = command.lasts_ms(arguments).map_err(|_| Refusal::BadArgument)?;
         if let (Some(stream), Some(lasts_ms)) = (&command.stream, lasts_ms) {
             self.stream = Some(Streaming {
                 topic: topic.clone(),

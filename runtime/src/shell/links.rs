@@ -147,7 +147,7 @@ fn usable(bound: Bound) -> Result<Kind, String> {
         Some(Problem { path, message, .. }) => Err(format!(
             "its topics have errors, see llmos device check: topics{path}: {message}"
         )),
-        None => Ok(Kind::Foreign(bound.binding)),
+        None => Ok(Kind::Foreign(Box::new(bound.binding))),
     }
 }
 

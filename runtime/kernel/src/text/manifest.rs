@@ -4,14 +4,13 @@
 
 use super::expression::{self, Expression};
 use super::node::{Fields, Key, Kind, Node, Place};
-use super::{Diagnostic, document};
+use super::{Diagnostic, document, topics};
 use crate::compile;
 use crate::goal::{self, Dimension};
 use crate::tool::{Body, Conditions, Connect, Device, MacroStep, Parameter, Tool, Type};
 use llmos_follower::envelope::{COORDINATE_MAX, ZONES_MAX};
 use llmos_follower::program::ARGUMENTS_MAX;
 use llmos_follower::{Digest, Envelope, MICRO, Point, Shape, Value};
-use serde_json::json;
 
 /// Reads a manifest. The device is only there when the document has no error.
 #[must_use]
@@ -203,8 +202,8 @@ impl Reader<'_> {
             return Connect::Native;
         };
         let mut fields = Fields::of(node, "connect", self.found);
-        let connect = if let Some(topics) = fields.take("topics") {
-            Connect::Foreign(json_of(topics).to_string())
+        let connect = if let Some(node) = fields.take("topics") {
+            Connect::Foreign(topics::json(node).to_string())
         } else {
             if fields.text("mqtt", self.found).is_none_or(|(text, _)| text != "llmos") {
                 self.error(node.place, expected);
@@ -687,58 +686,4 @@ fn standard_directions() -> Vec<(String, Value)> {
 
 fn milliseconds(micro: i64) -> u32 {
     u32::try_from(micro / 1_000).unwrap_or(u32::MAX)
-}
-
-/// The tree as JSON, for the bridge, which owns the form of bindings. Every scalar is text, also where it looks like a number.
-fn json_of(node: &Node) -> serde_json::Value {
-    match &node.kind {
-        Kind::Null => json!(null),
-        Kind::Scalar(text) => json!(text),
-        Kind::List(list) => list.iter().map(json_of).collect(),
-        Kind::Map(map) => {
-            let entry = |(key, value): &(Key, Node)| (key.name.clone(), json_of(value));
-            map.iter().map(entry).collect::<serde_json::Map<_, _>>().into()
-        }
-    }
-}
-
-/// Where each part of `topics` stands, by its JSON pointer (RFC 6901), for whoever finds a mistake in the JSON that came of it: a value
-/// where it is a scalar, otherwise its key. In the order of the document; the first is `topics` itself.
-#[must_use]
-pub fn topic_places(text: &str) -> Vec<(String, Place)> {
-    let (document, _) = document::read(text);
-    let mut places = Vec::new();
-    if let Some(topics) = child(&document.node, "connect").and_then(|(_, connect)| child(connect, "topics")) {
-        note_places(String::new(), topics.0, topics.1, &mut places);
-    }
-    places
-}
-
-fn child<'a>(node: &'a Node, name: &str) -> Option<(Place, &'a Node)> {
-    let Kind::Map(map) = &node.kind else { return None };
-    let (key, node) = map.iter().find(|(key, _)| key.name == name)?;
-    Some((key.place, node))
-}
-
-fn note_places(path: String, key: Place, node: &Node, places: &mut Vec<(String, Place)>) {
-    let place = if matches!(node.kind, Kind::Scalar(_)) {
-        node.place
-    } else {
-        key
-    };
-    places.push((path.clone(), place));
-    match &node.kind {
-        Kind::Null | Kind::Scalar(_) => {}
-        Kind::List(list) => {
-            for (index, item) in list.iter().enumerate() {
-                note_places(format!("{path}/{index}"), item.place, item, places);
-            }
-        }
-        Kind::Map(map) => {
-            for (key, value) in map {
-                let name = key.name.replace('~', "~0").replace('/', "~1");
-                note_places(format!("{path}/{name}"), key.place, value, places);
-            }
-        }
-    }
 }
