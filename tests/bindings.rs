@@ -231,7 +231,7 @@ fn what_the_broker_has_kept_of_a_lamp_that_is_gone_proves_nothing() {
     assert!(
         stale["reason"]
             .as_str()
-            .is_some_and(|why| why.contains("does not answer")),
+            .is_some_and(|why| why.contains("are topics and pointers right?")),
         "{stale}"
     );
     let _there = simulate(&lamp, "zigbee-lamp", "lamp", &broker, "");
@@ -415,6 +415,28 @@ fn a_device_whose_topics_are_wrong_is_not_used() {
         why.contains("see llmos device check") && why.contains("{pwr}"),
         "{report}"
     );
+    // A topic or a pointer that is well written and wrong shows when nothing comes.
+    for (from, to) in [
+        ("stat/plug/RESULT", "stat/plug/RESULTS"),
+        ("pointer: /POWER", "pointer: /power"),
+    ] {
+        let bench = Bench::new("tasmota-plug", |text| {
+            let kept: Vec<&str> = text
+                .lines()
+                .filter(|line| !line.contains("tele/plug/STATE") && !line.contains("ENERGY"))
+                .collect();
+            let text = kept.join("\n").replace(", load: power, kilowatt_hours: number", "") + "\n";
+            text.replace(from, to)
+        });
+        let (report, code) = bench.run("", "switch the plug on");
+        assert_eq!(
+            (report["status"].as_str(), code),
+            (Some("environment"), 5),
+            "{to}: {report}"
+        );
+        let why = report["reason"].as_str().unwrap_or_default();
+        assert!(why.contains("are topics and pointers right?"), "{to}: {report}");
+    }
     // Two manifests for one device move it without knowing of each other.
     let twins = Bench::new("tasmota-plug", str::to_owned);
     let text = std::fs::read_to_string(twins.workspace.join("devices/mine.md")).expect("the device");

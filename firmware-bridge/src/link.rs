@@ -193,6 +193,8 @@ pub enum Loss {
     LeaseLost,
     /// A device with topics of its own has not said on its `online` topic that it is there.
     Unannounced,
+    /// It has reported nothing that its binding reads.
+    Unheard,
 }
 
 /// What a device says about itself.

@@ -279,6 +279,7 @@ fn a_device_that_reports_nothing_is_asked_again() {
     const ASK: &str = r#"zigbee2mqtt/lamp/get {"state":""}"#;
     let mut lamp = Bench::new(LAMP);
     assert_eq!(lamp.since(0), [(0, ASK)]);
+    lamp.message(50, "zigbee2mqtt/lamp", r#"{"state":"OFF"}"#, false);
     lamp.command(100, "switch", &[("power", Plain::Text("ON".to_owned()))]);
     lamp.message(200, "zigbee2mqtt/lamp", r#"{"linkquality":3}"#, false);
     lamp.pass(20_000);
@@ -301,6 +302,35 @@ fn a_device_that_reports_nothing_is_asked_again() {
 }
 
 #[test]
+fn a_device_that_is_never_heard_is_not_commanded() {
+    let mut lamp = Bench::new(LAMP);
+    lamp.message(100, "zigbee2mqtt/lamp", r#"{"STATE":"ON"}"#, false);
+    lamp.pass(foreign::PRESENCE_MS - 1);
+    assert_eq!(
+        lamp.events,
+        [LinkEvent::Leased { boot: 0, seq: 0 }],
+        "nothing that the binding reads"
+    );
+    lamp.pass(foreign::PRESENCE_MS);
+    assert_eq!(lamp.events[1..], [LinkEvent::Lost(Loss::Unheard)]);
+    lamp.message(9_000, "zigbee2mqtt/lamp", r#"{"state":"ON"}"#, false);
+    assert!(
+        matches!(
+            lamp.events[2..],
+            [LinkEvent::Online, LinkEvent::Leased { .. }, LinkEvent::State(_)]
+        ),
+        "{:?}",
+        lamp.events
+    );
+    lamp.pass(99_000);
+    assert_eq!(
+        lamp.events.len(),
+        5,
+        "one that reports when it changes may be silent as long as it likes"
+    );
+}
+
+#[test]
 fn a_device_that_says_whether_it_is_there_is_believed() {
     let mut pump = Bench::new(PUMP);
     let rejected = LinkEvent::Rejected {
@@ -309,9 +339,9 @@ fn a_device_that_says_whether_it_is_there_is_believed() {
     };
     pump.command(10, "mode", &[("mode", Plain::Text("heat".to_owned()))]);
     assert_eq!(pump.events, std::slice::from_ref(&rejected), "it has not said so yet");
-    pump.pass(3_000);
+    pump.pass(foreign::PRESENCE_MS);
     assert_eq!(pump.events[1..], [LinkEvent::Lost(Loss::Unannounced)]);
-    pump.message(4_000, "pump/availability", "perhaps", true);
+    pump.message(4_050, "pump/availability", "perhaps", true);
     assert_eq!(pump.events.len(), 2, "a word that is neither says nothing");
     pump.message(4_100, "pump/availability", "online", true);
     assert_eq!(pump.events[2..], [LinkEvent::Leased { boot: 0, seq: 0 }]);

@@ -15,14 +15,14 @@ pub const STOP_SENDS: u32 = 5;
 pub const ASK_AGAIN_MS: Millis = 1_000;
 /// How often it is asked after one command.
 pub const ASKS_MAX: u32 = 5;
-/// How long a device may take to say that it is there, where its binding names a topic for that, in milliseconds.
-pub const PRESENCE_MS: Millis = 2_000;
+/// How long a device may take, after connecting, to say that it is there, and then to report something, in milliseconds.
+pub const PRESENCE_MS: Millis = 4_000;
 
 #[derive(Debug)]
 pub(super) struct Foreign {
     binding: Binding,
     presence: Presence,
-    /// Whether a first message was announced.
+    /// Whether it has reported anything.
     spoken: bool,
     /// Readings with the topic that they came from.
     readings: Vec<(String, Named)>,
@@ -42,8 +42,8 @@ enum Presence {
     Down,
     /// Connected; it has until then to say that it is there.
     Expected { until: Millis },
-    /// Commands go out.
-    There,
+    /// Commands go out. One that has not reported yet has until then.
+    There { until: Millis },
     /// It has not said that it is there, or has said that it is gone.
     Gone,
     /// It reports nothing any more.
@@ -113,6 +113,7 @@ impl Foreign {
     pub(super) fn next_deadline(&self) -> Option<Millis> {
         let presence = match self.presence {
             Presence::Expected { until } => Some(until),
+            Presence::There { until } if !self.spoken => Some(until),
             _ => None,
         };
         let stream = self.stream.as_ref().map(|stream| stream.next.min(stream.until));
@@ -123,7 +124,7 @@ impl Foreign {
             .filter(|at| *at != Millis::MAX);
         let asking = self.asking.map(|again| again.at);
         let silence = match self.presence {
-            Presence::There => self
+            Presence::There { .. } => self
                 .heard
                 .iter()
                 .map(|(topic, at)| at + self.silence_ms(topic) + 1)
@@ -144,7 +145,7 @@ impl Foreign {
             self.outputs.subscribe(topic.to_owned());
         }
         for state in self.binding.state.iter().filter(|state| state.every_ms.is_some()) {
-            self.heard.insert(state.topic.clone(), now);
+            self.heard.insert(state.topic.clone(), now + PRESENCE_MS);
         }
         // What was being repeated when the connection went may have gone on since.
         if let Some((_, again)) = self.ending.as_mut() {
@@ -159,13 +160,14 @@ impl Foreign {
                 until: now + PRESENCE_MS,
             };
         } else {
-            self.come();
+            self.come(now);
         }
     }
 
     fn handle_disconnected(&mut self, now: Millis) {
         self.end_stream(now);
-        if std::mem::replace(&mut self.presence, Presence::Down) == Presence::There {
+        let presence = std::mem::replace(&mut self.presence, Presence::Down);
+        if matches!(presence, Presence::There { .. }) {
             self.outputs.event(LinkEvent::Lost(Loss::Disconnected));
         }
         self.forget();
@@ -179,8 +181,10 @@ impl Foreign {
     }
 
     /// From here on commands go out.
-    fn come(&mut self) {
-        self.presence = Presence::There;
+    fn come(&mut self, now: Millis) {
+        self.presence = Presence::There {
+            until: now + PRESENCE_MS,
+        };
         self.outputs.event(LinkEvent::Leased { boot: 0, seq: 0 });
     }
 
@@ -207,13 +211,13 @@ impl Foreign {
         let says = self.binding.online.as_ref().and_then(|online| online.read(payload));
         match (says, self.presence) {
             (Some(true), Presence::Expected { .. } | Presence::Gone) => {
-                self.come();
+                self.come(now);
                 self.ask();
                 for at in self.heard.values_mut() {
-                    *at = now;
+                    *at = now + PRESENCE_MS;
                 }
             }
-            (Some(false), Presence::Expected { .. } | Presence::There | Presence::Silent) => {
+            (Some(false), Presence::Expected { .. } | Presence::There { .. } | Presence::Silent) => {
                 self.presence = Presence::Gone;
                 self.end_stream(now);
                 self.readings.clear();
@@ -233,7 +237,7 @@ impl Foreign {
         if reports {
             self.asking = None;
         }
-        if !std::mem::replace(&mut self.spoken, true) {
+        if reports && !std::mem::replace(&mut self.spoken, true) {
             self.outputs.event(LinkEvent::Online);
         }
         for reading in readings {
@@ -243,8 +247,8 @@ impl Foreign {
                 None => self.readings.push((topic.to_owned(), reading)),
             }
         }
-        if self.presence == Presence::Silent && self.silent_topic(now).is_none() {
-            self.come();
+        if reports && self.presence == Presence::Silent && self.silent_topic(now).is_none() {
+            self.come(now);
         }
         if reports {
             self.report();
@@ -267,7 +271,7 @@ impl Foreign {
     }
 
     fn command(&mut self, now: Millis, tool: &str, arguments: &[(String, Plain)]) -> Result<(), Refusal> {
-        if self.presence != Presence::There {
+        if !matches!(self.presence, Presence::There { .. }) {
             return Err(Refusal::NoLease);
         }
         if self.stream.is_some() {
@@ -362,14 +366,18 @@ impl Foreign {
             });
             self.ask();
         }
-        if self.presence == Presence::There
-            && let Some(topic) = self.silent_topic(now)
-        {
+        if let Presence::There { until } = self.presence {
+            let silent = self.silent_topic(now);
+            let loss = match &silent {
+                _ if !self.spoken && now >= until => Loss::Unheard,
+                Some(_) => Loss::Silent,
+                None => return,
+            };
             self.presence = Presence::Silent;
-            self.readings.retain(|(from, _)| *from != topic);
+            self.readings.retain(|(from, _)| Some(from) != silent.as_ref());
             self.end_stream(now);
             self.repeat_end(now);
-            self.outputs.event(LinkEvent::Lost(Loss::Silent));
+            self.outputs.event(LinkEvent::Lost(loss));
         }
     }
 

@@ -258,6 +258,9 @@ fn loss_text(loss: Loss) -> &'static str {
         Loss::Restarted => "the device restarted",
         Loss::LeaseLost => "the lease ran out, or the device serves somebody else",
         Loss::Unannounced => "the topic under \"online\" in its manifest has not said that it is there",
+        Loss::Unheard => {
+            "nothing that its manifest reads has come on the topics under \"state\"; are topics and pointers right?"
+        }
     }
 }
 
