@@ -210,16 +210,10 @@ fn a_base_that_says_no_more_where_it_is_is_stopped_and_lost() {
     bench.pass(2_410);
     assert!(bench.events.contains(&LinkEvent::Lost(Loss::Silent)));
     bench.pass(9_000);
-    let first_end = bench
-        .since(0)
-        .iter()
-        .position(|(_, line)| *line == END)
-        .expect("it is ended");
-    assert!(
-        bench.since(0)[first_end..].iter().all(|(_, line)| *line == END),
-        "{:?}",
-        bench.since(0)
-    );
+    let (lines, first) = (bench.since(0), |(_, line): &(Millis, &str)| *line == END);
+    let first_end = lines.iter().position(first).expect("it is ended");
+    assert!(lines[first_end].0 <= 2_410, "with the loss: {lines:?}");
+    assert!(lines[first_end..].iter().all(first), "{lines:?}");
     bench.drive(9_000, 1_000);
     assert!(bench.events.contains(&LinkEvent::Rejected {
         id: 7,
