@@ -269,7 +269,10 @@ fn ctrl_c_ends_a_drive_with_zero() {
         .filter_map(|twist| serde_json::from_str::<Value>(twist).ok()?["linear"]["x"].as_f64())
         .collect();
     let first_end = speeds.iter().position(|speed| *speed == 0.0).expect("it is ended");
-    assert!((2..60).contains(&first_end), "long before the 10 s are over: {speeds:?}");
+    assert!(
+        (2..60).contains(&first_end),
+        "long before the 10 s are over: {speeds:?}"
+    );
     assert!(
         speeds[first_end..].iter().all(|speed| *speed == 0.0),
         "and stays ended: {speeds:?}"
