@@ -2,6 +2,7 @@
 //! that hold the house itself together.
 
 mod arrows;
+mod bindings;
 mod cli;
 mod corpus;
 mod crash;

@@ -13,6 +13,12 @@ use std::time::{Duration, Instant};
 /// A process that ends with the test.
 pub struct Running(Child);
 
+impl Running {
+    pub fn new(child: Child) -> Running {
+        Running(child)
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended by itself.

@@ -1,7 +1,8 @@
 //! Connects a simulated device to a broker, as a device would: a thread, a connection and a last will of its own.
 
-use super::SimOptions;
+use super::foreign::ForeignSim;
 use super::simulated::Simulated;
+use super::{ForeignKind, SimKind, SimOptions, Simulator};
 use crate::io::{BusEvent, Connection, Will, open};
 use crate::topic::{DeviceName, Subject, Topic};
 use llmos_follower::Millis;
@@ -82,17 +83,24 @@ impl Wire {
     }
 }
 
-async fn live(options: SimOptions, mut ended: oneshot::Receiver<()>) {
+async fn live(options: SimOptions, ended: oneshot::Receiver<()>) {
+    // Any number that the last boot did not have.
+    let boot = u32::try_from(RandomState::new().hash_one(options.device.as_str()) >> 33).unwrap_or(1);
+    match options.simulator {
+        Simulator::Native(kind) => live_native(kind, options, boot, ended).await,
+        Simulator::Foreign(kind) => live_foreign(kind, options, boot, ended).await,
+    }
+}
+
+async fn live_native(kind: SimKind, options: SimOptions, boot: u32, mut ended: oneshot::Receiver<()>) {
     let SimOptions {
-        kind,
         device,
         broker,
         seed,
         haste,
         faults,
+        ..
     } = options;
-    // Any number that the last boot did not have.
-    let boot = u32::try_from(RandomState::new().hash_one(device.as_str()) >> 33).unwrap_or(1);
     let will = Will {
         topic: Topic::new(&device, Subject::Online).to_string(),
         payload: b"0".to_vec(),
@@ -120,7 +128,53 @@ async fn live(options: SimOptions, mut ended: oneshot::Receiver<()>) {
             wire.publish(message.subject, message.payload, message.retain);
         }
     }
-    end(wire, events).await;
+    wire.publish(Subject::Online, b"0".to_vec(), true);
+    end(wire.connection, events).await;
+}
+
+/// A device with topics of its own always lives at life's pace: what it is told is timed by the host.
+async fn live_foreign(kind: ForeignKind, options: SimOptions, boot: u32, mut ended: oneshot::Receiver<()>) {
+    let SimOptions {
+        device, broker, faults, ..
+    } = options;
+    let mut simulated = ForeignSim::new(kind, device.as_str(), faults);
+    let will = simulated.will();
+    let last = will.as_ref().map(|will| Will {
+        topic: will.topic.clone(),
+        payload: will.payload.clone(),
+    });
+    let (connection, mut events) = open(&broker, &format!("llmos-sim-{device}-{boot:x}"), last.as_ref());
+    for topic in simulated.topics() {
+        connection.subscribe(&topic);
+    }
+    let began = Instant::now();
+    let clock = || Millis::try_from(began.elapsed().as_millis()).unwrap_or(Millis::MAX);
+    loop {
+        let due = began + Duration::from_millis(simulated.next_deadline());
+        tokio::select! {
+            biased;
+            _ = &mut ended => break,
+            event = events.recv() => match event {
+                Some(BusEvent::Connected) => simulated.handle_connected(clock()),
+                Some(BusEvent::Message { topic, payload, retained: false }) => {
+                    simulated.handle_message(clock(), &topic, &payload);
+                }
+                Some(BusEvent::Message { .. }) => {}
+                Some(BusEvent::Disconnected(reason)) => tracing::debug!(%reason, "the simulated device is not connected"),
+                None => break,
+            },
+            () = tokio::time::sleep_until(due) => simulated.handle_tick(clock()),
+        }
+        while let Some(message) = simulated.poll(clock()) {
+            // Without a connection there is nobody to hear it.
+            let _ = connection.publish(&message.topic, message.payload, message.retain);
+        }
+    }
+    if let Some(will) = will {
+        // Nobody may be there to hear it.
+        let _ = connection.publish(&will.topic, will.payload, true);
+    }
+    end(connection, events).await;
 }
 
 fn handle_event(wire: &Wire, simulated: &mut Simulated, now: Millis, event: BusEvent) {
@@ -139,12 +193,11 @@ fn handle_event(wire: &Wire, simulated: &mut Simulated, now: Millis, event: BusE
     }
 }
 
-/// A goodbye that the last will would otherwise have said.
-async fn end(wire: Wire, mut events: mpsc::Receiver<BusEvent>) {
-    wire.publish(Subject::Online, b"0".to_vec(), true);
+/// Sends what is still to be sent, the goodbye above all.
+async fn end(connection: Connection, mut events: mpsc::Receiver<BusEvent>) {
     let drain = async { while events.recv().await.is_some() {} };
     tokio::select! {
-        () = wire.connection.close() => {}
+        () = connection.close() => {}
         () = drain => {}
     }
 }

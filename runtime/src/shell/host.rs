@@ -520,7 +520,7 @@ fn stand_in(config: &Config, device: &Device, url: &BrokerUrl) -> Result<SimHand
     let kind = device.simulator.as_deref();
     let kind = kind.ok_or("it is not simulated on the embedded broker; name its broker with --broker")?;
     let name = DeviceName::parse(&device.name).map_err(|error| error.to_string())?;
-    simulated::start(config, simulated::kind(kind)?, name, url)
+    simulated::start(config, simulated::simulator(kind)?, name, url)
 }
 
 async fn receive(bus: &mut Option<mpsc::Receiver<BusEvent>>) -> Option<BusEvent> {
