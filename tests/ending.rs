@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const GOAL: &str = "pick up the red cube and put it in bin A";
 
 /// The program with piped output, once a line of it holds `text`.
-fn until(llmos: &Llmos, arguments: &[&str], text: &str) -> (Child, String) {
+pub fn until(llmos: &Llmos, arguments: &[&str], text: &str) -> (Child, String) {
     let mut child = llmos
         .command(arguments)
         .stdout(Stdio::piped())
@@ -31,14 +31,14 @@ fn until(llmos: &Llmos, arguments: &[&str], text: &str) -> (Child, String) {
     (child, seen)
 }
 
-fn signal(child: &Child, name: &str) {
+pub fn signal(child: &Child, name: &str) {
     let status = Command::new("kill")
         .args(["-s", name, &child.id().to_string()])
         .status();
     assert!(status.expect("kill runs").success());
 }
 
-fn ended(mut child: Child) -> (ExitStatus, Duration) {
+pub fn ended(mut child: Child) -> (ExitStatus, Duration) {
     let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait().expect("its status") {

@@ -2,7 +2,9 @@
 //! that hold the house itself together.
 
 mod arrows;
+mod bindings;
 mod cli;
+mod corpus;
 mod crash;
 mod determinism;
 mod ending;

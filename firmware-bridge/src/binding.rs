@@ -1,34 +1,55 @@
-//! Devices that exist already and speak their own topics (`Zigbee2MQTT`, Tasmota, a ROS bridge): a template per tool, and pointers that
-//! read their state back.
+//! Devices that exist already and speak their own topics (`Zigbee2MQTT`, Tasmota, Home Assistant, a ROS bridge): a template per tool, and
+//! pointers that read their state back.
 //!
-//! A template that is JSON is filled in as a *document*, not as text: a value can become a value or a part of a string, and never
-//! structure. Everything here is data, so that a manifest can carry it. It must not know when a command is sent or whether it may be.
+//! Everything here is data, so that a manifest can carry it: [`Binding::read`] reads it, [`Binding::check`] holds it against the tools
+//! that it serves. It must not know when a command is sent or whether it may be.
+
+mod check;
+mod pose;
+mod read;
+mod template;
+
+pub use check::{Shape, Surface, ToolSurface, overlaps};
+pub use template::Template;
 
 use crate::device::Refusal;
 use crate::message::{Malformed, PAYLOAD_LEN_MAX};
-use crate::plain::{Named, Plain, decimal};
+use crate::plain::{Named, Plain};
 use llmos_follower::MICRO;
-use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
+/// How long one command may be repeated at most, in milliseconds.
+pub const STREAM_MS_MAX: u64 = 600_000;
+
+/// Something that is wrong with a binding.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// Where, as a JSON pointer into the binding: `/command/switch/payload`.
+    pub path: String,
+    /// Whether the device can't be used with it.
+    pub is_error: bool,
+    /// What was expected, what was found, what to do.
+    pub message: String,
+}
+
 /// How tools and readings of a foreign device map to its topics.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Binding {
     /// What each tool publishes.
     pub command: BTreeMap<String, CommandBinding>,
     /// Where each reading is found.
     pub state: Vec<StateBinding>,
-    /// Published after every connection, to make the device report.
+    /// Where it says whether it is there, if it does.
+    pub online: Option<OnlineBinding>,
+    /// Published after every connection, and where a command shows no effect, to make the device report.
     pub ask: Vec<Fixed>,
-    /// Published on the stop path, where the device has such a thing.
+    /// Published on the stop path, where the device has such a thing. It must mean the same when it comes again.
     pub stop: Option<Fixed>,
 }
 
 /// A message without parameters.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fixed {
     /// The topic.
     pub topic: String,
@@ -37,25 +58,39 @@ pub struct Fixed {
 }
 
 /// What a tool publishes.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CommandBinding {
     /// The topic, without parameters.
     pub topic: String,
     /// The payload. `{name}` stands for a parameter, `{name.x}` for one axis of a point; in JSON, `{name}` outside quotes is the value
     /// itself and inside quotes a part of the text.
-    pub payload: String,
+    pub payload: Template,
     /// How parameters are rewritten first.
-    #[serde(default)]
     pub parameters: BTreeMap<String, Rewrite>,
+    /// For a device that acts only as long as it is told so.
+    pub stream: Option<Stream>,
+}
+
+/// A command that is repeated for a time and then ended, such as a velocity.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stream {
+    /// How often it is published, in milliseconds.
+    pub every_ms: u32,
+    /// The parameter that says how long.
+    pub lasts: String,
+    /// Seconds for one base unit of that parameter: 1 for a duration, 5 for metres at 0.2 m/s.
+    pub scale: Scale,
+    /// The payload that ends it.
+    pub end: String,
 }
 
 /// How a parameter is rewritten on its way to the device.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Rewrite {
     /// The device's words for ours.
     pub map: BTreeMap<String, String>,
+    /// Whether those words are numbers.
+    pub is_number: bool,
     /// The device's units in one base unit: 254 where a ratio of 1 is sent as 254.
     pub scale: Scale,
     /// Whether the device wants whole numbers.
@@ -63,29 +98,39 @@ pub struct Rewrite {
 }
 
 /// Where a reading is found.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StateBinding {
     /// The topic.
     pub topic: String,
     /// A JSON pointer (RFC 6901), or empty where the payload is plain text.
-    #[serde(default)]
     pub pointer: String,
     /// The name of the reading.
     pub field: String,
     /// What it is.
     pub kind: ReadingKind,
     /// The device's units in one base unit.
-    #[serde(default)]
     pub scale: Scale,
     /// Our words for the device's.
-    #[serde(default)]
     pub map: BTreeMap<String, String>,
+    /// How often the device reports it at least, in milliseconds. Three of these in silence, and it counts as lost.
+    pub every_ms: Option<u32>,
+}
+
+/// Where a device, or its broker, says whether it is there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OnlineBinding {
+    /// The topic.
+    pub topic: String,
+    /// A JSON pointer, or empty where the payload is plain text.
+    pub pointer: String,
+    /// The word for being there.
+    pub yes: String,
+    /// The word for being gone.
+    pub no: String,
 }
 
 /// What a reading is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReadingKind {
     /// A quantity.
     Number,
@@ -93,11 +138,16 @@ pub enum ReadingKind {
     Text,
     /// A truth: `true`, or one of the texts on, true, 1.
     Bool,
+    /// A position: `{x, y, z}` or three numbers in a list.
+    Point,
+    /// The angle on the ground that a quaternion `{x, y, z, w}` looks along, from +x counterclockwise.
+    Heading,
+    /// The same as a vector of length one.
+    Ahead,
 }
 
 /// A factor in micro-units; written as a plain number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(try_from = "f64", into = "f64")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Scale(i64);
 
 impl Default for Scale {
@@ -106,34 +156,24 @@ impl Default for Scale {
     }
 }
 
-impl TryFrom<f64> for Scale {
-    type Error = Malformed;
-
-    fn try_from(factor: f64) -> Result<Scale, Malformed> {
+impl Scale {
+    /// Reads a factor, of either sign.
+    ///
+    /// # Errors
+    /// [`Malformed`] for anything but a number between 0.000001 and 1e9.
+    pub fn parse(text: &str) -> Result<Scale, Malformed> {
+        let bad = || Malformed::new(format!("expected a number between 0.000001 and 1e9, found {text:?}"));
+        let factor = text.parse::<f64>().map_err(|_| bad())?;
         if !factor.is_finite() || factor.abs() < 1e-6 || factor.abs() > 1e9 {
-            return Err(Malformed::new(format!(
-                "scale: expected a number between 0.000001 and 1e9, found {factor}"
-            )));
+            return Err(bad());
         }
         #[expect(clippy::cast_possible_truncation, reason = "checked: at most 1e15")]
         Ok(Scale((factor * 1e6).round() as i64))
     }
-}
 
-impl From<Scale> for f64 {
-    fn from(scale: Scale) -> f64 {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "at most 1e15 micro-units, which a double holds"
-        )]
-        let micro = scale.0 as f64;
-        micro / 1e6
-    }
-}
-
-impl Scale {
     /// Base units to the device's.
-    fn outwards(self, micro: i64) -> Option<i64> {
+    #[must_use]
+    pub fn outwards(self, micro: i64) -> Option<i64> {
         ratio(micro, self.0, MICRO)
     }
 
@@ -163,9 +203,6 @@ pub enum EncodeError {
     /// A parameter is missing or cannot be written at its place.
     #[error("{0}")]
     Argument(Malformed),
-    /// The template itself is wrong.
-    #[error("{0}")]
-    Template(Malformed),
 }
 
 impl EncodeError {
@@ -175,38 +212,11 @@ impl EncodeError {
         match self {
             EncodeError::Tool(_) => Refusal::UnknownTool,
             EncodeError::Argument(_) => Refusal::BadArgument,
-            EncodeError::Template(_) => Refusal::Plant,
         }
     }
 }
 
 impl Binding {
-    /// Everything that is wrong with the binding itself.
-    #[must_use]
-    pub fn check(&self) -> Vec<Malformed> {
-        let mut problems = Vec::new();
-        for (tool, command) in &self.command {
-            if let Err(error) = Template::parse(&command.payload) {
-                problems.push(Malformed::new(format!("command {tool}: {error}")));
-            }
-            problems.extend(topic_problem(&command.topic));
-        }
-        for state in &self.state {
-            problems.extend(topic_problem(&state.topic));
-            if !state.pointer.is_empty() && !state.pointer.starts_with('/') {
-                let problem = format!(
-                    "state {}: pointer: expected / and a path, or nothing, found {:?}",
-                    state.field, state.pointer
-                );
-                problems.push(Malformed::new(problem));
-            }
-        }
-        for fixed in self.ask.iter().chain(&self.stop) {
-            problems.extend(topic_problem(&fixed.topic));
-        }
-        problems
-    }
-
     /// The topics that readings come from, each once.
     pub fn state_topics(&self) -> impl Iterator<Item = &str> {
         let first = |(index, state): &(usize, &StateBinding)| {
@@ -228,7 +238,6 @@ impl Binding {
             .command
             .get(tool)
             .ok_or_else(|| EncodeError::Tool(tool.to_owned()))?;
-        let template = Template::parse(&command.payload).map_err(EncodeError::Template)?;
         let mut values = BTreeMap::new();
         for (name, value) in arguments {
             let value = match command.parameters.get(name) {
@@ -237,7 +246,7 @@ impl Binding {
             };
             values.insert(name.as_str(), value);
         }
-        let payload = template.fill(&values).map_err(EncodeError::Argument)?;
+        let payload = command.payload.fill(&values).map_err(EncodeError::Argument)?;
         Ok((command.topic.clone(), payload.into_bytes()))
     }
 
@@ -255,18 +264,7 @@ impl Binding {
         let mut readings = Vec::new();
         let mut document = None;
         for state in self.state.iter().filter(|state| state.topic == topic) {
-            let value = if state.pointer.is_empty() {
-                let text = std::str::from_utf8(payload)
-                    .map_err(|_| Malformed::new(format!("{topic}: expected UTF-8 text")))?;
-                Some(Json::String(text.trim().to_owned()))
-            } else {
-                if document.is_none() {
-                    let parsed = serde_json::from_slice::<Json>(payload);
-                    document =
-                        Some(parsed.map_err(|error| Malformed::new(format!("{topic}: expected JSON: {error}")))?);
-                }
-                document.as_ref().and_then(|json| json.pointer(&state.pointer)).cloned()
-            };
+            let value = found(topic, &state.pointer, payload, &mut document)?;
             if let Some(value) = value {
                 let value = state
                     .read(&value)
@@ -282,23 +280,72 @@ impl Binding {
     }
 }
 
-fn topic_problem(topic: &str) -> Option<Malformed> {
-    let bad = topic.is_empty() || topic.contains(['+', '#', '{', '}', '\0']) || topic.starts_with("llmos/");
-    bad.then(|| {
-        Malformed::new(format!(
-            "topic: expected a fixed topic outside llmos/, without + # {{ }}, found {topic:?}"
-        ))
-    })
+/// What a message has at this pointer; the document is only read once.
+fn found(topic: &str, pointer: &str, payload: &[u8], document: &mut Option<Json>) -> Result<Option<Json>, Malformed> {
+    if pointer.is_empty() {
+        let text = std::str::from_utf8(payload).map_err(|_| Malformed::new(format!("{topic}: expected UTF-8 text")))?;
+        return Ok(Some(Json::String(text.trim().to_owned())));
+    }
+    if document.is_none() {
+        let parsed = serde_json::from_slice::<Json>(payload);
+        *document = Some(parsed.map_err(|error| Malformed::new(format!("{topic}: expected JSON: {error}")))?);
+    }
+    Ok(document.as_ref().and_then(|json| json.pointer(pointer)).cloned())
+}
+
+impl OnlineBinding {
+    /// Whether a message says that the device is there; `None` where it says nothing about that.
+    #[must_use]
+    pub fn read(&self, payload: &[u8]) -> Option<bool> {
+        let value = found(&self.topic, &self.pointer, payload, &mut None).ok()??;
+        let word = word_of(&value);
+        match word {
+            _ if word == self.yes => Some(true),
+            _ if word == self.no => Some(false),
+            _ => None,
+        }
+    }
+}
+
+impl CommandBinding {
+    /// How long a call is repeated, in milliseconds; `None` for a command that is sent once.
+    ///
+    /// # Errors
+    /// [`Malformed`] where that is not between a millisecond and [`STREAM_MS_MAX`].
+    pub fn lasts_ms(&self, arguments: &[(String, Plain)]) -> Result<Option<u64>, Malformed> {
+        let Some(stream) = &self.stream else { return Ok(None) };
+        let argument = arguments.iter().find(|(name, _)| *name == stream.lasts);
+        let micro = match argument {
+            Some((_, Plain::Number(micro))) => stream.scale.outwards(*micro),
+            _ => None,
+        };
+        let ms = micro.and_then(|micro| u64::try_from(micro / 1_000).ok());
+        match ms.filter(|ms| (1..=STREAM_MS_MAX).contains(ms)) {
+            Some(ms) => Ok(Some(ms)),
+            None => Err(Malformed::new(format!(
+                "{}: no time of 1 ms to 10 min comes of it",
+                stream.lasts
+            ))),
+        }
+    }
 }
 
 impl Rewrite {
     fn apply(&self, name: &str, value: &Plain) -> Result<Plain, Malformed> {
         match value {
-            Plain::Text(word) if !self.map.is_empty() => {
-                let known = self.map.get(word).cloned();
-                known
-                    .map(Plain::Text)
-                    .ok_or_else(|| Malformed::new(format!("{name}: {word:?} is not among the mapped words")))
+            Plain::Text(_) | Plain::Bool(_) if !self.map.is_empty() => {
+                let word = match value {
+                    Plain::Bool(truth) => truth.to_string(),
+                    Plain::Text(word) => word.clone(),
+                    _ => String::new(),
+                };
+                let known = self.map.get(&word);
+                let known =
+                    known.ok_or_else(|| Malformed::new(format!("{name}: {word:?} is not among the mapped words")))?;
+                if self.is_number {
+                    return number_of(known);
+                }
+                Ok(Plain::Text(known.clone()))
             }
             Plain::Number(micro) => {
                 let scaled = self
@@ -324,19 +371,27 @@ impl StateBinding {
         if json.is_null() {
             return Ok(Plain::Nothing);
         }
-        let text = match json {
-            Json::String(text) => text.clone(),
-            other => other.to_string(),
-        };
+        let text = word_of(json);
         match self.kind {
-            ReadingKind::Number => {
-                let number = serde_json::from_str::<Json>(&text).ok().filter(Json::is_number);
-                let number = number.ok_or_else(|| Malformed::new(format!("expected a number, found {text:?}")))?;
-                match Plain::from_json(&number)? {
-                    Plain::Number(micro) => self.scale.inwards(micro).map(Plain::Number),
-                    _ => None,
+            ReadingKind::Number => match number_of(&text)? {
+                Plain::Number(micro) => self.scale.inwards(micro).map(Plain::Number),
+                _ => None,
+            }
+            .ok_or_else(|| Malformed::new(format!("the scaled number is out of range: {text}"))),
+            ReadingKind::Point => {
+                let axes = axes(json, ["x", "y", "z"])?.map(|micro| self.scale.inwards(micro));
+                match axes {
+                    [Some(x), Some(y), Some(z)] => Ok(Plain::Point([x, y, z])),
+                    _ => Err(Malformed::new(format!("the scaled point is out of range: {text}"))),
                 }
-                .ok_or_else(|| Malformed::new(format!("the scaled number is out of range: {text}")))
+            }
+            ReadingKind::Heading | ReadingKind::Ahead => {
+                let quaternion = axes(json, ["x", "y", "z", "w"])?;
+                let value = match self.kind {
+                    ReadingKind::Heading => pose::heading(quaternion).map(Plain::Number),
+                    _ => pose::ahead(quaternion).map(Plain::Point),
+                };
+                value.ok_or_else(|| Malformed::new(format!("expected a quaternion of length one, found {text}")))
             }
             ReadingKind::Text => Plain::from_json(&Json::String(self.map.get(&text).cloned().unwrap_or(text))),
             ReadingKind::Bool => {
@@ -353,126 +408,35 @@ impl StateBinding {
     }
 }
 
-/// A payload with holes.
-enum Template {
-    /// A document; a hole that stood outside quotes is the string `\0{name}`.
-    Json(Json),
-    /// Plain text.
-    Text(String),
+/// A JSON value as a word: text without its quotes, anything else as it is written.
+fn word_of(json: &Json) -> String {
+    match json {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
-impl Template {
-    fn parse(payload: &str) -> Result<Template, Malformed> {
-        let mut marked = String::new();
-        let mut quoted = false;
-        let mut rest = payload;
-        while let Some(next) = rest.chars().next() {
-            if !quoted && let Some((hole, after)) = leading_hole(rest) {
-                marked.extend(["\"\\u0000{", hole, "}\""]);
-                rest = after;
-                continue;
+/// A number in text, in micro-units.
+fn number_of(text: &str) -> Result<Plain, Malformed> {
+    let number = serde_json::from_str::<Json>(text).ok().filter(Json::is_number);
+    let number = number.ok_or_else(|| Malformed::new(format!("expected a number, found {text:?}")))?;
+    Plain::from_json(&number)
+}
+
+/// Numbers by name, or in a list, in micro-units.
+fn axes<const N: usize>(json: &Json, names: [&str; N]) -> Result<[i64; N], Malformed> {
+    let mut axes = [0; N];
+    for (index, (axis, name)) in axes.iter_mut().zip(names).enumerate() {
+        let number = json.get(name).or_else(|| json.get(index));
+        match number.map(Plain::from_json) {
+            Some(Ok(Plain::Number(micro))) => *axis = micro,
+            _ => {
+                return Err(Malformed::new(format!(
+                    "expected numbers {}, found {json}",
+                    names.join(", ")
+                )));
             }
-            if quoted && next == '\\' {
-                let two = rest.char_indices().nth(2).map_or(rest.len(), |(at, _)| at);
-                marked.push_str(&rest[..two]);
-                rest = &rest[two..];
-                continue;
-            }
-            quoted ^= next == '"';
-            marked.push(next);
-            rest = &rest[next.len_utf8()..];
-        }
-        let structured =
-            payload.trim_start().starts_with(['{', '[', '"']) && leading_hole(payload.trim_start()).is_none();
-        match serde_json::from_str(&marked) {
-            Ok(document) if structured => Ok(Template::Json(document)),
-            Err(error) if structured => Err(Malformed::new(format!(
-                "payload: expected JSON with {{holes}}: {error}"
-            ))),
-            _ => Ok(Template::Text(payload.to_owned())),
         }
     }
-
-    fn fill(&self, values: &BTreeMap<&str, Plain>) -> Result<String, Malformed> {
-        match self {
-            Template::Json(document) => fill_json(document, values).map(|json| json.to_string()),
-            Template::Text(text) => fill_text(text, values),
-        }
-    }
-}
-
-/// The name in `{name}` or `{name.x}` at the start of `text`, and what follows.
-fn leading_hole(text: &str) -> Option<(&str, &str)> {
-    let (hole, after) = text.strip_prefix('{')?.split_once('}')?;
-    let name = hole
-        .strip_suffix(".x")
-        .or(hole.strip_suffix(".y"))
-        .or(hole.strip_suffix(".z"))
-        .unwrap_or(hole);
-    let plain = name
-        .bytes()
-        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
-    (plain && name.starts_with(|first: char| first.is_ascii_lowercase())).then_some((hole, after))
-}
-
-fn value_of(hole: &str, values: &BTreeMap<&str, Plain>) -> Result<Plain, Malformed> {
-    let missing = || Malformed::new(format!("parameter {hole:?} of the payload has no value"));
-    if let Some(value) = values.get(hole) {
-        return Ok(value.clone());
-    }
-    let (name, axis) = hole.rsplit_once('.').ok_or_else(missing)?;
-    match (values.get(name), axis) {
-        (Some(Plain::Point(point)), "x") => Ok(Plain::Number(point[0])),
-        (Some(Plain::Point(point)), "y") => Ok(Plain::Number(point[1])),
-        (Some(Plain::Point(point)), "z") => Ok(Plain::Number(point[2])),
-        _ => Err(missing()),
-    }
-}
-
-fn fill_json(json: &Json, values: &BTreeMap<&str, Plain>) -> Result<Json, Malformed> {
-    Ok(match json {
-        Json::String(text) => match text.strip_prefix('\0').and_then(leading_hole) {
-            Some((hole, "")) => value_of(hole, values)?.to_json(),
-            _ => Json::String(fill_text(text, values)?),
-        },
-        Json::Array(list) => Json::Array(
-            list.iter()
-                .map(|item| fill_json(item, values))
-                .collect::<Result<_, _>>()?,
-        ),
-        Json::Object(fields) => {
-            let filled = fields
-                .iter()
-                .map(|(name, value)| Ok((name.clone(), fill_json(value, values)?)));
-            Json::Object(filled.collect::<Result<_, Malformed>>()?)
-        }
-        other => other.clone(),
-    })
-}
-
-fn fill_text(text: &str, values: &BTreeMap<&str, Plain>) -> Result<String, Malformed> {
-    let mut filled = String::new();
-    let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        if let Some((hole, after)) = leading_hole(rest) {
-            let value = match value_of(hole, values)? {
-                Plain::Text(word) if word.chars().any(char::is_control) => {
-                    return Err(Malformed::new(format!(
-                        "parameter {hole:?}: control characters cannot be sent"
-                    )));
-                }
-                Plain::Text(word) => word,
-                Plain::Number(micro) => decimal(micro),
-                Plain::Bool(truth) => truth.to_string(),
-                Plain::Point(point) => point.map(decimal).join(","),
-                Plain::Nothing => return Err(Malformed::new(format!("parameter {hole:?} is nothing"))),
-            };
-            filled.push_str(&value);
-            rest = after;
-            continue;
-        }
-        filled.push(next);
-        rest = &rest[next.len_utf8()..];
-    }
-    Ok(filled)
+    Ok(axes)
 }

@@ -7,7 +7,7 @@
 //! `handle(now, input)`, then drain `poll()`; call again at `next_deadline()` with [`LinkInput::Tick`]. It must not know what a tool
 //! means, which transport carries a payload, or what time it is.
 
-mod foreign;
+pub mod foreign;
 mod native;
 
 use crate::binding::Binding;
@@ -38,7 +38,7 @@ pub enum Kind {
     /// It speaks our protocol.
     Native,
     /// It speaks its own; there is no lease and no acknowledgement, and only its state tells what it does.
-    Foreign(Binding),
+    Foreign(Box<Binding>),
 }
 
 /// What a link has to know about its device.
@@ -192,6 +192,10 @@ pub enum Loss {
     Restarted,
     /// The device says that the lease is not ours any more.
     LeaseLost,
+    /// A device with topics of its own has not said on its `online` topic that it is there.
+    Unannounced,
+    /// It has reported nothing that its binding reads.
+    Unheard,
 }
 
 /// What a device says about itself.
@@ -229,7 +233,7 @@ pub struct Link {
 #[derive(Debug)]
 enum Side {
     Native(Box<Native>),
-    Foreign(Foreign),
+    Foreign(Box<Foreign>),
 }
 
 impl Link {
@@ -245,7 +249,7 @@ impl Link {
         } = config;
         let side = match kind {
             Kind::Native => Side::Native(Box::new(Native::new(&device, session, heartbeat_ms, expiry_ms))),
-            Kind::Foreign(binding) => Side::Foreign(Foreign::new(binding)),
+            Kind::Foreign(binding) => Side::Foreign(Box::new(Foreign::new(*binding))),
         };
         Link { device, side }
     }
@@ -260,7 +264,7 @@ impl Link {
     pub fn handle(&mut self, now: Millis, input: LinkInput<'_>) {
         match &mut self.side {
             Side::Native(native) => native.handle(now, input),
-            Side::Foreign(foreign) => foreign.handle(input),
+            Side::Foreign(foreign) => foreign.handle(now, input),
         }
     }
 
@@ -277,7 +281,7 @@ impl Link {
     pub fn next_deadline(&self) -> Option<Millis> {
         match &self.side {
             Side::Native(native) => native.next_deadline(),
-            Side::Foreign(_) => None,
+            Side::Foreign(foreign) => foreign.next_deadline(),
         }
     }
 }

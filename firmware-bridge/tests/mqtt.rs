@@ -2,7 +2,7 @@
 //! installed, a real mosquitto.
 
 use llmos_firmware_bridge::io::{BrokerUrl, Bus, BusEvent, BusHandle, broker};
-use llmos_firmware_bridge::sim::{self, Faults, SimKind, SimOptions};
+use llmos_firmware_bridge::sim::{self, Faults, SimKind, SimOptions, Simulator};
 use llmos_firmware_bridge::{
     Channel, DeviceName, Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Loss, Plain, Refusal, Report,
 };
@@ -168,7 +168,7 @@ fn start_slow_arm(url: &BrokerUrl, device: &DeviceName) -> sim::SimHandle {
 
 fn start_arm_with(url: &BrokerUrl, device: &DeviceName, haste: u32) -> sim::SimHandle {
     let options = SimOptions {
-        kind: SimKind::Arm,
+        simulator: Simulator::Native(SimKind::Arm),
         device: device.clone(),
         broker: url.clone(),
         seed: 0,

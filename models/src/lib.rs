@@ -29,6 +29,8 @@ mod weights;
 
 pub use control::TOOLS_MAX;
 pub use error::{Fault, ModelError};
+#[cfg(feature = "embedded-model")]
+pub use local::IN_THE_BOX;
 pub use local::{LocalModel, ModelInfo};
 pub use request::{
     Argument, Call, Example, Outcome, ParameterKind, ParameterSpec, PlanReply, PlanRequest, Span, SpanKind, Tokens,

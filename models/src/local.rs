@@ -24,6 +24,10 @@ use crate::tokenizer::Tokenizer;
 use crate::weights::{Chance, Origin, WeightError, Weights};
 use crate::{PlanReply, PlanRequest, Planner, control};
 
+/// The file of the model in the box.
+#[cfg(feature = "embedded-model")]
+pub static IN_THE_BOX: &[u8] = include_bytes!("../default/llmos-tiny.gguf");
+
 #[cfg(test)]
 mod parity;
 #[cfg(test)]
@@ -197,7 +201,6 @@ impl LocalModel {
 
     #[cfg(feature = "embedded-model")]
     fn from_box(origin: Origin) -> Result<Self, ModelError> {
-        static IN_THE_BOX: &[u8] = include_bytes!("../default/llmos-tiny.gguf");
         Self::load(&mut std::io::Cursor::new(IN_THE_BOX), "in the box", origin)
     }
 

@@ -3,6 +3,7 @@
 //!
 //! Threads are set when a process starts, so each number of threads is a process of its own.
 
+pub mod faults;
 pub mod follow;
 
 use crate::config::Config;

@@ -50,7 +50,7 @@ pub struct Common {
         value_name = "FAULT",
         default_value = "",
         hide_default_value = true,
-        help = "Faults of simulated devices: slip, stall, silent, nonsense, double_ack, restart; slip@2 only the second time"
+        help = "Faults of simulated devices: slip, stall, silent, nonsense, double_ack, restart, refuse, slow, quiet, stale, no_watchdog; slip@2 only the second time"
     )]
     pub fault: String,
     /// How many times faster than life simulated devices move.
@@ -105,7 +105,7 @@ pub enum Verb {
     /// Look at devices, or simulate one.
     #[command(
         subcommand,
-        after_help = "Examples:\n  llmos device ls\n  llmos device check\n  llmos device sim arm --broker mqtt://localhost:1883 --seed 7 --fault slip@2\n  llmos device watch arm --broker mqtt://localhost:1883"
+        after_help = "Examples:\n  llmos device ls\n  llmos device check devices/examples/tasmota-plug.md\n  llmos device sim arm --broker mqtt://localhost:1883 --seed 7 --fault slip@2\n  llmos device watch arm --broker mqtt://localhost:1883"
     )]
     Device(DeviceVerb),
     /// Look at the model.
@@ -121,7 +121,10 @@ pub enum Verb {
     )]
     Journal(JournalVerb),
     /// Measure this machine.
-    #[command(subcommand, after_help = "Example:\n  llmos bench follow --traces 100000")]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  llmos bench follow --traces 100000\n  llmos bench faults --devices arm --only broker-gone,hook-hangs"
+    )]
     Bench(BenchVerb),
     /// Check that everything this machine needs is there.
     #[command(after_help = "Examples:\n  llmos doctor\n  llmos doctor --broker mqtt://localhost:1883 --json")]
@@ -221,11 +224,14 @@ pub enum TraceVerb {
 pub enum DeviceVerb {
     /// List devices and their tools.
     Ls,
-    /// Check every manifest and say what each device can't guarantee.
-    Check,
+    /// Check every manifest, or one file, and say what each device can't guarantee.
+    Check {
+        /// A manifest, in the workspace or not.
+        file: Option<PathBuf>,
+    },
     /// Run a simulated device until Ctrl-C; it needs --broker.
     Sim {
-        /// arm, base or greenhouse.
+        /// arm, base, greenhouse, zigbee-lamp, tasmota-plug, climate or ros-base.
         kind: String,
         /// Its name in topics; otherwise its kind.
         #[arg(long)]
@@ -282,6 +288,25 @@ pub enum BenchVerb {
         /// How many goals are asked.
         #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         goals: u32,
+    },
+    /// Break everything that may break while a device moves, and see how it ends.
+    Faults {
+        /// Only these devices.
+        #[arg(
+            long,
+            value_delimiter = ',',
+            value_name = "NAMES",
+            help = "Only these of arm and base"
+        )]
+        devices: Vec<String>,
+        /// Only these faults.
+        #[arg(
+            long,
+            value_delimiter = ',',
+            value_name = "NAMES",
+            help = "Only these faults, for example broker-gone,hook-hangs"
+        )]
+        only: Vec<String>,
     },
 }
 

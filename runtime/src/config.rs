@@ -10,12 +10,16 @@ use crate::trouble::Trouble;
 use llmos_firmware_bridge::sim::Faults;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The model in the box, by name.
 pub const IN_THE_BOX: &str = "llmos-tiny";
 
 /// Where a broker's password is read from.
 const PASSWORD: &str = "LLMOS_MQTT_PASSWORD";
+
+/// How long a model may take, where `llmos.toml` says nothing: a large one on a small board, loading included.
+const MODEL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Everything a verb needs to know.
 #[derive(Clone, Debug)]
@@ -26,6 +30,8 @@ pub struct Config {
     pub broker: Broker,
     /// A model file; the one in the box if `None`.
     pub model: Option<PathBuf>,
+    /// How long the model may take for an answer.
+    pub model_timeout: Duration,
     /// The scene of simulated devices.
     pub seed: u64,
     /// Their faults.
@@ -34,12 +40,13 @@ pub struct Config {
     pub haste: u32,
 }
 
-/// `llmos.toml`: it marks a workspace and may set two defaults.
+/// `llmos.toml`: it marks a workspace and may set a few defaults.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct File {
     broker: Option<toml::Value>,
     model: Option<PathBuf>,
+    model_timeout: Option<String>,
 }
 
 impl Config {
@@ -58,9 +65,19 @@ impl Config {
             .model
             .clone()
             .or_else(|| file.model.map(|model| workspace.join(model)));
+        let model_timeout = file.model_timeout.as_deref().map_or(Ok(MODEL_TIMEOUT), |text| {
+            humantime::parse_duration(text).map_err(|error| {
+                let text = format!(
+                    "{}: model_timeout = {text:?}: {error}; expected a time such as \"60 s\"",
+                    path.display()
+                );
+                Trouble::environment(text)
+            })
+        })?;
         let faults = Faults::parse(&common.fault).map_err(|error| Trouble::usage(error.to_string()))?;
         Ok(Config {
             model: model.filter(|model| !model.ends_with(IN_THE_BOX)),
+            model_timeout,
             workspace,
             broker,
             seed: common.seed,
@@ -74,7 +91,10 @@ impl File {
     fn read(path: &Path) -> Result<File, Trouble> {
         match std::fs::read_to_string(path) {
             Ok(text) => toml::from_str(&text).map_err(|error| {
-                let text = format!("{} is not valid, it may set broker and model: {error}", path.display());
+                let text = format!(
+                    "{} is not valid, it may set broker, model and model_timeout: {error}",
+                    path.display()
+                );
                 Trouble::environment(text)
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(File::default()),
@@ -126,13 +146,21 @@ mod tests {
         assert_eq!(config.model, Some(config.workspace.join("big.gguf")));
         let config = check(&["--model", IN_THE_BOX], "model = \"big.gguf\"").expect("a configuration");
         assert_eq!(config.model, None, "the model in the box has a name");
+        assert_eq!(config.model_timeout, MODEL_TIMEOUT);
+        let config = check(&[], "model_timeout = \"2 min\"").expect("a configuration");
+        assert_eq!(config.model_timeout, Duration::from_secs(120));
     }
 
     #[test]
     fn whose_mistake_it_is_decides_the_code() {
         assert_eq!(check(&["--broker", "http://x"], "").expect_err("no broker").code, 2);
         assert_eq!(check(&["--fault", "gremlin"], "").expect_err("no fault").code, 2);
-        for file in ["broker = \"http://x\"", "colour = 7", "broker"] {
+        for file in [
+            "broker = \"http://x\"",
+            "colour = 7",
+            "broker",
+            "model_timeout = \"soon\"",
+        ] {
             let trouble = check(&[], file).expect_err("a broken file");
             assert_eq!(trouble.code, 5, "{file}");
             assert!(trouble.message.contains("llmos.toml"), "{file}: {trouble}");

@@ -9,7 +9,6 @@ use crate::shell::journal;
 use crate::shell::model;
 use crate::shell::workspace::Workspace;
 use crate::trouble::Trouble;
-use llmos_firmware_bridge::binding::Binding;
 use llmos_follower::program::{CALLS_MAX, CODE_MAX, STEPS_MAX};
 use llmos_follower::wire;
 use llmos_kernel::check;
@@ -18,7 +17,7 @@ use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::{Input, Status};
 use llmos_kernel::text::trace::read_with_places;
 use llmos_kernel::text::{has_errors, show};
-use llmos_kernel::tool::{Connect, Device, Tool};
+use llmos_kernel::tool::Tool;
 use serde_json::json;
 use std::path::Path;
 
@@ -58,87 +57,6 @@ fn signature(tool: &Tool) -> String {
         .map(|p| format!("{}{}: {}", p.name, if p.required { "" } else { "?" }, p.kind.word()))
         .collect();
     format!("{}({})  {}", tool.name, parameters.join(", "), tool.does)
-}
-
-/// `device check`.
-pub fn check_devices(config: &Config, printer: Printer) -> Result<u8, Trouble> {
-    let (kernel, workspace, unreadable) = read(config)?;
-    let mut lines: Vec<String> = unreadable
-        .into_iter()
-        .filter(|line| line.starts_with("devices/"))
-        .collect();
-    let mut errors = lines.len();
-    for (path, found) in kernel
-        .findings()
-        .iter()
-        .filter(|(path, _)| path.starts_with("devices/") || path.as_str() == "policy.toml")
-    {
-        errors += found.iter().filter(|diagnostic| diagnostic.is_error()).count();
-        lines.extend(found.iter().map(|diagnostic| show(path, diagnostic)));
-    }
-    for problem in kernel.devices().iter().flat_map(binding_problems) {
-        errors += 1;
-        lines.push(problem);
-    }
-    let weak: Vec<String> = kernel.devices().iter().flat_map(unguaranteed).collect();
-    lines.extend(weak.iter().cloned());
-    lines.push(format!(
-        "{} devices, {errors} errors in {}",
-        kernel.devices().len(),
-        workspace.root().display()
-    ));
-    printer.answer(
-        &json!({ "errors": errors, "findings": lines, "not_guaranteed": weak }),
-        &lines,
-    );
-    Ok(u8::from(errors > 0))
-}
-
-/// What is wrong with the topics of a device that speaks its own protocol.
-fn binding_problems(device: &Device) -> Vec<String> {
-    let Connect::Foreign(json) = &device.connect else {
-        return Vec::new();
-    };
-    let path = format!("devices/{}.md", device.name);
-    match serde_json::from_str::<Binding>(json) {
-        Err(error) => vec![format!("{path}: error: in \"topics\": {error}")],
-        Ok(binding) => {
-            let unbound = device.tools.iter().filter(|tool| {
-                tool.acts
-                    && matches!(tool.body, llmos_kernel::tool::Body::Primitive)
-                    && !binding.command.contains_key(&tool.name)
-            });
-            let unbound = unbound.map(|tool| {
-                format!(
-                    "{path}: error: the tool \"{}\" has no command among \"topics\"",
-                    tool.name
-                )
-            });
-            let problems = binding
-                .check()
-                .into_iter()
-                .map(|problem| format!("{path}: error: in \"topics\": {problem}"));
-            problems.chain(unbound).collect()
-        }
-    }
-}
-
-/// What a device's own side does not guarantee.
-fn unguaranteed(device: &Device) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Connect::Foreign(_) = device.connect {
-        lines.push(format!("{}: speaks its own protocol: no lease, no expiry, no acknowledgement and no envelope of its own; only the gate here checks it", device.name));
-    }
-    let blind = device.tools.iter().filter(|tool| {
-        tool.acts && tool.conditions.after.is_none() && matches!(tool.body, llmos_kernel::tool::Body::Primitive)
-    });
-    lines.extend(blind.map(|tool| {
-        format!(
-            "{}.{}: its effect can't be read back; runs with it end unverified",
-            device.name, tool.name
-        )
-    }));
-    lines
 }
 
 /// `trace ls|show|check|compile|rm`.

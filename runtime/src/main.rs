@@ -10,6 +10,7 @@ mod cli;
 mod config;
 mod doctor;
 mod inspect;
+mod manifests;
 mod output;
 mod replay;
 mod shell;

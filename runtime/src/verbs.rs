@@ -5,6 +5,7 @@ use crate::cli::{BenchVerb, Cli, Common, DeviceVerb, PlanArgs, RunArgs, Verb};
 use crate::config::{Broker, Config};
 use crate::doctor;
 use crate::inspect;
+use crate::manifests;
 use crate::output::{Printer, plan_json};
 use crate::replay;
 use crate::shell::host::{self, Host, Part};
@@ -42,6 +43,9 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
     if let Verb::Bench(BenchVerb::Follow { traces, goals }) = cli.verb {
         return bench::follow::follow(traces as usize, goals as usize, printer);
     }
+    if let Verb::Bench(BenchVerb::Faults { devices, only }) = &cli.verb {
+        return bench::faults::faults(devices, only, printer);
+    }
     let config = config(&cli.common)?;
     match cli.verb {
         Verb::Init { .. } | Verb::Bench(_) => Ok(0),
@@ -55,7 +59,7 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
             watch(&config, device.as_deref(), seconds, printer).await
         }
         Verb::Device(DeviceVerb::Ls) => inspect::devices(&config, printer),
-        Verb::Device(DeviceVerb::Check) => inspect::check_devices(&config, printer),
+        Verb::Device(DeviceVerb::Check { file }) => manifests::check(&config, file.as_deref(), printer),
         Verb::Trace(verb) => inspect::traces(&config, verb, printer),
         Verb::Model(verb) => inspect::model(&config, verb, printer),
         Verb::Journal(verb) => inspect::journal(&config, verb, printer),
@@ -306,7 +310,7 @@ async fn simulate(config: &Config, kind: &str, name: Option<&str>, printer: Prin
     };
     let name = name.unwrap_or(kind);
     let device = DeviceName::parse(name).map_err(|error| Trouble::usage(error.to_string()))?;
-    let simulated = simulated::kind(kind).map_err(Trouble::usage)?;
+    let simulated = simulated::simulator(kind).map_err(Trouble::usage)?;
     let mut signals =
         Signals::new().map_err(|error| Trouble::environment(format!("Ctrl-C can't be received: {error}")))?;
     let handle = simulated::start(config, simulated, device, url).map_err(Trouble::environment)?;

@@ -1,7 +1,8 @@
 //! Connects a simulated device to a broker, as a device would: a thread, a connection and a last will of its own.
 
+use super::foreign::ForeignSim;
 use super::simulated::Simulated;
-use super::{Faults, Hastened, SimOptions};
+use super::{Faults, ForeignKind, Hastened, SimOptions, Simulator};
 use crate::io::{BrokerUrl, BusEvent, Connection, Will, open};
 use crate::topic::{DeviceName, Subject, Topic};
 use llmos_follower::Millis;
@@ -56,8 +57,16 @@ impl Drop for SimHandle {
 /// # Errors
 /// The thread cannot be made.
 pub fn run(options: SimOptions) -> Result<SimHandle, SimError> {
-    let plant = options.kind.plant(options.seed, options.haste, options.faults.clone());
-    run_plant(plant, options.device, options.broker, options.faults)
+    match options.simulator {
+        Simulator::Native(kind) => {
+            let plant = kind.plant(options.seed, options.haste, options.faults.clone());
+            run_plant(plant, options.device, options.broker, options.faults)
+        }
+        Simulator::Foreign(kind) => {
+            let (boot, name) = (boot(&options.device), options.device.to_string());
+            start(&name, move |ended| live_foreign(kind, options, boot, ended))
+        }
+    }
 }
 
 /// The same with a plant of your own, for programs that want to see what it was really told.
@@ -70,14 +79,26 @@ pub fn run_plant(
     broker: BrokerUrl,
     faults: Faults,
 ) -> Result<SimHandle, SimError> {
+    let (boot, name) = (boot(&device), device.to_string());
+    let simulated = Simulated::with_plant(plant, faults, boot);
+    start(&name, move |ended| live_native(simulated, boot, device, broker, ended))
+}
+
+/// Any number that the last boot did not have.
+fn boot(device: &DeviceName) -> u32 {
+    u32::try_from(RandomState::new().hash_one(device.as_str()) >> 33).unwrap_or(1)
+}
+
+/// Gives a device's life a thread of its own.
+fn start<L: Future<Output = ()>>(
+    name: &str,
+    live: impl FnOnce(oneshot::Receiver<()>) -> L + Send + 'static,
+) -> Result<SimHandle, SimError> {
     let (ending, ended) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // Any number that the last boot did not have.
-    let boot = u32::try_from(RandomState::new().hash_one(device.as_str()) >> 33).unwrap_or(1);
-    let simulated = Simulated::with_plant(plant, faults, boot);
     let thread = std::thread::Builder::new()
-        .name(format!("sim-{device}"))
-        .spawn(move || runtime.block_on(live(simulated, boot, device, broker, ended)))?;
+        .name(format!("sim-{name}"))
+        .spawn(move || runtime.block_on(live(ended)))?;
     Ok(SimHandle {
         ending: Some(ending),
         thread: Some(thread),
@@ -98,7 +119,7 @@ impl Wire {
     }
 }
 
-async fn live(
+async fn live_native(
     mut simulated: Simulated,
     boot: u32,
     device: DeviceName,
@@ -131,7 +152,53 @@ async fn live(
             wire.publish(message.subject, message.payload, message.retain);
         }
     }
-    end(wire, events).await;
+    wire.publish(Subject::Online, b"0".to_vec(), true);
+    end(wire.connection, events).await;
+}
+
+/// A device with topics of its own always lives at life's pace: what it is told is timed by the host.
+async fn live_foreign(kind: ForeignKind, options: SimOptions, boot: u32, mut ended: oneshot::Receiver<()>) {
+    let SimOptions {
+        device, broker, faults, ..
+    } = options;
+    let mut simulated = ForeignSim::new(kind, device.as_str(), faults);
+    let will = simulated.will();
+    let last = will.as_ref().map(|will| Will {
+        topic: will.topic.clone(),
+        payload: will.payload.clone(),
+    });
+    let (connection, mut events) = open(&broker, &format!("llmos-sim-{device}-{boot:x}"), last.as_ref());
+    for topic in simulated.topics() {
+        connection.subscribe(&topic);
+    }
+    let began = Instant::now();
+    let clock = || Millis::try_from(began.elapsed().as_millis()).unwrap_or(Millis::MAX);
+    loop {
+        let due = began + Duration::from_millis(simulated.next_deadline());
+        tokio::select! {
+            biased;
+            _ = &mut ended => break,
+            event = events.recv() => match event {
+                Some(BusEvent::Connected) => simulated.handle_connected(clock()),
+                Some(BusEvent::Message { topic, payload, retained: false }) => {
+                    simulated.handle_message(clock(), &topic, &payload);
+                }
+                Some(BusEvent::Message { .. }) => {}
+                Some(BusEvent::Disconnected(reason)) => tracing::debug!(%reason, "the simulated device is not connected"),
+                None => break,
+            },
+            () = tokio::time::sleep_until(due) => simulated.handle_tick(clock()),
+        }
+        while let Some(message) = simulated.poll(clock()) {
+            // Without a connection there is nobody to hear it.
+            let _ = connection.publish(&message.topic, message.payload, message.retain);
+        }
+    }
+    if let Some(will) = will {
+        // Nobody may be there to hear it.
+        let _ = connection.publish(&will.topic, will.payload, true);
+    }
+    end(connection, events).await;
 }
 
 fn handle_event(wire: &Wire, simulated: &mut Simulated, now: Millis, event: BusEvent) {
@@ -153,12 +220,11 @@ fn handle_event(wire: &Wire, simulated: &mut Simulated, now: Millis, event: BusE
     }
 }
 
-/// A goodbye that the last will would otherwise have said.
-async fn end(wire: Wire, mut events: mpsc::Receiver<BusEvent>) {
-    wire.publish(Subject::Online, b"0".to_vec(), true);
+/// Sends what is still to be sent, the goodbye above all.
+async fn end(connection: Connection, mut events: mpsc::Receiver<BusEvent>) {
     let drain = async { while events.recv().await.is_some() {} };
     tokio::select! {
-        () = wire.connection.close() => {}
+        () = connection.close() => {}
         () = drain => {}
     }
 }

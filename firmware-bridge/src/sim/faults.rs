@@ -44,17 +44,27 @@ pub struct Faults {
     pub double_ack: Option<Occasion>,
     /// The device restarts in the middle of a command. Counted in commands.
     pub restart: Option<Occasion>,
+    /// A device with topics of its own answers and does nothing. Counted in commands, as are the next two.
+    pub refuse: Option<Occasion>,
+    /// It reports seconds late.
+    pub slow: Option<Occasion>,
+    /// It reports what has changed and nothing else; always.
+    pub quiet: Option<Occasion>,
+    /// It is gone without a will, and the broker has kept what it last said; always.
+    pub stale: Option<Occasion>,
+    /// A base goes on as it was last told, for ever; always.
+    pub no_watchdog: Option<Occasion>,
 }
 
 /// A word that names no fault.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "fault {0:?}: expected one of slip, stall, silent, nonsense, double_ack, restart, each alone or as name@occasion, for example slip@2"
+    "fault {0:?}: expected one of slip, stall, silent, nonsense, double_ack, restart, or for a device with topics of its own silent, refuse, slow, quiet, stale, no_watchdog, each alone or as name@occasion, for example slip@2"
 )]
 pub struct UnknownFault(String);
 
 impl Faults {
-    /// Reads `slip`, `slip@2`, `stall`, `silent`, `nonsense`, `double_ack`, `restart`, or several separated by commas; empty is none.
+    /// Reads `slip`, `slip@2`, or another field's name, or several separated by commas; empty is none.
     ///
     /// # Errors
     /// [`UnknownFault`].
@@ -76,6 +86,11 @@ impl Faults {
                 "nonsense" => &mut faults.nonsense,
                 "double_ack" => &mut faults.double_ack,
                 "restart" => &mut faults.restart,
+                "refuse" => &mut faults.refuse,
+                "slow" => &mut faults.slow,
+                "quiet" => &mut faults.quiet,
+                "stale" => &mut faults.stale,
+                "no_watchdog" => &mut faults.no_watchdog,
                 _ => return Err(unknown()),
             };
             *fault = Some(occasion);

@@ -1,10 +1,12 @@
-//! Simulated devices: the real device side ([`crate::device`]) in front of a plant that never sees a manifest. They take time, have a
-//! scene of their own, and can be told what goes wrong; to the network they are devices like any other.
+//! Simulated devices: the real device side ([`crate::device`]) in front of a plant that never sees a manifest, and in [`foreign`] devices
+//! with topics of their own. They take time, have a scene of their own, and can be told what goes wrong; to the network they are devices
+//! like any other.
 
 pub mod arm;
 pub mod base;
 mod client;
 pub mod faults;
+pub mod foreign;
 pub mod greenhouse;
 mod motion;
 pub mod simulated;
@@ -12,6 +14,7 @@ pub mod weather;
 
 pub use client::{SimError, SimHandle, run, run_plant};
 pub use faults::{Faults, UnknownFault};
+pub use foreign::{ForeignKind, ForeignSim};
 pub use motion::Xorshift;
 pub use weather::{Air, Weather};
 
@@ -23,8 +26,8 @@ use llmos_follower::{Envelope, MICRO, Millis, Point, Symbol};
 /// What to simulate.
 #[derive(Clone, Debug)]
 pub struct SimOptions {
-    /// One of [`kinds`].
-    pub kind: SimKind,
+    /// One of [`simulators`].
+    pub simulator: Simulator,
     /// The device's name in topics.
     pub device: DeviceName,
     /// The broker it connects to.
@@ -37,7 +40,47 @@ pub struct SimOptions {
     pub faults: Faults,
 }
 
-/// The simulated devices there are.
+/// A simulated device, by how it speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Simulator {
+    /// With our protocol.
+    Native(SimKind),
+    /// With topics of its own.
+    Foreign(ForeignKind),
+}
+
+impl Simulator {
+    /// The one of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Simulator> {
+        let (simulator, ..) = simulators().find(|(_, known, _)| *known == name)?;
+        Some(simulator)
+    }
+}
+
+/// Every simulator with its name and a line about it.
+pub fn simulators() -> impl Iterator<Item = (Simulator, &'static str, &'static str)> {
+    let native = kinds()
+        .iter()
+        .map(|(kind, name, text)| (Simulator::Native(*kind), *name, *text));
+    let foreign = [
+        (ForeignKind::ZigbeeLamp, "zigbee-lamp", "a lamp behind Zigbee2MQTT"),
+        (ForeignKind::TasmotaPlug, "tasmota-plug", "a plug with Tasmota"),
+        (
+            ForeignKind::Climate,
+            "climate",
+            "a heat pump with the topics of Home Assistant's MQTT climate",
+        ),
+        (
+            ForeignKind::RosBase,
+            "ros-base",
+            "a mobile base behind a bridge between ROS and MQTT",
+        ),
+    ];
+    native.chain(foreign.map(|(kind, name, text)| (Simulator::Foreign(kind), name, text)))
+}
+
+/// The simulated devices with our protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SimKind {
     /// A desk arm with a gripper.

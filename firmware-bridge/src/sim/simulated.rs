@@ -10,7 +10,7 @@ use crate::message::{
 use crate::plain::Plain;
 use crate::topic::Subject;
 use llmos_follower::program::ARGUMENTS_MAX;
-use llmos_follower::{Millis, Symbol, Value};
+use llmos_follower::{Millis, Point, Symbol, Value};
 use serde_json::Map;
 use std::collections::VecDeque;
 
@@ -128,6 +128,12 @@ impl Simulated {
     #[must_use]
     pub fn status(&self) -> Option<crate::device::Status> {
         self.device.as_ref().map(Device::status)
+    }
+
+    /// Where the plant really is, whatever the device reports; `None` where it has no place.
+    #[must_use]
+    pub fn position(&self) -> Option<Point> {
+        self.device.as_ref().and_then(|device| device.plant().position())
     }
 
     fn uptime(&self, now: Millis) -> Millis {

@@ -10,6 +10,7 @@
 //!                  broken:N        operation N finds a broken disk
 //!                  full:N+         and so do all after it
 //!                  tear:log:N      .. of the operations with this name: create, write, sync, rename, open, remove, create folder, publish, log
+//!                  hang:model:N    the model never answers its query N
 //!                  list            every operation is said on stderr, with its number
 //! ```
 //!
@@ -23,10 +24,11 @@ use std::path::Path;
 /// Where the plan is read from.
 pub const VARIABLE: &str = "LLMOS_TEST_FAULT";
 
-/// The operation that counts only by its name.
+/// The operations that count only by their names.
 const LOG: &str = "log";
+const MODEL: &str = "model";
 /// All operations.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "create",
     "write",
     "sync",
@@ -35,6 +37,7 @@ const NAMES: [&str; 9] = [
     "remove",
     "create folder",
     "publish",
+    MODEL,
     LOG,
 ];
 
@@ -47,6 +50,7 @@ enum Fault {
     Full,
     Short,
     Broken,
+    Hang,
 }
 
 /// Which operations are struck.
@@ -64,7 +68,7 @@ enum Plan {
 }
 
 thread_local! {
-    /// All files are written by one thread.
+    /// All files are written by one thread; the model's thread counts for itself.
     static PLAN: Cell<Plan> = Cell::new(from_environment());
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
@@ -83,6 +87,7 @@ impl Plan {
             "full" => Fault::Full,
             "short" => Fault::Short,
             "broken" => Fault::Broken,
+            "hang" => Fault::Hang,
             _ => return None,
         };
         let (name, number) = match number.rsplit_once(':') {
@@ -133,7 +138,7 @@ pub fn act<T>(what: &str, path: &Path, operation: impl FnOnce() -> io::Result<T>
         Some(Fault::KillBefore | Fault::Tear) => std::process::abort(),
         Some(Fault::Full | Fault::Short) => return Err(io::ErrorKind::StorageFull.into()),
         Some(Fault::Broken) => return Err(broken()),
-        Some(Fault::KillAfter) | None => {}
+        Some(Fault::KillAfter | Fault::Hang) | None => {}
     }
     let done = operation();
     end(fault);
@@ -150,6 +155,15 @@ pub fn log(path: &Path, file: &mut File, bytes: &[u8]) -> io::Result<()> {
     write_as(LOG, path, file, bytes)
 }
 
+/// Does nothing, or never returns.
+pub fn hang(what: &str) {
+    if begin(what, Path::new("")) == Some(Fault::Hang) {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
 fn write_as(what: &str, path: &Path, file: &mut File, bytes: &[u8]) -> io::Result<()> {
     let fault = begin(what, path);
     match fault {
@@ -163,7 +177,7 @@ fn write_as(what: &str, path: &Path, file: &mut File, bytes: &[u8]) -> io::Resul
             }
             return Err(io::ErrorKind::StorageFull.into());
         }
-        Some(Fault::KillAfter) | None => {}
+        Some(Fault::KillAfter | Fault::Hang) | None => {}
     }
     let done = file.write_all(bytes);
     end(fault);
@@ -177,7 +191,7 @@ fn begin(what: &str, path: &Path) -> Option<Fault> {
         Plan::List => None,
         Plan::At { name, .. } => name,
     };
-    if !name.map_or(what != LOG, |name| name == what) {
+    if !name.map_or(what != LOG && what != MODEL, |name| name == what) {
         return None;
     }
     let count = COUNT.get() + 1;
@@ -225,6 +239,7 @@ mod tests {
         };
         assert_eq!(Plan::parse("tear:7"), at(Fault::Tear, None, 7, false));
         assert_eq!(Plan::parse("full:log:12+"), at(Fault::Full, Some(LOG), 12, true));
+        assert_eq!(Plan::parse("hang:model:1"), at(Fault::Hang, Some(MODEL), 1, false));
         assert_eq!(Plan::parse("list"), Some(Plan::List));
         for words in ["", "tear", "tear:", "tear:x", "burn:7", "tear:nothing:7", "tear:-1"] {
             assert_eq!(Plan::parse(words), None, "{words}");

@@ -99,7 +99,11 @@ impl Host {
     pub fn offline(config: &Config, workspace: Workspace, printer: Printer, part: Part) -> Result<Host, Trouble> {
         let signals = Signals::new()
             .map_err(|error| Trouble::environment(format!("Ctrl-C can't be received, so nothing is begun: {error}")))?;
-        let mut model = Model::new(config.model.clone(), workspace.root().join("cache"));
+        let mut model = Model::new(
+            config.model.clone(),
+            workspace.root().join("cache"),
+            config.model_timeout,
+        );
         if matches!(part, Part::Acts | Part::Plans) {
             model.load();
         }
@@ -518,7 +522,7 @@ fn stand_in(config: &Config, device: &Device, url: &BrokerUrl) -> Result<SimHand
     let kind = device.simulator.as_deref();
     let kind = kind.ok_or("it is not simulated on the embedded broker; name its broker with --broker")?;
     let name = DeviceName::parse(&device.name).map_err(|error| error.to_string())?;
-    simulated::start(config, simulated::kind(kind)?, name, url)
+    simulated::start(config, simulated::simulator(kind)?, name, url)
 }
 
 async fn receive(bus: &mut Option<mpsc::Receiver<BusEvent>>) -> Option<BusEvent> {

@@ -1,12 +1,13 @@
 //! The links of all devices as one state machine, in the kernel's words: news of a bus and commands go in, messages and news come out.
 //! It is pure, so that the program drives it with a real bus and a test with weather. It must not know a bus, a clock or what news lead to.
 
+use llmos_firmware_bridge::binding::{Binding, Problem, Shape, Surface, ToolSurface, overlaps};
 use llmos_firmware_bridge::link::{Channel, Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Loss, Report};
 use llmos_firmware_bridge::plain::Plain;
 use llmos_firmware_bridge::topic::{DeviceName, Subject, Topic};
 use llmos_follower::Millis;
 use llmos_kernel::message::{Account, Fact, Named, News, State};
-use llmos_kernel::tool::{Connect, Device};
+use llmos_kernel::tool::{Body, Connect, Device, Type};
 
 /// One link for each device.
 #[derive(Debug)]
@@ -40,8 +41,13 @@ impl Links {
     /// A link for each device; without `leases` they only listen and stop. Also the news of those that can't have one.
     pub fn new(devices: &[Device], session: u32, leases: bool) -> (Links, Vec<(String, News)>) {
         let (mut links, mut unusable) = (Vec::new(), Vec::new());
+        let mut bindings = bindings(devices).into_iter();
         for device in devices {
-            match config(device, session) {
+            let kind = match &device.connect {
+                Connect::Native => Ok(Kind::Native),
+                Connect::Foreign(_) => bindings.next().map_or_else(|| Err("no topics".to_owned()), usable),
+            };
+            match kind.and_then(|kind| config(device, session, kind)) {
                 Ok(config) => links.push((device.name.clone(), Link::new(config))),
                 Err(why) => unusable.push((device.name.clone(), News::Offline { why })),
             }
@@ -101,15 +107,87 @@ impl Links {
     }
 }
 
-fn config(device: &Device, session: u32) -> Result<LinkConfig, String> {
+/// The binding of a device with topics of its own.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Bound {
+    /// The device.
+    pub device: String,
+    /// What its manifest says.
+    pub binding: Binding,
+    /// What is wrong with that: in itself, with the tools and reports that it serves, and with the other devices' bindings.
+    pub problems: Vec<Problem>,
+}
+
+/// The bindings of all devices that have one, in order.
+pub fn bindings(devices: &[Device]) -> Vec<Bound> {
+    let mut bindings: Vec<Bound> = Vec::new();
+    for device in devices {
+        let Connect::Foreign(json) = &device.connect else {
+            continue;
+        };
+        let (binding, mut problems) = Binding::read(json);
+        // What could not be read would be missed again, in other words.
+        if problems.is_empty() {
+            problems.extend(binding.check(&surface(device)));
+        }
+        for other in &bindings {
+            problems.extend(overlaps(&binding, &other.device, &other.binding));
+        }
+        bindings.push(Bound {
+            device: device.name.clone(),
+            binding,
+            problems,
+        });
+    }
+    bindings
+}
+
+fn usable(bound: Bound) -> Result<Kind, String> {
+    match bound.problems.iter().find(|problem| problem.is_error) {
+        Some(Problem { path, message, .. }) => Err(format!(
+            "its topics have errors, see llmos device check: topics{path}: {message}"
+        )),
+        None => Ok(Kind::Foreign(Box::new(bound.binding))),
+    }
+}
+
+fn surface(device: &Device) -> Surface {
+    let commands = device
+        .tools
+        .iter()
+        .filter(|tool| tool.acts && matches!(tool.body, Body::Primitive));
+    Surface {
+        tools: commands
+            .map(|tool| ToolSurface {
+                name: tool.name.clone(),
+                parameters: tool
+                    .parameters
+                    .iter()
+                    .map(|parameter| (parameter.name.clone(), shape(&parameter.kind, parameter.limit)))
+                    .collect(),
+                timeout_ms: tool.timeout_ms.into(),
+            })
+            .collect(),
+        readings: device
+            .reports
+            .iter()
+            .map(|(name, kind)| (name.clone(), shape(kind, None)))
+            .collect(),
+    }
+}
+
+fn shape(kind: &Type, limit: Option<(i64, i64)>) -> Shape {
+    match kind {
+        Type::Quantity(_) | Type::Number | Type::Integer => Shape::Number(limit),
+        Type::Boolean => Shape::Bool,
+        Type::Place | Type::Point => Shape::Point,
+        Type::Enumeration(options) => Shape::Options(options.clone()),
+        Type::Entity | Type::Text => Shape::Text,
+    }
+}
+
+fn config(device: &Device, session: u32, kind: Kind) -> Result<LinkConfig, String> {
     let name = DeviceName::parse(&device.name).map_err(|error| error.to_string())?;
-    let kind = match &device.connect {
-        Connect::Native => Kind::Native,
-        Connect::Foreign(json) => Kind::Foreign(
-            serde_json::from_str(json)
-                .map_err(|error| format!("{}: \"topics\" is no binding: {error}", device.name))?,
-        ),
-    };
     Ok(LinkConfig {
         device: name,
         session,
@@ -179,6 +257,10 @@ fn loss_text(loss: Loss) -> &'static str {
         Loss::NoAck => "the device did not acknowledge, although it was asked again",
         Loss::Restarted => "the device restarted",
         Loss::LeaseLost => "the lease ran out, or the device serves somebody else",
+        Loss::Unannounced => "the topic under \"online\" in its manifest has not said that it is there",
+        Loss::Unheard => {
+            "nothing that its manifest reads has come on the topics under \"state\"; are topics and pointers right?"
+        }
     }
 }
 

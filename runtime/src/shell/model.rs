@@ -1,6 +1,7 @@
 //! The model's own thread: it loads while the rest starts, then answers one query at a time. Queries and answers are translated between
 //! the kernel's types and the planner's; nothing is chosen here.
 
+use super::faults;
 use llmos_kernel::message::{Answer, AnswerCall, Pointed, Query, Tokens};
 use llmos_kernel::tool::Type;
 use llmos_models::{
@@ -10,7 +11,9 @@ use llmos_models::{
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 use tokio::sync::mpsc as answers;
+use tokio::time::{Instant, timeout_at};
 
 /// A model that loads and plans on a thread of its own.
 #[derive(Debug)]
@@ -19,8 +22,10 @@ pub struct Model {
     /// Where the state of tool lists is kept.
     snapshots: PathBuf,
     worker: Option<Worker>,
-    /// The query that has no answer yet.
-    open: Option<u64>,
+    /// How long an answer may take, loading included.
+    patience: Duration,
+    /// The query that has no answer yet, and when it is given up.
+    open: Option<(u64, Instant)>,
 }
 
 #[derive(Debug)]
@@ -30,12 +35,14 @@ struct Worker {
 }
 
 impl Model {
-    /// The model of this file, or the one in the box; it keeps the state of tool lists in a folder. Nothing is loaded yet.
-    pub fn new(path: Option<PathBuf>, snapshots: PathBuf) -> Model {
+    /// The model of this file, or the one in the box; it keeps the state of tool lists in a folder. Nothing is loaded yet. An answer that
+    /// takes longer than `patience` is given up.
+    pub fn new(path: Option<PathBuf>, snapshots: PathBuf, patience: Duration) -> Model {
         Model {
             path,
             snapshots,
             worker: None,
+            patience,
             open: None,
         }
     }
@@ -49,7 +56,7 @@ impl Model {
     /// Asks for a plan; a query at a time.
     pub fn ask(&mut self, request: u64, query: Query) {
         self.load();
-        self.open = Some(request);
+        self.open = Some((request, Instant::now() + self.patience));
         if let Some(worker) = &self.worker {
             // A thread that has ended by a panic takes no query; then its missing answers say so.
             let _ = worker.queries.send((request, query));
@@ -58,18 +65,25 @@ impl Model {
 
     /// The next answer; never, where nothing was asked.
     pub async fn answer(&mut self) -> (u64, Answer) {
-        let (Some(request), Some(worker)) = (self.open, &mut self.worker) else {
+        let (Some((request, given_up)), Some(worker)) = (self.open, &mut self.worker) else {
             return std::future::pending().await;
         };
-        let answered = worker.answers.recv().await;
+        let answered = timeout_at(given_up, worker.answers.recv()).await;
         self.open = None;
-        answered.unwrap_or_else(|| {
-            // The next query gets a new thread.
-            self.worker = None;
-            let why =
-                "the model's thread ended in the middle; that is a defect of llmos, please report it with the goal";
-            (request, Answer::Unavailable { why: why.to_owned() })
-        })
+        let why = match answered {
+            Ok(Some(answered)) => return answered,
+            Ok(None) => {
+                "the model's thread ended in the middle; that is a defect of llmos, please report it with the goal"
+                    .to_owned()
+            }
+            Err(_) => format!(
+                "it did not answer within {}; give it longer (model_timeout in llmos.toml), or choose a smaller model",
+                humantime::format_duration(self.patience)
+            ),
+        };
+        // The next query gets a new thread; one that hangs is left to itself.
+        self.worker = None;
+        (request, Answer::Unavailable { why })
     }
 }
 
@@ -83,6 +97,7 @@ impl Worker {
                 model.keep_snapshots(snapshots);
             }
             while let Ok((request, query)) = inbox.recv() {
+                faults::hang("model");
                 let answer = match &mut model {
                     Ok(model) => plan(model, &query),
                     Err(error) => Answer::Unavailable { why: error.to_string() },
@@ -227,22 +242,38 @@ fn tokens(tokens: llmos_models::Tokens) -> Tokens {
 mod tests {
     use super::*;
 
+    /// A model whose thread answers nothing, asked with number 7.
+    fn asked(worker: Worker) -> Model {
+        Model {
+            path: None,
+            snapshots: PathBuf::new(),
+            worker: Some(worker),
+            patience: Duration::from_millis(1_500),
+            open: Some((7, Instant::now() + Duration::from_millis(20))),
+        }
+    }
+
+    fn why(model: &mut Model) -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let answer = runtime.expect("a runtime").block_on(model.answer());
+        assert!(model.worker.is_none(), "the next query gets a new thread");
+        match answer {
+            (7, Answer::Unavailable { why }) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_thread_that_ends_in_the_middle_is_an_answer_and_not_silence() {
         let (queries, _) = mpsc::channel();
         let (_, answers) = answers::unbounded_channel();
-        let mut model = Model {
-            path: None,
-            snapshots: PathBuf::new(),
-            worker: Some(Worker { queries, answers }),
-            open: Some(7),
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .expect("a runtime");
-        let (request, answer) = runtime.block_on(model.answer());
-        assert_eq!(request, 7);
-        assert!(matches!(answer, Answer::Unavailable { why } if why.contains("ended in the middle")));
-        assert!(model.worker.is_none(), "the next query gets a new thread");
+        assert!(why(&mut asked(Worker { queries, answers })).contains("ended in the middle"));
+    }
+
+    #[test]
+    fn a_model_that_hangs_is_given_up() {
+        let (queries, _) = mpsc::channel();
+        let (_sender, answers) = answers::unbounded_channel();
+        assert!(why(&mut asked(Worker { queries, answers })).contains("did not answer within 1s 500ms"));
     }
 }

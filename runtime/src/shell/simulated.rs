@@ -2,20 +2,20 @@
 
 use crate::config::Config;
 use llmos_firmware_bridge::io::BrokerUrl;
-use llmos_firmware_bridge::sim::{self, SimHandle, SimKind, SimOptions};
+use llmos_firmware_bridge::sim::{self, SimHandle, SimOptions, Simulator};
 use llmos_firmware_bridge::topic::DeviceName;
 
 /// What is to be simulated.
-pub fn kind(word: &str) -> Result<SimKind, String> {
-    let known: Vec<&str> = sim::kinds().iter().map(|(_, name, _)| *name).collect();
-    SimKind::parse(word).ok_or_else(|| format!("there is no simulated \"{word}\"; known are {}", known.join(", ")))
+pub fn simulator(word: &str) -> Result<Simulator, String> {
+    let known: Vec<&str> = sim::simulators().map(|(_, name, _)| name).collect();
+    Simulator::parse(word).ok_or_else(|| format!("there is no simulated \"{word}\"; known are {}", known.join(", ")))
 }
 
 /// Starts a simulated device.
-pub fn start(config: &Config, kind: SimKind, device: DeviceName, url: &BrokerUrl) -> Result<SimHandle, String> {
+pub fn start(config: &Config, simulator: Simulator, device: DeviceName, url: &BrokerUrl) -> Result<SimHandle, String> {
     let name = device.to_string();
     let options = SimOptions {
-        kind,
+        simulator,
         device,
         broker: url.clone(),
         seed: config.seed,

@@ -4,14 +4,13 @@
 
 use super::expression::{self, Expression};
 use super::node::{Fields, Key, Kind, Node, Place};
-use super::{Diagnostic, document};
+use super::{Diagnostic, document, topics};
 use crate::compile;
 use crate::goal::{self, Dimension};
 use crate::tool::{Body, Conditions, Connect, Device, MacroStep, Parameter, Tool, Type};
 use llmos_follower::envelope::{COORDINATE_MAX, ZONES_MAX};
 use llmos_follower::program::ARGUMENTS_MAX;
 use llmos_follower::{Digest, Envelope, MICRO, Point, Shape, Value};
-use serde_json::json;
 
 /// Reads a manifest. The device is only there when the document has no error.
 #[must_use]
@@ -203,8 +202,8 @@ impl Reader<'_> {
             return Connect::Native;
         };
         let mut fields = Fields::of(node, "connect", self.found);
-        let connect = if let Some(topics) = fields.take("topics") {
-            Connect::Foreign(json_of(topics).to_string())
+        let connect = if let Some(node) = fields.take("topics") {
+            Connect::Foreign(topics::json(node).to_string())
         } else {
             if fields.text("mqtt", self.found).is_none_or(|(text, _)| text != "llmos") {
                 self.error(node.place, expected);
@@ -687,30 +686,4 @@ fn standard_directions() -> Vec<(String, Value)> {
 
 fn milliseconds(micro: i64) -> u32 {
     u32::try_from(micro / 1_000).unwrap_or(u32::MAX)
-}
-
-/// The tree as JSON, for the bridge, which owns the form of bindings. Only a factor is a number there and only a flag a truth; every
-/// other scalar is text, also where it looks like a number.
-fn json_of(node: &Node) -> serde_json::Value {
-    match &node.kind {
-        Kind::Null => json!(null),
-        Kind::Scalar(text) => json!(text),
-        Kind::List(list) => list.iter().map(json_of).collect(),
-        Kind::Map(map) => {
-            let entry = |(key, value): &(super::node::Key, Node)| (key.name.clone(), json_field(&key.name, value));
-            map.iter().map(entry).collect::<serde_json::Map<_, _>>().into()
-        }
-    }
-}
-
-fn json_field(key: &str, node: &Node) -> serde_json::Value {
-    let Kind::Scalar(text) = &node.kind else {
-        return json_of(node);
-    };
-    let typed = match key {
-        "scale" => text.parse::<f64>().ok().map(|number| json!(number)),
-        "whole" => text.parse::<bool>().ok().map(|truth| json!(truth)),
-        _ => None,
-    };
-    typed.unwrap_or_else(|| json!(text))
 }

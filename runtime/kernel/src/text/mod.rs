@@ -6,6 +6,7 @@ pub mod document;
 pub mod expression;
 pub mod manifest;
 pub mod node;
+pub mod topics;
 pub mod trace;
 
 pub use node::Place;
