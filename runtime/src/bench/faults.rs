@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A heartbeat and half a second, in milliseconds.
-const SAFE_MS_MAX: u128 = 1_000;
+/// A heartbeat of the devices here (1.5 s) and half a second, in milliseconds.
+const SAFE_MS_MAX: u128 = 2_000;
 /// How long a run may take.
 const RUN_MAX: Duration = Duration::from_secs(40);
 /// How far a device must have gone before it counts as moving, in micrometres.
