@@ -6,7 +6,7 @@ mod targets;
 use llmos_firmware_bridge::sim::Xorshift;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use targets::TARGETS;
+use targets::{TARGETS, Target};
 
 /// Changes of each kept input.
 const CHANGES: u64 = 60;
@@ -52,10 +52,9 @@ fn change(bytes: &mut Vec<u8>, chance: &mut Xorshift) {
     }
 }
 
-fn check(target: fn(&[u8]), name: &str, bytes: &[u8]) {
-    if catch_unwind(AssertUnwindSafe(|| target(bytes))).is_err() {
-        panic!("{name}: {:?}", String::from_utf8_lossy(bytes));
-    }
+fn check(target: Target, name: &str, bytes: &[u8]) {
+    let borne = catch_unwind(AssertUnwindSafe(|| target(bytes))).is_ok();
+    assert!(borne, "{name}: {:?}", String::from_utf8_lossy(bytes));
 }
 
 #[test]

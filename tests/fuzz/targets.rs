@@ -13,8 +13,11 @@ use llmos_kernel::policy::Policy;
 use llmos_kernel::text::{manifest, trace};
 use llmos_kernel::toolset::Toolset;
 
+/// What is given a stranger's bytes; it panics where what must hold does not.
+pub type Target = fn(&[u8]);
+
 /// Every target with its name, which is also its corpus's folder.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("goal", goal),
     ("manifest", manifest),
     ("payload", payload),

@@ -3,7 +3,7 @@
 //! Stemmed words of a tool's device, name, description, parameters and options are weighed by how rare they are and how long the
 //! text is (BM25, Robertson and Zaragoza 2009); a goal's word also finds the words that mean nearly the same (`search/synonyms.txt`)
 //! and, weaker, those that share its letters. To that comes how near the goal as a whole is to the tool's meaning (`sense`), which
-//! finds the lamp when it is too dark to read. What the goal states in numbers favours the tools that take such numbers. A goal of
+//! finds the lamp when it is too dark to read, and counts most. What the goal states in numbers favours the tools that take such numbers. A goal of
 //! several clauses is searched clause by clause, so that each gets its tools. Whole numbers only: the same everywhere. It must not
 //! know plans or traces.
 
@@ -45,7 +45,7 @@ mod weight {
     /// A tool that takes what the goal states, or that cannot be called with what it states.
     pub(super) const TAKES: u64 = 160;
     /// A tool that means the same as the goal, word for word.
-    pub(super) const SENSE: u64 = 20;
+    pub(super) const SENSE: u64 = 90;
 }
 
 /// The indices of the `most` tools nearest to the goal, in their own order, so that the same tools make the same prompt. The tools
