@@ -14,11 +14,12 @@ use crate::mode::{FOLLOW_MIN, MIXED_MIN, Mode};
 use crate::plan::{Given, Plan};
 use crate::policy::Effect;
 use crate::prepare;
+use crate::resume::Resume;
 use crate::search::{self, Candidate};
 use crate::text::trace::Trace;
 use crate::tool::{Tool, Type};
 use crate::toolset::Toolset;
-use llmos_follower::{Follower, Millis};
+use llmos_follower::{Follower, Input, Millis, Progress};
 
 /// Calls that a plan may have.
 const CALLS_MAX: usize = 12;
@@ -75,6 +76,9 @@ impl Kernel {
         }
         if let Some(tools) = tools {
             return self.decide_on_toolset(now, &tools);
+        }
+        if let Some((intent, record)) = self.asked_again() {
+            return self.take_up(now, &intent, &record);
         }
         let forced = self.run.as_ref().and_then(|run| run.request.mode);
         if forced == Some(Mode::Learner) {
@@ -142,6 +146,9 @@ impl Kernel {
             run.request.goal.clone_from(&trace.goal);
             run.goal = Some(goal::read(&trace.goal, &lexicon));
         }
+        if let Some((intent, record)) = self.asked_again() {
+            return self.take_up(now, &intent, &record);
+        }
         match matching::rebind(&trace, &lexicon, &self.world.devices) {
             Ok(plan) => self.follow_trace(now, id, plan, &format!("replay of {id}")),
             Err(question) => self.finish_asking(now, &question),
@@ -174,7 +181,7 @@ impl Kernel {
         changed.map(|(part, _)| part.clone()).collect()
     }
 
-    fn choose(&mut self, mode: Mode, reason: &str) {
+    pub(crate) fn choose(&mut self, mode: Mode, reason: &str) {
         if let Some(run) = self.run.as_mut() {
             run.mode = Some(mode);
             reason.clone_into(&mut run.reason);
@@ -461,8 +468,11 @@ impl Kernel {
         self.begin_or_ask(now, &plan);
     }
 
-    /// Begins, once a person has agreed where that is needed.
+    /// Begins, once a person has agreed where that is needed, and has said what nobody else knows.
     pub(crate) fn begin_or_ask(&mut self, now: Millis, plan: &Plan) {
+        if let Some(intent) = self.unsettled(plan) {
+            return self.ask_about(now, &intent);
+        }
         if self.needs_consent(plan) {
             let request = self.next();
             let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
@@ -502,7 +512,7 @@ impl Kernel {
             })
     }
 
-    fn absent(&self, plan: &Plan) -> Option<String> {
+    pub(crate) fn absent(&self, plan: &Plan) -> Option<String> {
         plan.calls.iter().chain(plan.acts()).find_map(|call| {
             let view = self.world.views.get(&call.device);
             if view.is_some_and(|view| view.online && view.at.is_some()) {
@@ -525,14 +535,26 @@ impl Kernel {
 
     pub(crate) fn begin(&mut self, now: Millis) {
         let Some(run) = self.run.as_mut() else { return };
-        let follower = match run.resume.take() {
-            Some(checkpoint) => Follower::resume(&run.program, checkpoint),
-            None => Follower::new(&run.program, &[]),
+        let (program, resume) = (&run.program, run.resume.take());
+        let was_sent = resume.as_ref().is_some_and(|resume| resume.sent.is_some());
+        let follower = match resume {
+            Some(Resume {
+                checkpoint,
+                sent: Some((leg, before)),
+            }) => Follower::resume_sent(program, checkpoint, &before, leg, now),
+            Some(Resume { checkpoint, sent: None }) => Follower::resume(program, checkpoint),
+            None => Follower::new(program, &[]),
         };
+        // What the run takes up ends with it.
+        let takes_up = run.takes_up.take().filter(|device| !run.intended.contains(device));
+        run.intended.extend(takes_up);
         match follower {
             Ok(follower) => {
                 run.follower = Some(Box::new(follower));
                 run.phase = Phase::Following;
+                if was_sent {
+                    self.feed(now, Input::State(Progress::Finished));
+                }
                 self.drive(now);
             }
             Err(reject) => self.finish(

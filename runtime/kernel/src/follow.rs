@@ -79,7 +79,7 @@ impl Kernel {
         self.tell(Event::Reading { device, readings });
     }
 
-    fn feed(&mut self, now: Millis, input: Input) {
+    pub(crate) fn feed(&mut self, now: Millis, input: Input) {
         let Some(run) = self.run.as_mut() else { return };
         let Some(follower) = run.follower.as_mut() else { return };
         follower.handle(
@@ -109,15 +109,7 @@ impl Kernel {
             let Some(planned) = run.plan.calls.get(run.steps.len()) else {
                 return;
             };
-            run.steps.push(StepReport {
-                tool: format!("{}.{}", planned.device, planned.tool),
-                arguments: planned.arguments.clone(),
-                gate: "pass".to_owned(),
-                ack_ms: None,
-                observed: None,
-                commands: 0,
-                readings: Vec::new(),
-            });
+            run.steps.push(StepReport::of(planned));
         }
         if run.begun != Some(call) {
             run.begun = Some(call);
@@ -136,6 +128,13 @@ impl Kernel {
     fn judge(&mut self, now: Millis, offer: Offer) {
         let Some(call) = self.call_of(&offer) else { return };
         self.begin_call(call);
+        let device = self.world.names.spell(offer.device).to_owned();
+        let view = self.world.views.get(&device).filter(|view| !view.online);
+        if let Some(why) = view.map(|view| view.why.clone().unwrap_or_default())
+            && self.await_return(now, &device, &why)
+        {
+            return;
+        }
         match self.verdict(now, &offer, call) {
             Ok(()) => {
                 let request = self.next();
@@ -295,8 +294,17 @@ impl Kernel {
             }
             News::State(state) if concerned && state.stopped => Input::Stop,
             News::State(state) if acting => Input::State(state.progress.unwrap_or(Progress::Unknown)),
+            News::Restarted if acting && self.await_return(now, device, "it restarted") => return,
+            // One that its broker knows to be gone can't act on what was sent, and its lease runs out; it may be restarting.
+            News::Offline { why } if acting && self.await_return(now, device, why) => return,
+            // Nothing of it is under way. Its turn may not come before it is back.
+            News::Restarted | News::Offline { .. } | News::Lost { .. } if !acting && self.is_native(device) => return,
             News::Offline { why } | News::Lost { why } if concerned => {
-                run.refusal = Some(why.clone());
+                self.lost_because(why);
+                Input::Lost
+            }
+            News::Restarted if concerned => {
+                self.lost_because("it restarted again");
                 Input::Lost
             }
             _ => return,
@@ -314,6 +322,12 @@ impl Kernel {
         }
         self.feed(now, input);
         self.drive(now);
+    }
+
+    fn lost_because(&mut self, why: &str) {
+        if let Some(run) = self.run.as_mut() {
+            run.refusal = Some(why.to_owned());
+        }
     }
 
     fn succeed(&mut self, now: Millis, observed: Observed, digest: u64) {
@@ -365,7 +379,7 @@ impl Kernel {
         }
     }
 
-    fn end_failed(&mut self, now: Millis, why: Handoff, reason: &str) {
+    pub(crate) fn end_failed(&mut self, now: Millis, why: Handoff, reason: &str) {
         let status = if why == Handoff::Refused {
             Status::Refused
         } else {
@@ -708,7 +722,7 @@ fn compensation_text(compensation: Compensation) -> String {
     }
 }
 
-fn handoff_text(why: Handoff) -> &'static str {
+pub(crate) fn handoff_text(why: Handoff) -> &'static str {
     match why {
         Handoff::StartState => "the devices are not as they must be before the first step",
         Handoff::Precondition => "what must hold before it does not hold",

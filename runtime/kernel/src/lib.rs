@@ -28,6 +28,8 @@ pub mod options;
 pub mod plan;
 pub mod policy;
 pub mod prepare;
+mod resume;
+mod returning;
 pub mod search;
 pub mod text;
 pub mod tool;
