@@ -224,7 +224,11 @@ impl Kernel {
 
     /// An earlier command of which nobody knows what became, on a device to which the plan would send one.
     pub(crate) fn unsettled(&self, plan: &Plan) -> Option<Intent> {
-        let mine = self.run.as_ref()?.takes_up.as_deref();
+        let run = self.run.as_ref()?;
+        let mine = |intent: &Intent| {
+            let same = (&intent.run, &intent.goal) == (&run.name, &run.request.goal);
+            same || run.takes_up.as_ref() == Some(&intent.device)
+        };
         let sends = |device: &str| {
             plan.acts().filter(|call| call.device == device).any(|call| {
                 let tool = self.world.device(device).and_then(|device| device.tool(&call.tool));
@@ -233,9 +237,7 @@ impl Kernel {
         };
         let mut open = self.world.intents.open().iter();
         let unsettled = open.find(|intent| {
-            mine != Some(intent.device.as_str())
-                && sends(&intent.device)
-                && matches!(self.outcome_of(intent), Outcome::Unknown { .. })
+            !mine(intent) && sends(&intent.device) && matches!(self.outcome_of(intent), Outcome::Unknown { .. })
         });
         unsettled.cloned()
     }
