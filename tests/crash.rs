@@ -305,11 +305,28 @@ fn check_resumed(goal: &str, fault: &str, again: &[&str], digest: Option<&str>) 
     let seen = subscriber(port, &["llmos/v1/arm/cmd"]);
     let _arm = simulate(&llmos, "arm", &broker);
     let common = ["run", "--json", "--workspace", &path, "--broker", &broker];
-    let killed = llmos
-        .command(&[&common[..], &[goal]].concat())
-        .env(FAULT, fault)
-        .output();
-    assert_eq!(killed.expect("it starts").status.code(), None, "{fault}: it was killed");
+    // A hook that takes its time, so that a kill from outside comes in the middle.
+    let slow = "[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"sleep\", \"0.2\"]\n";
+    if fault == "SIGKILL" {
+        std::fs::write(Path::new(&path).join("hooks.toml"), slow).expect("hooks");
+    }
+    let mut killed = llmos.command(&[&common[..], &[goal]].concat());
+    let code = if fault == "SIGKILL" {
+        let sent = || seen.lock().expect("a lock").len();
+        let mut child = killed
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        while sent() < 3 {
+            thread::sleep(std::time::Duration::from_millis(5));
+        }
+        child.kill().expect("it is killed");
+        child.wait().expect("its end").code()
+    } else {
+        killed.env(FAULT, fault).output().expect("it starts").status.code()
+    };
+    assert_eq!(code, None, "{fault}: it was killed");
     let output = llmos.run(&[&common[..], again].concat());
     let said = String::from_utf8_lossy(&output.stderr);
     let report: Value =

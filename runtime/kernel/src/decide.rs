@@ -19,7 +19,7 @@ use crate::search::{self, Candidate};
 use crate::text::trace::Trace;
 use crate::tool::{Tool, Type};
 use crate::toolset::Toolset;
-use llmos_follower::{Follower, Input, Millis, Progress};
+use llmos_follower::{Follower, Input, Millis, Progress, Reject};
 
 /// Calls that a plan may have.
 const CALLS_MAX: usize = 12;
@@ -560,9 +560,19 @@ impl Kernel {
             Err(reject) => self.finish(
                 now,
                 Status::Failed,
-                &format!("the program can't be followed: {reject:?}"),
+                &format!("the program can't be followed: {}", reject_text(reject)),
             ),
         }
+    }
+}
+
+fn reject_text(reject: Reject) -> String {
+    match reject {
+        Reject::UnboundSlot => {
+            "one of its slots has no value; say every thing, place and number that the trace has a slot for".to_owned()
+        }
+        Reject::NoReading => "a device does not report what its step began with".to_owned(),
+        other => format!("it is not a program that can be followed ({other:?})"),
     }
 }
 

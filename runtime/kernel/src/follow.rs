@@ -331,11 +331,24 @@ impl Kernel {
     }
 
     fn succeed(&mut self, now: Millis, observed: Observed, digest: u64) {
-        let unverified = observed == Observed::Unverified;
-        let status = if unverified { Status::Unverified } else { Status::Done };
-        let reason = match (unverified, self.run.as_ref().map(|run| run.reason.clone())) {
-            (true, _) => "acknowledged, but the devices report nothing that would prove it".to_owned(),
-            (false, reason) => reason.unwrap_or_default(),
+        let Some(run) = &self.run else { return };
+        let skipped: Vec<String> = (1..)
+            .zip(&run.steps)
+            .filter(|(_, step)| step.observed == Some(Observed::Skipped))
+            .map(|(number, step)| format!("step {number} ({})", step.tool))
+            .collect();
+        let (status, reason) = if !skipped.is_empty() {
+            // The program allows it; that what was asked for is done, nobody has seen.
+            let reason = format!(
+                "{} was skipped, so not all of it was seen to be done",
+                skipped.join(", ")
+            );
+            (Status::Unverified, reason)
+        } else if observed == Observed::Unverified {
+            let reason = "acknowledged, but the devices report nothing that would prove it";
+            (Status::Unverified, reason.to_owned())
+        } else {
+            (Status::Done, run.reason.clone())
         };
         self.end(now, status, &reason, None, Some(digest), None);
     }

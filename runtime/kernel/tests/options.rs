@@ -197,6 +197,7 @@ const WRONG: &[(&str, &str, u32, &str)] = &[
     ),
     ("timeout: \"9 s\"", "timeout: \"9 cm\"", 16, "duration"),
     ("timeout: \"9 s\"", "timeout: \"-9 s\"", 16, "duration"),
+    ("timeout: \"9 s\"", "timeout: \"16 s\"", 16, "expected at most the 15 s"),
     ("on_error: compensate\n", "on_error: stop\n", 19, "goes with"),
     (
         "compensate:\n      - arm.gripper: { state: open }\n      - arm.home: {}\n",
@@ -469,6 +470,14 @@ fn a_skipped_call_is_skipped_whole_with_what_depends_on_it() {
         bad.report.reason
     );
     assert_eq!(bad.sent.last().map(String::as_str), Some("gripper closed"));
+    assert_eq!(bad.report.status, Status::Unverified, "{}", bad.report.reason);
+    assert!(
+        bad.report
+            .reason
+            .contains("step 1 (arm.go_to), step 2 (arm.tool) was skipped"),
+        "{}",
+        bad.report.reason
+    );
     assert!(!bad.sent.iter().any(|text| text.starts_with("tool")), "{:?}", bad.sent);
     // A macro of several steps: after the first that fails none of the others is sent.
     let steps = "  - arm.pick: { object: red cube }\n    on_error: skip\n  - arm.tool: { state: \"on\" }\n";
