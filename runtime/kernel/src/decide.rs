@@ -465,6 +465,7 @@ impl Kernel {
         if let Some(why) = self.absent(&plan) {
             return self.finish(now, Status::Environment, &why);
         }
+        self.learn_from_failure(&plan);
         self.begin_or_ask(now, &plan);
     }
 
@@ -479,9 +480,11 @@ impl Kernel {
             if let Some(run) = self.run.as_mut() {
                 run.phase = Phase::Confirming { request };
             }
+            let lesson = self.run.as_ref().and_then(|run| run.lesson.as_ref());
+            let lesson = lesson.map_or_else(String::new, |lesson| format!("{lesson}; "));
             self.outputs.push_back(Output::Ask {
                 request,
-                question: format!("carry out {}?", calls.join(", ")),
+                question: format!("{lesson}carry out {}?", calls.join(", ")),
             });
         } else {
             self.begin(now);
@@ -502,6 +505,7 @@ impl Kernel {
     fn needs_consent(&self, plan: &Plan) -> bool {
         let Some(run) = &self.run else { return true };
         run.request.confirm
+            || run.lesson.is_some()
             || plan.acts().any(|call| {
                 let tool = self
                     .world

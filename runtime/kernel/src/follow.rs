@@ -3,6 +3,7 @@
 
 use crate::compile;
 use crate::kernel::{Kernel, Phase, Run};
+use crate::lesson;
 use crate::matching::{self, Generalised};
 use crate::message::{Event, Fact, Named, News, Output, Report, Status, StepReport, Verdict};
 use crate::mode::Mode;
@@ -363,6 +364,7 @@ impl Kernel {
             .get(call)
             .map(|planned| planned.device.clone())
             .unwrap_or_default();
+        let contradicted = lesson::contradicts(why);
         let detail = run.refusal.clone().unwrap_or_default();
         let what = handoff_text(why);
         let reason = if detail.is_empty() {
@@ -386,6 +388,9 @@ impl Kernel {
                     why: handoff_text(why).to_owned(),
                 });
             }
+        }
+        if let Some(run) = self.run.as_mut() {
+            run.contradicted = contradicted;
         }
         if compensation != Compensation::None || !self.go_on(now, call, why, &reason) {
             self.end_failed(now, why, &reason);
@@ -446,9 +451,15 @@ impl Kernel {
             Kept::Nothing => {}
             Kept::Use => {
                 report.trace.clone_from(&run.followed);
+                let mut beside = Vec::new();
                 if run.replanned && status == Status::Done {
-                    let (variant, text) = self.variant_of(run, digest, report.ms);
-                    self.keep(variant, text, &mut left);
+                    beside.push(self.variant_of(run, digest, report.ms));
+                }
+                if matches!(status, Status::Failed | Status::Stopped) && run.sent() {
+                    beside.push(self.trace_of(run, &run.plan, status, reason, None, report.ms));
+                }
+                for (trace, text) in beside {
+                    self.keep(trace, text, &mut left);
                 }
             }
             Kept::Trace => {
@@ -586,6 +597,7 @@ impl Kernel {
                 tokens: u64::from(run.tokens.prompt) + u64::from(run.tokens.generated),
                 ms,
             }),
+            ended: lesson::ended(run, status, reason),
         };
         let text = trace::print(&trace, &prose(run, status, reason));
         (trace, text)
@@ -657,10 +669,17 @@ enum Kept {
     Use,
 }
 
+impl Run {
+    /// Whether any command of it has left.
+    fn sent(&self) -> bool {
+        self.steps.iter().any(|step| step.commands > 0)
+    }
+}
+
 impl Kept {
     fn of(run: &Run, status: Status, digest: Option<u64>) -> Kept {
         let began = run.follower.is_some() && (digest.is_some() || !run.steps.is_empty());
-        let sent = run.steps.iter().any(|step| step.commands > 0);
+        let sent = run.sent();
         match (began, run.followed.is_some()) {
             (false, _) => Kept::Nothing,
             // A disk that keeps nothing says nothing about the trace.

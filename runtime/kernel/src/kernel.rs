@@ -39,6 +39,8 @@ pub struct Kernel {
     pub(crate) world: World,
     pub(crate) run: Option<Run>,
     pub(crate) outputs: VecDeque<Output>,
+    /// A person wants the next goal begun as if nothing had been tried.
+    anew: bool,
     next: u64,
 }
 
@@ -92,6 +94,12 @@ pub(crate) struct Run {
     pub asked_about: bool,
     /// How often a device was awaited that had gone away.
     pub returns: u8,
+    /// Whether the person wants it done whatever came of it before.
+    pub anew: bool,
+    /// What the last run of the same plan came to, where a person has to agree for that.
+    pub lesson: Option<String>,
+    /// Whether it failed because the devices' state spoke against it.
+    pub contradicted: bool,
     /// Whether the model planned the ending.
     pub replanned: bool,
     pub report: Option<Box<Report>>,
@@ -157,7 +165,10 @@ impl Kernel {
             Input::Answered { request, yes } => self.handle_word(now, request, Some(yes)),
             Input::Unanswered { request } => self.handle_word(now, request, None),
             Input::Settled { device, yes } => self.answer(&device, yes),
-            Input::Anew => self.world.intents.forget_runs(),
+            Input::Anew => {
+                self.anew = true;
+                self.world.intents.forget_runs();
+            }
             Input::Stored { request, error } => self.handle_stored(now, request, error),
             Input::Stop { device } => self.handle_stop(now, device),
             Input::Reset { device } => self.outputs.push_back(Output::ResetDevice { device }),
@@ -219,7 +230,8 @@ impl Kernel {
             self.outputs.push_back(Output::Done(Box::new(report)));
             return;
         }
-        self.run = Some(run);
+        let anew = std::mem::take(&mut self.anew);
+        self.run = Some(Run { anew, ..run });
         self.gather(now);
     }
 
@@ -271,7 +283,13 @@ impl Kernel {
     fn handle_word(&mut self, now: Millis, request: u64, yes: Option<bool>) {
         let Some(run) = self.run.as_mut() else { return };
         match &run.phase {
-            Phase::Confirming { request: mine } if *mine == request => self.handle_consent(now, yes == Some(true)),
+            Phase::Confirming { request: mine } if *mine == request => match (yes, run.lesson.take()) {
+                (None, Some(lesson)) => {
+                    let text = format!("{lesson}. Agree at a terminal, or say --anew to do it nevertheless");
+                    self.finish_asking(now, &text);
+                }
+                _ => self.handle_consent(now, yes == Some(true)),
+            },
             Phase::Settling { request: mine, device } if *mine == request => {
                 let device = device.clone();
                 self.settled(now, &device, yes);
@@ -414,6 +432,9 @@ impl Run {
             takes_up: None,
             asked_about: false,
             returns: 0,
+            anew: false,
+            lesson: None,
+            contradicted: false,
             replanned: false,
             report: None,
         }

@@ -18,6 +18,7 @@ pub mod ground;
 pub mod intent;
 pub mod journal;
 pub mod kernel;
+mod lesson;
 pub mod library;
 pub mod matching;
 pub mod message;

@@ -164,7 +164,8 @@ impl Kernel {
     }
 }
 
-fn is_same(a: &PlannedCall, b: &PlannedCall) -> bool {
+/// Whether two calls do the same.
+pub(crate) fn is_same(a: &PlannedCall, b: &PlannedCall) -> bool {
     let values =
         |call: &PlannedCall| -> Vec<_> { call.arguments.iter().map(|argument| argument.value.clone()).collect() };
     (&a.device, &a.tool) == (&b.device, &b.tool) && values(a) == values(b)

@@ -165,6 +165,7 @@ fn made_up(index: usize) -> Trace {
         digest: None,
         variant_of: None,
         cost: None,
+        ended: None,
     }
 }
 
