@@ -5,7 +5,7 @@ mod support;
 
 use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::{
-    Answer, AnswerCall, Caller, Fact, Input, Named, News, Output, Pointed, Query, QueryExample, Report, Request, State,
+    Answer, AnswerCall, Caller, Fact, Input, News, Output, Pointed, Query, QueryExample, Report, Request, State,
     Status, Tokens,
 };
 use llmos_kernel::mode::Mode;

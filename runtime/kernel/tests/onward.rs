@@ -139,3 +139,31 @@ fn another_ending_is_planned_from_there_and_known_the_next_time() {
         failed.reason
     );
 }
+
+/// Another ending of `put`: what can't be put anywhere is left, and the arm goes home.
+const LEFT: &str = "---\ntrace: left\ngoal: pick up the red cube and put it in bin A\npatterns:\n  - \"pick up {object} and put it in {at}\"\nslots: { object: entity, at: place }\nsteps:\n  - arm.pick: { object: \"{object}\" }\n  - arm.home: {}\nstatus: done\nmode: LEARNER\nvariant_of: put\n---\n";
+
+#[test]
+fn a_way_that_can_not_be_taken_leaves_the_next_one() {
+    // Picking it up once more would help, but it has rolled out of reach.
+    let arm = || Arm {
+        slips_to: Some([5_000_000, 0, 20_000]),
+        ..Arm::slipping(&[8])
+    };
+    let mut known = arm();
+    let (report, _) = run(&mut kernel(&[PUT, LEFT]), &mut known, GOAL, no_model);
+    let tools: Vec<&str> = report.plan.calls.iter().map(|call| call.tool.as_str()).collect();
+    assert_eq!(
+        (report.status, tools),
+        (Status::Done, vec!["pick", "home"]),
+        "{}",
+        report.reason
+    );
+    // Where no ending is known the model is asked, and says that it knows none.
+    let asked = std::cell::Cell::new(0);
+    let (report, _) = run(&mut kernel(&[PUT]), &mut arm(), GOAL, |query| {
+        asked.set(asked.get() + 1);
+        no_tool(query)
+    });
+    assert_eq!((report.status, asked.get()), (Status::Failed, 1), "{}", report.reason);
+}

@@ -51,6 +51,8 @@ pub struct Arm {
     pub sent: Vec<String>,
     /// After these commands it loses what it holds.
     pub slips_after: Vec<usize>,
+    /// Where that lies then, if not right below.
+    pub slips_to: Option<[i64; 3]>,
     /// Before the effect of this command, or after it, it restarts.
     pub restarts: Option<(usize, When)>,
     pub boot: u32,
@@ -82,6 +84,7 @@ impl Arm {
             done: Vec::new(),
             sent: Vec::new(),
             slips_after: Vec::new(),
+            slips_to: None,
             restarts: None,
             boot: 5,
             seq: 0,
@@ -176,7 +179,8 @@ impl Arm {
     fn slip(&mut self) {
         if let Some(name) = self.holds.take() {
             for thing in self.things.iter_mut().filter(|thing| thing.0 == name) {
-                thing.2[2] = 20_000;
+                let [x, y, _] = thing.2;
+                thing.2 = self.slips_to.unwrap_or([x, y, 20_000]);
             }
         }
     }
