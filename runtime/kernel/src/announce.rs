@@ -5,6 +5,7 @@
 use crate::intent::{self, At, Closing, Intent, Mark};
 use crate::kernel::{Kernel, Phase};
 use crate::message::{Output, Status};
+use crate::resume;
 use crate::tool::Connect;
 use crate::world::View;
 use llmos_follower::{Digest, Millis, Offer};
@@ -20,7 +21,7 @@ impl Kernel {
         });
         let at = self.at(offer, &device, call);
         let Some(run) = &self.run else { return };
-        let record = (!run.recorded).then(|| self.record_of(run));
+        let record = (!run.recorded).then(|| resume::record_of(run));
         let Some(run) = self.run.as_mut() else { return };
         let mut digest = Digest::default();
         digest.write(format!("{device}.{tool}{arguments:?}").as_bytes());

@@ -480,7 +480,7 @@ impl Kernel {
             if let Some(run) = self.run.as_mut() {
                 run.phase = Phase::Confirming { request };
             }
-            let lesson = self.run.as_ref().and_then(|run| run.lesson.as_ref());
+            let lesson = self.run.as_ref().and_then(|run| run.tries.lesson.as_ref());
             let lesson = lesson.map_or_else(String::new, |lesson| format!("{lesson}; "));
             self.outputs.push_back(Output::Ask {
                 request,
@@ -505,7 +505,7 @@ impl Kernel {
     fn needs_consent(&self, plan: &Plan) -> bool {
         let Some(run) = &self.run else { return true };
         run.request.confirm
-            || run.lesson.is_some()
+            || run.tries.lesson.is_some()
             || plan.acts().any(|call| {
                 let tool = self
                     .world

@@ -415,17 +415,68 @@ mod tests {
         assert!(!found[0].is_error());
     }
 
+    fn record(run: &str) -> Record {
+        Record {
+            run: run.to_owned(),
+            goal: "pick it up".to_owned(),
+            mode: Mode::Follower,
+            followed: None,
+            replanned: false,
+            plan: Plan::default(),
+            starts: vec![("arm".to_owned(), "cube".to_owned(), [1, 2, 3])],
+            program: "00".to_owned(),
+        }
+    }
+
+    fn somewhere(run: &str, device: &str) -> Intent {
+        let at = At {
+            checkpoint: Checkpoint::default(),
+            leg: 1,
+            before: Vec::new(),
+        };
+        Intent {
+            at: Some(Box::new(at)),
+            ..intent(run, device, 1)
+        }
+    }
+
+    #[test]
+    fn a_run_can_be_taken_up_while_its_intent_is_open_and_says_where() {
+        let mut intents = Intents::default();
+        let mut text = intents.run_line(record("a")) + "\n";
+        assert_eq!(Intents::read(&text).0.last_broken_off(), None, "it has not begun");
+        text += &(intents.open_line(somewhere("a", "arm")) + "\n");
+        assert_eq!(Intents::read(&text).0.last_broken_off(), Some(&record("a")));
+        text += &(intents.answer_line("arm", true) + "\n");
+        let read = Intents::read(&text).0;
+        assert_eq!(
+            (read.on("arm").and_then(|open| open.answer), read == intents),
+            (Some(true), true)
+        );
+        let other = intents.open_line(intent("a", "arm", 2)) + "\n";
+        assert_eq!(
+            Intents::read(&(text.clone() + &other)).0.last_broken_off(),
+            None,
+            "in what undoes it"
+        );
+        let mut closed = Intents::read(&text).0;
+        closed.close(&["arm".to_owned()]);
+        assert_eq!((closed.last_broken_off(), closed.records.len()), (None, 0));
+    }
+
     #[test]
     fn a_long_file_is_written_anew_with_what_is_open() {
         let mut intents = Intents::default();
-        intents.open_line(intent("z", "base", 1));
+        intents.run_line(record("z"));
+        intents.open_line(somewhere("z", "base"));
         for _ in 0..LINES_MAX {
             intents.open_line(intent("a", "arm", 1));
         }
         let Closing::Rewrite(text) = intents.close(&["arm".to_owned()]) else {
             panic!("the file is long")
         };
-        assert_eq!(text.lines().count(), 1);
+        assert_eq!(text.lines().count(), 2);
+        assert_eq!(Intents::read(&text).0.last_broken_off(), Some(&record("z")));
         assert_eq!(open(&Intents::read(&text).0), [("base", 1)]);
         assert!(matches!(intents.close(&["arm".to_owned()]), Closing::Append(_)));
     }

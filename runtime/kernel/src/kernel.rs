@@ -90,19 +90,26 @@ pub(crate) struct Run {
     pub recorded: bool,
     /// The device of the intent from which the run goes on.
     pub takes_up: Option<String>,
-    /// Whether the person was asked about an earlier command.
-    pub asked_about: bool,
+    /// The device about whose earlier command the person was asked last.
+    pub asked_about: Option<String>,
     /// How often a device was awaited that had gone away.
     pub returns: u8,
+    /// What came of it before, and now.
+    pub tries: Tries,
+    /// Whether the model planned the ending.
+    pub replanned: bool,
+    pub report: Option<Box<Report>>,
+}
+
+/// What came of the same plan before, and of this run.
+#[derive(Debug, Default)]
+pub(crate) struct Tries {
     /// Whether the person wants it done whatever came of it before.
     pub anew: bool,
     /// What the last run of the same plan came to, where a person has to agree for that.
     pub lesson: Option<String>,
-    /// Whether it failed because the devices' state spoke against it.
+    /// Whether this run failed because the devices' state spoke against it.
     pub contradicted: bool,
-    /// Whether the model planned the ending.
-    pub replanned: bool,
-    pub report: Option<Box<Report>>,
 }
 
 /// What a run waits for.
@@ -231,7 +238,8 @@ impl Kernel {
             return;
         }
         let anew = std::mem::take(&mut self.anew);
-        self.run = Some(Run { anew, ..run });
+        let tries = Tries { anew, ..run.tries };
+        self.run = Some(Run { tries, ..run });
         self.gather(now);
     }
 
@@ -283,7 +291,7 @@ impl Kernel {
     fn handle_word(&mut self, now: Millis, request: u64, yes: Option<bool>) {
         let Some(run) = self.run.as_mut() else { return };
         match &run.phase {
-            Phase::Confirming { request: mine } if *mine == request => match (yes, run.lesson.take()) {
+            Phase::Confirming { request: mine } if *mine == request => match (yes, run.tries.lesson.take()) {
                 (None, Some(lesson)) => {
                     let text = format!("{lesson}. Agree at a terminal, or say --anew to do it nevertheless");
                     self.finish_asking(now, &text);
@@ -430,11 +438,9 @@ impl Run {
             resume: None,
             recorded: false,
             takes_up: None,
-            asked_about: false,
+            asked_about: None,
             returns: 0,
-            anew: false,
-            lesson: None,
-            contradicted: false,
+            tries: Tries::default(),
             replanned: false,
             report: None,
         }

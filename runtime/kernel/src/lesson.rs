@@ -27,7 +27,7 @@ impl Kernel {
             "failed"
         };
         let text = format!("\"{}\" {word} on {}: {because}", trace.goal, trace.created);
-        let asks = same && !run.anew && situation.is_some() && situation == Some(situation_of(plan, &run.start));
+        let asks = same && !run.tries.anew && situation.is_some() && situation == Some(situation_of(plan, &run.start));
         let text = if same {
             format!("the same plan for {text}")
         } else {
@@ -35,7 +35,7 @@ impl Kernel {
         };
         if asks {
             if let Some(run) = self.run.as_mut() {
-                run.lesson = Some(format!("{text}; the devices stand as they stood then"));
+                run.tries.lesson = Some(format!("{text}; the devices stand as they stood then"));
             }
         } else {
             self.tell(Event::Warning { text });
@@ -73,7 +73,7 @@ impl Kernel {
 pub(crate) fn ended(run: &Run, status: Status, reason: &str) -> Option<Ended> {
     (status != Status::Done).then(|| Ended {
         because: reason.to_owned(),
-        situation: run.contradicted.then(|| situation_of(&run.plan, &run.start)),
+        situation: run.tries.contradicted.then(|| situation_of(&run.plan, &run.start)),
     })
 }
 

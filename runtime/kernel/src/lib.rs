@@ -17,6 +17,7 @@ pub mod goal;
 pub mod ground;
 pub mod intent;
 pub mod journal;
+mod kept;
 pub mod kernel;
 mod lesson;
 pub mod library;

@@ -152,7 +152,8 @@ impl Library {
 }
 
 fn tools_key<'a>(tools: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    tools.map(|(device, tool)| format!("{device}.{tool}\n")).collect()
+    let calls: Vec<String> = tools.map(|(device, tool)| format!("{device}.{tool}")).collect();
+    calls.join("\n")
 }
 
 /// Whether two traces ask for the same before their calls, and for the same when one fails.

@@ -246,11 +246,11 @@ impl Kernel {
     pub(crate) fn ask_about(&mut self, now: Millis, intent: &Intent) {
         let request = self.next();
         let Some(run) = self.run.as_mut() else { return };
-        if run.asked_about {
+        if run.asked_about.as_ref() == Some(&intent.device) {
             // The answer was taken already; asking again would not end.
             return self.refuse_to_take_up(now, intent, "what became of its last command is not known");
         }
-        run.asked_about = true;
+        run.asked_about = Some(intent.device.clone());
         run.phase = Phase::Settling {
             request,
             device: intent.device.clone(),
@@ -274,14 +274,12 @@ impl Kernel {
             );
         };
         self.answer(device, yes);
-        match self.asked_again() {
-            Some((intent, record)) => self.take_up(now, &intent, &record),
-            None => {
-                let plan = self.run.as_ref().map(|run| run.plan.clone()).unwrap_or_default();
-                self.close_devices(&[device.to_owned()]);
-                self.begin_or_ask(now, &plan);
-            }
+        if let Some((intent, record)) = self.asked_again() {
+            return self.take_up(now, &intent, &record);
         }
+        let plan = self.run.as_ref().map(|run| run.plan.clone()).unwrap_or_default();
+        self.close_devices(&[device.to_owned()]);
+        self.begin_or_ask(now, &plan);
     }
 
     /// Writes down what a person says about the command that is open on a device.
@@ -298,20 +296,6 @@ impl Kernel {
             path: intent::PATH.to_owned(),
             line,
         });
-    }
-
-    /// What is written down of a run before its first command.
-    pub(crate) fn record_of(&self, run: &Run) -> Record {
-        Record {
-            run: run.name.clone(),
-            goal: run.request.goal.clone(),
-            mode: run.mode.unwrap_or(Mode::Learner),
-            followed: run.followed.clone(),
-            replanned: run.replanned,
-            plan: run.plan.clone(),
-            starts: starts(&run.plan, &run.start),
-            program: digest(&run.program),
-        }
     }
 
     /// The program of a run that was broken off, as it was.
@@ -336,12 +320,26 @@ impl Kernel {
         let told = |reading: &&Reading| {
             reading.device == symbol && (reading.owner.is_none() || things.contains(&reading.owner))
         };
-        let named = |reading: &Reading| Named {
+        let spelled = |reading: &Reading| Named {
             owner: names.spell(reading.owner).to_owned(),
             field: names.spell(reading.field).to_owned(),
             value: names.fact(reading.value),
         };
-        follower.before().iter().filter(told).map(named).collect()
+        follower.before().iter().filter(told).map(spelled).collect()
+    }
+}
+
+/// What is written down of a run before its first command.
+pub(crate) fn record_of(run: &Run) -> Record {
+    Record {
+        run: run.name.clone(),
+        goal: run.request.goal.clone(),
+        mode: run.mode.unwrap_or(Mode::Learner),
+        followed: run.followed.clone(),
+        replanned: run.replanned,
+        plan: run.plan.clone(),
+        starts: starts(&run.plan, &run.start),
+        program: digest(&run.program),
     }
 }
 

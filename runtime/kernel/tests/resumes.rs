@@ -94,6 +94,8 @@ fn check_kills(goal: &str, between: impl Fn(&mut Arm)) -> [usize; 3] {
         );
         let open = llmos_kernel::intent::Intents::read(&disk["journal/intents.jsonl"]).0;
         assert_eq!((open.open(), open.last_broken_off()), (&[][..], None), "{context}");
+        let runs = disk["journal/intents.jsonl"].matches("{\"run\":{").count();
+        assert!(runs <= 1, "a run is written down once: {runs} {context}");
     }
     [anew, taken_up, asked]
 }

@@ -453,15 +453,13 @@ pub fn plan(query: &Query, calls: &[(&str, &[&str])]) -> Answer {
     let calls = calls.iter().map(|(name, words)| {
         let tool = query.tools.iter().position(|tool| tool.name == *name).expect("offered");
         let kinds = query.tools[tool].parameters.iter().map(|(_, kind, _)| kind);
-        let pointed = |(words, kind): (&&str, &llmos_kernel::tool::Type)| match kind {
-            llmos_kernel::tool::Type::Enumeration(options) => {
-                Pointed::Choice(options.iter().position(|option| option == words).expect("an option"))
+        let pointed = |(words, kind): (&&str, &llmos_kernel::tool::Type)| {
+            if let llmos_kernel::tool::Type::Enumeration(options) = kind {
+                return Pointed::Choice(options.iter().position(|option| option == words).expect("an option"));
             }
-            _ => {
-                let start = query.goal.find(words).expect("words of the goal");
-                let end = start + words.len();
-                Pointed::Span { start, end }
-            }
+            let start = query.goal.find(words).expect("words of the goal");
+            let end = start + words.len();
+            Pointed::Span { start, end }
         };
         AnswerCall {
             tool,
