@@ -551,13 +551,15 @@ impl Kernel {
         };
         // What the run takes up ends with it.
         let takes_up = run.takes_up.take().filter(|device| !run.intended.contains(device));
+        let view = takes_up.as_ref().and_then(|device| self.world.views.get(device));
+        let progress = view.and_then(|view| view.state.progress);
         run.intended.extend(takes_up);
         match follower {
             Ok(follower) => {
                 run.follower = Some(Box::new(follower));
                 run.phase = Phase::Following;
                 if was_sent {
-                    self.feed(now, Input::State(Progress::Finished));
+                    self.feed(now, Input::State(progress.unwrap_or(Progress::Unknown)));
                 }
                 self.drive(now);
             }

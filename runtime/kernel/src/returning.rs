@@ -88,7 +88,8 @@ impl Kernel {
                 self.say_back(device, "and shows the effect, or may still show it");
                 // An effect that is seen says more than an acknowledgement that was lost.
                 self.feed(now, Input::Acknowledged);
-                self.feed(now, Input::State(Progress::Finished));
+                let progress = self.world.views.get(device).and_then(|view| view.state.progress);
+                self.feed(now, Input::State(progress.unwrap_or(Progress::Unknown)));
             }
             Interrupted::Again => {
                 self.say_back(device, "and the step is begun once more");
