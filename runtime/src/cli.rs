@@ -153,7 +153,7 @@ pub struct RunArgs {
 /// What a person says about runs that were broken off by a crash or a power cut.
 #[derive(Args, Debug, Default)]
 pub struct EarlierArgs {
-    /// Begin with the first step, also where a run of this goal was broken off.
+    /// Begin with the first step, also where a run of this goal was broken off or the same plan has failed.
     #[arg(long)]
     pub anew: bool,
     /// Say whether the command was carried out during which a run was broken off.
