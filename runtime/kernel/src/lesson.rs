@@ -7,9 +7,13 @@ use crate::matching;
 use crate::message::{Event, Status};
 use crate::onward::is_same;
 use crate::plan::Plan;
-use crate::text::trace::{Ended, Trace};
+use crate::text::trace::{Ended, Trace, Use};
 use llmos_follower::{Digest, Handoff, Readings, Symbol, Value};
 
+/// Runs that did not succeed, the newest, that are looked at for one plan.
+const LOOKED_AT_MAX: usize = 8;
+/// Uses, the newest, among which a failure is looked for; an older one is history.
+const USES_MAX: usize = 1_000;
 /// Readings that differ by less than about this much are the same situation, in micro-units.
 const COARSE: i64 = 10_000;
 
@@ -45,8 +49,13 @@ impl Kernel {
     /// The newest run with these tools that did not succeed, if none has succeeded since; and whether its plan was the same.
     fn failure_of(&self, plan: &Plan) -> Option<(Trace, bool)> {
         let tools: Vec<(&str, &str)> = plan.calls.iter().map(|call| (&*call.device, &*call.tool)).collect();
+        let mut failures: Vec<&Trace> = self.world.traces.failures(&tools).collect();
+        if failures.is_empty() {
+            return None;
+        }
+        failures.sort_by(|a, b| b.created.cmp(&a.created));
         let lexicon = self.world.lexicon();
-        let known = self.world.traces.failures(&tools).filter_map(|trace| {
+        let known = failures.into_iter().take(LOOKED_AT_MAX).filter_map(|trace| {
             let planned = matching::rebind(trace, &lexicon, &self.world.devices).ok();
             let same = planned.is_some_and(|planned| planned.calls.iter().zip(&plan.calls).all(|(a, b)| is_same(a, b)));
             (!self.is_made_good(trace, &tools, same)).then_some((trace, same))
@@ -57,15 +66,16 @@ impl Kernel {
 
     /// Whether a run has succeeded since: of the same goal, or with the same tools where that is all there is in common.
     fn is_made_good(&self, failed: &Trace, tools: &[(&str, &str)], same: bool) -> bool {
-        let uses = self.world.uses.iter().rev();
-        let since = uses.take_while(|used| !(used.goal == failed.goal && used.status == failed.status));
+        let uses = || self.world.uses.iter().rev().take(USES_MAX);
+        let failure = |used: &&Use| used.goal == failed.goal && used.status == failed.status;
+        let since = uses().take_while(|used| !failure(used));
         let like = |id: &str| {
             let trace = self.world.traces.get(id);
             trace.is_some_and(|trace| trace.tools().eq(tools.iter().copied()))
         };
-        since
-            .filter(|used| used.status == Status::Done)
-            .any(|used| used.goal == failed.goal || (!same && like(&used.trace)))
+        let good =
+            |used: &Use| used.status == Status::Done && (used.goal == failed.goal || (!same && like(&used.trace)));
+        since.clone().any(good) || (self.world.uses.len() > USES_MAX && !uses().any(|used| failure(&used)))
     }
 }
 
