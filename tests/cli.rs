@@ -179,6 +179,56 @@ fn a_hook_can_only_say_no() {
 }
 
 #[test]
+fn a_trace_is_compiled_to_a_program_and_written_whole() {
+    let llmos = Llmos::new();
+    let path = llmos.home().join("ws");
+    let workspace = path.to_str().expect("a path");
+    assert_eq!(llmos.run(&["init", workspace]).status.code(), Some(0));
+    let trace = |timeout: &str| {
+        let text = format!(
+            "---\ntrace: put\ngoal: put the red cube in bin A\npatterns: [ \"put {{object}} in {{at}}\" ]\nslots: {{ object: entity, at: place }}\nsteps:\n  - arm.pick: {{ object: \"{{object}}\" }}\n    timeout: \"{timeout}\"\n  - arm.place: {{ object: \"{{object}}\", at: \"{{at}}\" }}\nstatus: done\nmode: LEARNER\n---\n"
+        );
+        std::fs::write(path.join("traces/put.md"), text).expect("a file");
+    };
+    trace("9 s");
+    let bytes = llmos.home().join("put.bin");
+    let out = bytes.to_str().expect("a path");
+    let output = llmos.run(&["trace", "compile", "put", "--workspace", workspace, "--out", out]);
+    let lines = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{lines}");
+    assert!(
+        lines.contains("slots 2") && lines.contains("arm.pick object=slot0") && lines.contains("at=slot1"),
+        "{lines}"
+    );
+    let program = llmos_follower::wire::decode(&std::fs::read(&bytes).expect("the bytes")).expect("a program");
+    assert_eq!((program.calls.len(), program.slots), (2, 2));
+    // Slots that nobody binds are an error, and so is a wait that the manifest does not allow.
+    assert_eq!(
+        llmos_follower::Follower::new(&program, &[]).err(),
+        Some(llmos_follower::Reject::UnboundSlot)
+    );
+    trace("1 min");
+    std::fs::remove_file(&bytes).expect("it is removed");
+    let (complaint, code) = llmos.complaint(&["trace", "compile", "put", "--workspace", workspace, "--out", out]);
+    assert_ne!(code, 0, "{complaint}");
+    let shown = format!(
+        "{complaint}{}",
+        String::from_utf8_lossy(&llmos.run(&["trace", "check", "--workspace", workspace]).stdout)
+    );
+    assert!(
+        shown.contains("traces/put.md:8:") && shown.contains("at most the 15 s"),
+        "{shown}"
+    );
+    assert!(!bytes.exists(), "nothing is written of a trace with an error");
+    check(
+        &llmos,
+        &["trace", "compile", "none", "--workspace", workspace],
+        5,
+        "trace ls",
+    );
+}
+
+#[test]
 fn forty_foreign_tools_are_searched() {
     let llmos = Llmos::new();
     let file = llmos.home().join("tools.json");

@@ -1,7 +1,7 @@
 //! The program is killed, and its disk fails, at every operation in turn. What it has reported is still there and whole, nothing half
 //! written counts, and the next run works and says what became of the one before.
 
-use crate::mosquitto::{mosquitto, simulate};
+use crate::mosquitto::{mosquitto, simulate, subscriber};
 use crate::support::Llmos;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -121,18 +121,24 @@ fn open_intent(llmos: &Llmos) -> Option<String> {
 /// The next run works, tells of the one before if there is something to tell, and clears up.
 fn check_next(llmos: &Llmos, case: &str) {
     let open = open_intent(llmos);
-    let output = llmos.run(&["run", "--json", "--haste", "100", NEXT]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    let report: Value =
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{case}: {error}: {said}"));
-    assert_eq!(report["status"], "done", "{case}: {report} {said}");
+    let next = |more: &[&str]| {
+        let arguments = [&["run", "--json", "--haste", "100"], more, &[NEXT]].concat();
+        let output = llmos.run(&arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let report: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{case}: {error}: {said}"));
+        (report, said)
+    };
+    let (mut report, said) = next(&[]);
     // The simulated arm lived in the process that was killed, so it can't know.
     let expected = open.map(|goal| format!("warning: the run \"{goal}\" of "));
     assert_eq!(said.contains("was broken off"), expected.is_some(), "{case}: {said}");
-    assert!(
-        expected.is_none_or(|expected| said.contains(&expected) && said.contains("restarted")),
-        "{case}: {said}"
-    );
+    if let Some(expected) = expected {
+        assert!(said.contains(&expected) && said.contains("restarted"), "{case}: {said}");
+        assert_eq!(report["status"], "needs_answer", "{case}: nobody knows: {report}");
+        report = next(&["--settled", "arm=no"]).0;
+    }
+    assert_eq!(report["status"], "done", "{case}: {report} {said}");
     assert_eq!(open_intent(llmos), None, "{case}");
     let (verified, code) = llmos.json(&["journal", "verify", llmos.journal().to_str().expect("a path")]);
     assert_eq!(code, 0, "{case}: {verified}");
@@ -276,4 +282,103 @@ fn a_disk_that_fails_at_any_operation_is_said_and_leaves_nothing_half_done() {
         true
     });
     assert_eq!(spoken, cases.len());
+}
+
+/// A workspace with the arm alone.
+#[cfg(unix)]
+fn arm_alone(llmos: &Llmos) -> String {
+    let workspace = llmos.home().join("ws");
+    let path = workspace.to_str().expect("a path").to_owned();
+    assert_eq!(llmos.run(&["init", &path]).status.code(), Some(0));
+    for other in ["base", "greenhouse"] {
+        std::fs::remove_file(workspace.join(format!("devices/{other}.md"))).expect("the template's device");
+    }
+    path
+}
+
+/// Kills a run there, asks for it again, and returns the commands that were published for both, each once.
+#[cfg(unix)]
+fn check_resumed(goal: &str, fault: &str, again: &[&str], digest: Option<&str>) -> Option<Vec<String>> {
+    let (_mosquitto, port) = mosquitto()?;
+    let llmos = Llmos::new();
+    let (path, broker) = (arm_alone(&llmos), format!("mqtt://127.0.0.1:{port}"));
+    let seen = subscriber(port, &["llmos/v1/arm/cmd"]);
+    let _arm = simulate(&llmos, "arm", &broker);
+    let common = ["run", "--json", "--workspace", &path, "--broker", &broker];
+    // A hook that takes its time, so that a kill from outside comes in the middle.
+    let slow = "[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"sleep\", \"0.2\"]\n";
+    if fault == "SIGKILL" {
+        std::fs::write(Path::new(&path).join("hooks.toml"), slow).expect("hooks");
+    }
+    let mut killed = llmos.command(&[&common[..], &[goal]].concat());
+    let code = if fault == "SIGKILL" {
+        let sent = || seen.lock().expect("a lock").len();
+        let mut child = killed
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        while sent() < 3 {
+            thread::sleep(std::time::Duration::from_millis(5));
+        }
+        child.kill().expect("it is killed");
+        child.wait().expect("its end").code()
+    } else {
+        killed.env(FAULT, fault).output().expect("it starts").status.code()
+    };
+    assert_eq!(code, None, "{fault}: it was killed");
+    let output = llmos.run(&[&common[..], again].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{fault}: {error}: {said}"));
+    assert_eq!(report["status"], "done", "{fault}: {report} {said}");
+    assert!(
+        report["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("taken up at step")),
+        "{fault}: {report}"
+    );
+    assert_eq!(report["model_calls"], 0, "{fault}: {report}");
+    if digest.is_some() {
+        assert_eq!(report["digest"].as_str(), digest, "{fault}: {report}");
+    }
+    let commands = seen.lock().expect("a lock").clone();
+    let mut once: Vec<String> = Vec::new();
+    for command in commands {
+        let message: Value = serde_json::from_str(&command).expect("a command");
+        let text = format!("{} {} {}", message["seq"], message["tool"], message["args"]);
+        if !once.contains(&text) {
+            once.push(text);
+        }
+    }
+    Some(once)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_killed_in_the_middle_goes_on_and_ends_with_the_same_digest() {
+    const JOB: &str = "pick up the red cube and put it in bin A";
+    for (fault, again) in [
+        ("kill-before:publish:1", &[JOB][..]),
+        ("kill-before:publish:4", &["--resume"][..]),
+        ("kill-after:publish:6", &[JOB][..]),
+        ("kill-before:publish:9", &["--resume"][..]),
+        // The last command has ended, and its end is not yet written.
+        ("kill-before:open:12", &[JOB][..]),
+        ("SIGKILL", &[JOB][..]),
+    ] {
+        check_resumed(JOB, fault, again, Some("32747bf84b97a12d"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_motion_that_is_relative_is_not_repeated() {
+    let goal = "move the arm 30 cm to the left";
+    for fault in ["kill-before:publish:1", "kill-before:open:2"] {
+        let Some(commands) = check_resumed(goal, fault, &[goal], Some("2ec9584c41bb159a")) else {
+            return;
+        };
+        assert_eq!(commands.len(), 1, "{fault}: {commands:?}");
+    }
 }

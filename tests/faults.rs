@@ -64,6 +64,46 @@ fn a_kill_in_the_middle_leaves_a_readable_workspace() {
     }
     let (check, code) = llmos.json(&["trace", "check"]);
     assert_eq!((check["errors"].as_u64(), code), (Some(0), 0), "{check}");
-    let (report, _) = llmos.json(&["run", "move the arm 30 cm to the left"]);
+    // Where a command was under way nobody knows what became of it: the simulated arm is gone with the program.
+    let (report, _) = llmos.json(&["run", "--settled", "arm=no", "move the arm 30 cm to the left"]);
     assert_eq!(report["status"], "done", "{report}");
+}
+
+#[test]
+fn a_device_that_restarts_in_the_middle_is_waited_for() {
+    let goal = "pick up the red cube and put it in bin A";
+    for fault in ["restart@1", "restart@4", "restart@7"] {
+        let llmos = Llmos::new();
+        let (report, code) = llmos.json(&["run", "--fault", fault, goal]);
+        assert_eq!(
+            (report["status"].as_str(), code),
+            (Some("done"), 0),
+            "{fault}: {report}"
+        );
+        assert_eq!(report["digest"], "32747bf84b97a12d", "{fault}: {report}");
+    }
+    // One that does it again and again is given up.
+    check("restart", goal, "restarted");
+}
+
+#[test]
+fn a_relative_motion_during_a_restart_is_asked_about() {
+    let llmos = Llmos::new();
+    let (report, code) = llmos.json(&[
+        "run",
+        "--haste",
+        "1",
+        "--fault",
+        "restart@1",
+        "move the arm 30 cm to the left",
+    ]);
+    assert_eq!((report["status"].as_str(), code), (Some("failed"), 1), "{report}");
+    assert!(
+        report["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("is not known")),
+        "{report}"
+    );
+    let (report, code) = llmos.json(&["run", "move the arm 10 cm to the right"]);
+    assert_eq!((report["status"].as_str(), code), (Some("needs_answer"), 4), "{report}");
 }

@@ -85,6 +85,17 @@ pub enum Op {
 }
 
 impl Op {
+    /// The field of a report that it looks at.
+    #[must_use]
+    pub const fn field(self) -> Option<Symbol> {
+        match self {
+            Op::Reading { field, .. } | Op::Before { field, .. } | Op::ReadingOf { field } | Op::BeforeOf { field } => {
+                Some(field)
+            }
+            _ => None,
+        }
+    }
+
     /// How many values it pops. Every operation pushes one.
     #[must_use]
     pub const fn pops(self) -> usize {

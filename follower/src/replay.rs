@@ -18,7 +18,7 @@ use crate::code::{Range, Scope, evaluate};
 use crate::error::{Handoff, Reject};
 use crate::leg::{Arguments, Legs};
 use crate::program::{ARGUMENTS_MAX, Kind, OnError, Program, Step};
-use crate::state::Readings;
+use crate::state::{Reading, Readings};
 use crate::value::{Point, Symbol, Value};
 use heapless::{Deque, Vec};
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,8 @@ pub enum Input {
     Failed,
     /// The device went away.
     Lost,
+    /// The device is back after an interruption. The command did not take effect, or doing it twice does no harm: it is offered once more.
+    Again,
     /// A person or the gate ends the run.
     Stop,
     /// Nothing but time.
@@ -221,6 +223,38 @@ impl Follower {
         })
     }
 
+    /// A follower that goes on where another had sent the command of a leg: what the devices report from now on decides whether that had its
+    /// effect. `before` is what they reported when the step began.
+    ///
+    /// # Errors
+    /// Those of [`Follower::resume`]; [`Reject::OutOfRange`] where there is no such step or leg, [`Reject::NoReading`] where the step could not
+    /// have begun with `before`.
+    pub fn resume_sent(
+        program: &Program,
+        checkpoint: Checkpoint,
+        before: &Readings,
+        leg: u16,
+        now: Millis,
+    ) -> Result<Follower, Reject> {
+        let mut follower = Follower::resume(program, checkpoint)?;
+        let world = World {
+            program,
+            readings: before,
+        };
+        let step = follower.current(world).filter(|step| step.kind == Kind::Command);
+        let step = step.ok_or(Reject::OutOfRange)?;
+        follower.prepare(world, step).map_err(|_| Reject::NoReading)?;
+        follower.legs.next = i64::from(leg);
+        if follower.legs.next >= follower.legs.count {
+            return Err(Reject::OutOfRange);
+        }
+        follower.phase = Phase::Acting {
+            since: now,
+            finished: None,
+        };
+        Ok(follower)
+    }
+
     /// Takes one input at a time `now`; outputs are drained with [`Follower::poll`].
     pub fn handle(&mut self, world: World<'_>, now: Millis, input: Input) {
         self.now = Some(now);
@@ -230,6 +264,7 @@ impl Follower {
             (_, Input::Lost) => self.fail(world, Handoff::Lost),
             (Phase::Offered, Input::Sent) => self.phase = Phase::Sent { since: now },
             (Phase::Offered, Input::Refused) => self.give_up(world, Handoff::Refused),
+            (Phase::Offered | Phase::Sent { .. } | Phase::Acting { .. }, Input::Again) => self.phase = Phase::Begin,
             (Phase::Sent { .. }, Input::Acknowledged) => {
                 self.phase = Phase::Acting {
                     since: now,
@@ -270,6 +305,51 @@ impl Follower {
     #[must_use]
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.kept
+    }
+
+    /// Whether a command is under way.
+    #[must_use]
+    pub fn has_sent(&self) -> bool {
+        matches!(self.phase, Phase::Sent { .. } | Phase::Acting { .. })
+    }
+
+    /// What the devices reported when the step at hand began.
+    #[must_use]
+    pub fn before(&self) -> &Readings {
+        &self.before
+    }
+
+    /// Index of the leg at hand, from 0.
+    #[must_use]
+    pub fn leg(&self) -> u16 {
+        u16::try_from(self.legs.next).unwrap_or(u16::MAX)
+    }
+
+    /// Whether the devices report the effect of the command that is under way: the end of its leg, or what the step promises.
+    #[must_use]
+    pub fn shows_effect(&self, world: World<'_>) -> bool {
+        let Some(step) = self.current(world).filter(|_| self.has_sent()) else {
+            return false;
+        };
+        if self.legs.is_last() {
+            return !step.ensure.is_empty() && self.holds(world, step, step.ensure) == Ok(true);
+        }
+        self.legs.is_reached(world.readings.position(step.device))
+    }
+
+    /// Whether nothing has changed, since the step at hand began, of what its success would show in. Only ever true before the second leg.
+    #[must_use]
+    pub fn is_untouched(&self, world: World<'_>) -> bool {
+        let Some(step) = self.current(world).filter(|_| self.legs.next == 0) else {
+            return false;
+        };
+        let code = world.program.code.get(step.ensure.indices()).unwrap_or_default();
+        let looks_at = |reading: &&Reading| {
+            reading.device == step.device && code.iter().any(|op| op.field() == Some(reading.field))
+        };
+        let mut seen = self.before.iter().filter(looks_at).peekable();
+        let now = |reading: &Reading| world.readings.get(reading.device, reading.owner, reading.field);
+        seen.peek().is_some() && seen.all(|reading| now(reading) == Some(reading.value))
     }
 
     /// Whether nothing will happen any more once the outputs are drained.

@@ -231,3 +231,71 @@ fn the_digest_is_of_the_calls_and_of_nothing_else() {
     assert_eq!(digest(300_000, 1), digest(300_000, 97));
     assert_ne!(digest(300_000, 1), digest(300_001, 1));
 }
+
+#[test]
+fn a_command_is_offered_once_more_when_the_device_is_back() {
+    check(
+        OnError::Handoff,
+        300_000,
+        &[
+            (0, 0, Input::Again),
+            (1, 0, Input::Sent),
+            (2, 0, Input::Again),
+            (3, 0, Input::Sent),
+            (4, 0, Input::Acknowledged),
+            (5, 0, Input::Again),
+            (6, 0, Input::Sent),
+            (7, 0, Input::Acknowledged),
+            (8, 300_000, FINISHED),
+            (9, 300_000, Input::Again),
+        ],
+        &[
+            "move 300000 to Some(300000) leg 0 of 1",
+            "move 300000 to Some(300000) leg 0 of 1",
+            "move 300000 to Some(300000) leg 0 of 1",
+            "move 300000 to Some(300000) leg 0 of 1",
+            "step Met",
+            "call Met",
+            "finished Met",
+        ],
+    );
+}
+
+#[test]
+fn another_follower_goes_on_from_a_command_that_was_sent() {
+    let program = move_right(1_000_001, OnError::Handoff);
+    let kept = Follower::new(&program, &[])
+        .expect("a good program")
+        .checkpoint()
+        .clone();
+    let resumed = |leg| Follower::resume_sent(&program, kept.clone(), &at(0), leg, 0);
+    let ended = |leg: u16, x: i64| {
+        let mut follower = resumed(leg).expect("a leg");
+        let readings = at(x);
+        let world = World {
+            program: &program,
+            readings: &readings,
+        };
+        let seen = (follower.shows_effect(world), follower.is_untouched(world));
+        follower.handle(world, 1, FINISHED);
+        let next = follower.poll(world).map(|output| match output {
+            Output::Command(offer) => format!("leg {}", offer.leg),
+            Output::StepDone { observed, .. } => format!("{observed:?}"),
+            other => format!("{other:?}"),
+        });
+        (seen, next)
+    };
+    let leg = |number: u16| Some(format!("leg {number}"));
+    assert_eq!(ended(0, 333_333), ((true, false), leg(1)));
+    assert_eq!(ended(1, 666_667), ((true, false), leg(2)));
+    assert_eq!(ended(2, 1_000_001), ((true, false), Some("Met".to_owned())));
+    // Nothing has happened, or something else has: that is not decided here.
+    assert_eq!(ended(0, 0), ((false, true), None));
+    assert_eq!(ended(1, 0), ((false, false), None));
+    assert_eq!(ended(0, 100_000), ((false, false), None));
+    assert!(resumed(3).is_err(), "there is no such leg");
+    let nowhere = Readings::default();
+    assert!(Follower::resume_sent(&program, kept.clone(), &nowhere, 0, 0).is_err());
+    let behind = llmos_follower::Checkpoint { step: 1, ..kept };
+    assert!(Follower::resume_sent(&program, behind, &at(0), 0, 0).is_err());
+}

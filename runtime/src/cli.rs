@@ -69,7 +69,7 @@ pub enum Verb {
     },
     /// Carry out a goal; without one, goals are read line by line.
     #[command(
-        after_help = "Examples:\n  llmos run \"move the arm 30 cm to the left\"\n  llmos run --dry-run \"go to (1, 1, 1.5)\"\n  llmos run            (interactive)"
+        after_help = "Examples:\n  llmos run \"move the arm 30 cm to the left\"\n  llmos run --dry-run \"go to (1, 1, 1.5)\"\n  llmos run --resume\n  llmos run --settled arm=no \"move the arm 30 cm to the left\"\n  llmos run            (interactive)"
     )]
     Run(RunArgs),
     /// Plan a goal without touching a device.
@@ -145,6 +145,38 @@ pub struct RunArgs {
     /// Insist on a mode.
     #[arg(long, value_parser = ["learner", "follower"])]
     pub mode: Option<String>,
+    /// Take up the run that was broken off last, at the step it was at. Saying its goal again does the same.
+    #[arg(long, conflicts_with_all = ["goal", "anew", "dry_run", "mode"])]
+    pub resume: bool,
+    /// What is known of runs that were broken off.
+    #[command(flatten)]
+    pub earlier: EarlierArgs,
+}
+
+/// What a person says about runs that were broken off by a crash or a power cut.
+#[derive(Args, Debug, Default)]
+pub struct EarlierArgs {
+    /// Begin with the first step, also where a run of this goal was broken off or the same plan has failed.
+    #[arg(long)]
+    pub anew: bool,
+    /// Say whether the command was carried out during which a run was broken off.
+    #[arg(
+        long,
+        value_name = "DEVICE=yes|no",
+        value_parser = settled,
+        help = "Say whether the command was carried out during which a run was broken off, where the device can't tell: look first"
+    )]
+    pub settled: Vec<(String, bool)>,
+}
+
+fn settled(text: &str) -> Result<(String, bool), String> {
+    let (device, word) = text.split_once('=').unwrap_or((text, ""));
+    let yes = match word {
+        "yes" => true,
+        "no" => false,
+        _ => return Err(format!("expected DEVICE=yes or DEVICE=no, found \"{text}\"")),
+    };
+    Ok((device.to_owned(), yes))
 }
 
 /// `llmos replay`.
@@ -161,6 +193,9 @@ pub struct ReplayArgs {
     /// Print how long after the follower offered them the commands left.
     #[arg(long)]
     pub timing: bool,
+    /// What is known of runs that were broken off.
+    #[command(flatten)]
+    pub earlier: EarlierArgs,
     /// How often it is replayed.
     #[arg(
         long,

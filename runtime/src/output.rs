@@ -109,6 +109,9 @@ impl Printer {
                 self.line(&format!("        {device} reports: {}", list.join(", ")));
             }
             Event::Learned { trace, pattern } => self.line(&format!("learn {trace} answers to \"{pattern}\", too")),
+            Event::TakenUp { run, call, calls, how } => {
+                self.line(&format!("taken up at step {} of {calls} ({run}): {how}", call + 1));
+            }
             Event::BrokenOff { outcome, text, .. } if outcome.wants_a_look() => self.note(&format!("warning: {text}")),
             Event::BrokenOff { text, .. } => self.note(&format!("note: {text}")),
             Event::Warning { text } => self.note(&format!("warning: {text}")),

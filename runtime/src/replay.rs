@@ -7,7 +7,7 @@ use crate::shell::host::{Host, Part};
 use crate::shell::timing::Timing;
 use crate::shell::workspace::Workspace;
 use crate::trouble::Trouble;
-use crate::verbs::request;
+use crate::verbs::{earlier, request};
 use llmos_kernel::follow::show;
 use llmos_kernel::message::{Fact, Named, Report, Request, Status};
 use llmos_kernel::world::World;
@@ -21,14 +21,18 @@ const SAME: u64 = 5_000;
 type States = BTreeMap<String, Vec<Named>>;
 
 /// Follows a trace as often as was asked, as long as each replay is done with the digest of the first.
-pub async fn replay(config: &Config, args: &ReplayArgs, printer: Printer) -> Result<u8, Trouble> {
+pub async fn replay(config: &Config, mut args: ReplayArgs, printer: Printer) -> Result<u8, Trouble> {
     let mut replays = Replays::default();
+    // What was broken off is taken up by the first replay, or by none.
+    let earlier = earlier(std::mem::take(&mut args.earlier));
+    let args = &args;
     let fresh = matches!(config.broker, Broker::Embedded(None));
     // Of many replays the person sees the ends only.
     let quiet = Printer {
         json: printer.json || args.repeat > 1,
     };
     let mut host = online(config, quiet).await?;
+    host.tell(&earlier);
     for number in 1..=args.repeat {
         if fresh && number > 1 {
             host.close().await;

@@ -1,14 +1,14 @@
 //! What each verb does: goals and devices here, looking at things in `inspect`.
 
 use crate::bench;
-use crate::cli::{BenchVerb, Cli, Common, DeviceVerb, PlanArgs, RunArgs, Verb};
+use crate::cli::{BenchVerb, Cli, Common, DeviceVerb, EarlierArgs, PlanArgs, RunArgs, Verb};
 use crate::config::{Broker, Config};
 use crate::doctor;
 use crate::inspect;
 use crate::manifests;
 use crate::output::{Printer, plan_json};
 use crate::replay;
-use crate::shell::host::{self, Host, Part};
+use crate::shell::host::{self, Earlier, Host, Part};
 use crate::shell::signals::Signals;
 use crate::shell::simulated;
 use crate::shell::workspace::{self, Workspace};
@@ -51,7 +51,7 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
         Verb::Init { .. } | Verb::Bench(_) => Ok(0),
         Verb::Run(args) => run_goals(&config, args, printer).await,
         Verb::Plan(args) => plan(&config, args, printer).await,
-        Verb::Replay(args) => replay::replay(&config, &args, printer).await,
+        Verb::Replay(args) => replay::replay(&config, args, printer).await,
         Verb::Stop { device } => stop(&config, device, printer).await,
         Verb::Reset { device } => reset(&config, device, printer).await,
         Verb::Device(DeviceVerb::Sim { kind, name }) => simulate(&config, &kind, name.as_deref(), printer).await,
@@ -110,16 +110,39 @@ async fn run_goals(config: &Config, args: RunArgs, printer: Printer) -> Result<u
         confirm: args.confirm,
         ..request("")
     };
-    if args.goal.is_empty() {
-        return interactive(config, &form, printer).await;
+    let earlier = earlier(args.earlier);
+    if args.goal.is_empty() && !args.resume {
+        return interactive(config, &form, &earlier, printer).await;
     }
-    let goal = goal_of(&args.goal)?;
-    one(config, Request { goal, ..form }, printer).await
+    let goal = if args.resume { None } else { Some(goal_of(&args.goal)?) };
+    one(config, goal, form, &earlier, printer).await
 }
 
-async fn one(config: &Config, request: Request, printer: Printer) -> Result<u8, Trouble> {
+/// What was said about runs that were broken off.
+pub fn earlier(args: EarlierArgs) -> Earlier {
+    Earlier {
+        settled: args.settled,
+        anew: args.anew,
+    }
+}
+
+/// One goal; none is that of the run that was broken off last.
+async fn one(
+    config: &Config,
+    goal: Option<String>,
+    form: Request,
+    earlier: &Earlier,
+    printer: Printer,
+) -> Result<u8, Trouble> {
     let workspace = Workspace::open(&config.workspace, true)?;
     let mut host = Host::online(config, workspace, printer, Part::Acts).await?;
+    host.tell(earlier);
+    let open = host.kernel().world().intents.last_broken_off();
+    let Some(goal) = goal.or_else(|| open.map(|record| record.goal.clone())) else {
+        host.close().await;
+        return Err(Trouble::environment("no run was broken off that could be taken up"));
+    };
+    let request = Request { goal, ..form };
     let report = host.goal(request).await?;
     printer.report(&report);
     host.close().await;
@@ -127,9 +150,10 @@ async fn one(config: &Config, request: Request, printer: Printer) -> Result<u8, 
 }
 
 /// Goals line by line. The exit code is that of the last one.
-async fn interactive(config: &Config, form: &Request, printer: Printer) -> Result<u8, Trouble> {
+async fn interactive(config: &Config, form: &Request, earlier: &Earlier, printer: Printer) -> Result<u8, Trouble> {
     let workspace = Workspace::open(&config.workspace, true)?;
     let mut host = Host::online(config, workspace, printer, Part::Acts).await?;
+    host.tell(earlier);
     let talks = host.talks();
     if talks {
         printer.line("say what should be done; an empty line ends");

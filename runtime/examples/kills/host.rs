@@ -250,7 +250,8 @@ impl Host {
                 self.drain_link();
             }
             Output::Wake { at } => self.wake = at,
-            Output::ResetDevice { .. } | Output::Ask { .. } | Output::Tell(_) => {}
+            Output::Ask { request, .. } => self.pending.push_back(Input::Answered { request, yes: true }),
+            Output::ResetDevice { .. } | Output::Tell(_) => {}
         }
     }
 

@@ -1,9 +1,11 @@
-//! Each command is written down before it leaves, and the end of a run after it: so the next run can say what became of one that was
-//! broken off. What an intent is and what an account proves is `intent`'s; here is when they are written and told.
+//! A run is written down before its first command, each command before it leaves, and the end of a run after it: so the next run can say what
+//! became of one that was broken off, and go on with it. What an intent is and what an account proves is `intent`'s; here is when they are
+//! written, and in `resume` what is made of them.
 
-use crate::intent::{self, Closing, Intent, Mark};
+use crate::intent::{self, At, Closing, Intent, Mark};
 use crate::kernel::{Kernel, Phase};
-use crate::message::{Event, Output, Status};
+use crate::message::{Output, Status};
+use crate::resume;
 use crate::tool::Connect;
 use crate::world::View;
 use llmos_follower::{Digest, Millis, Offer};
@@ -17,11 +19,14 @@ impl Kernel {
             seq: mark.seq.saturating_add(1),
             ..mark
         });
+        let at = self.at(offer, &device, call);
+        let Some(run) = &self.run else { return };
+        let record = (!run.recorded).then(|| resume::record_of(run));
         let Some(run) = self.run.as_mut() else { return };
         let mut digest = Digest::default();
         digest.write(format!("{device}.{tool}{arguments:?}").as_bytes());
         let intent = Intent {
-            run: run.request.date.clone(),
+            run: run.name.clone(),
             goal: run.request.goal.clone(),
             step: call + 1,
             steps: run.plan.calls.len(),
@@ -30,7 +35,10 @@ impl Kernel {
             tool,
             digest: format!("{:016x}", digest.finish()),
             mark,
+            at,
+            answer: None,
         };
+        run.recorded = true;
         run.phase = Phase::Intending {
             request: command,
             offer: Box::new(offer.clone()),
@@ -38,12 +46,28 @@ impl Kernel {
         if !run.intended.contains(&device) {
             run.intended.push(device);
         }
-        let line = self.world.intents.open_line(intent);
+        // One write for both: without the run its intent means as much as before, and without the intent the run has not begun.
+        let record = record.map(|record| self.world.intents.run_line(record) + "\n");
+        let line = record.unwrap_or_default() + &self.world.intents.open_line(intent);
         self.outputs.push_back(Output::Append {
             request: command,
             path: intent::PATH.to_owned(),
             line,
         });
+    }
+
+    /// Where the run is; nowhere that it can be taken up within what it does about a failure.
+    fn at(&self, offer: &Offer, device: &str, call: usize) -> Option<Box<At>> {
+        let run = self.run.as_ref()?;
+        let follower = run.follower.as_ref()?;
+        let is_main = usize::from(offer.step) < run.program.main().len();
+        is_main.then(|| {
+            Box::new(At {
+                checkpoint: follower.checkpoint().clone(),
+                leg: offer.leg,
+                before: self.reported_before(follower, device, call),
+            })
+        })
     }
 
     /// The intent is on disk, or the command does not leave.
@@ -74,8 +98,13 @@ impl Kernel {
 
     /// The lease of a device that accounts for its commands.
     fn mark(&self, device: &str) -> Option<Mark> {
-        let native = matches!(self.world.device(device)?.connect, Connect::Native);
-        self.world.views.get(device)?.mark.filter(|_| native)
+        self.world.views.get(device)?.mark.filter(|_| self.is_native(device))
+    }
+
+    /// Whether a device speaks our protocol, with a lease and an account.
+    pub(crate) fn is_native(&self, device: &str) -> bool {
+        let known = self.world.device(device);
+        known.is_some_and(|device| matches!(device.connect, Connect::Native))
     }
 
     /// Writes down that this run has ended.
@@ -86,7 +115,7 @@ impl Kernel {
         Some(closing)
     }
 
-    fn close_devices(&mut self, devices: &[String]) -> Option<u64> {
+    pub(crate) fn close_devices(&mut self, devices: &[String]) -> Option<u64> {
         if devices.is_empty() {
             return None;
         }
@@ -106,31 +135,5 @@ impl Kernel {
             let owes = |view: &View| view.taken || (view.online && view.mark.is_some());
             intent.mark.is_none() || view.is_none_or(|view| !owes(view) || view.state.account.is_some())
         })
-    }
-
-    /// Tells of runs that were broken off. A device that is not there now is asked again by the next run.
-    pub(crate) fn settle(&mut self) {
-        let plans = |request: &crate::message::Request| request.dry_run || request.tools.is_some();
-        if self.run.as_ref().is_none_or(|run| plans(&run.request)) {
-            return;
-        }
-        let mut settled = Vec::new();
-        for intent in self.world.intents.open().to_vec() {
-            let view = self.world.views.get(&intent.device).filter(|view| view.online);
-            let used = view.and_then(|view| view.mark).map(|mark| mark.seq);
-            let account = view.and_then(|view| view.state.account.as_ref());
-            let outcome = intent::outcome(intent.mark, used, account);
-            let text = intent::tell(&intent, &outcome);
-            let has_answered = account.is_some() || (view.is_some() && intent.mark.is_none());
-            if has_answered || self.world.device(&intent.device).is_none() {
-                settled.push(intent.device.clone());
-            }
-            self.tell(Event::BrokenOff {
-                intent: Box::new(intent),
-                outcome,
-                text,
-            });
-        }
-        self.close_devices(&settled);
     }
 }

@@ -11,7 +11,7 @@ pub use trace::{check_trace, compile_trace, spelled};
 
 use crate::goal::Dimension;
 use crate::options::{OnFailure, Options, WAIT, Wait};
-use crate::plan::{Given, Plan, PlannedCall};
+use crate::plan::{Given, Plan, PlannedCall, print_ms};
 use crate::text::expression::{self, Expression, Operator};
 use crate::tool::{Body, Device, MacroStep, Parameter, Tool, Type};
 use emit::{Code, Emitter, Names, emit_as, same_kind};
@@ -275,10 +275,27 @@ impl<'a> Compiler<'a> {
             }
         }
         if let Some(timeout_ms) = options.timeout_ms {
-            let steps = self.program.steps.iter_mut().skip(first);
-            steps.for_each(|step| step.timeout_ms = timeout_ms);
+            self.hurry(timeout_ms, first, &tool.name)
+                .map_err(Mistake::of("timeout"))?;
         }
         self.on_error(options, first, &tool.name)
+    }
+
+    /// A trace may wait less long than the manifest says, and never longer.
+    fn hurry(&mut self, timeout_ms: u32, first: usize, tool: &str) -> Result<(), String> {
+        let steps = self.program.steps.iter().skip(first);
+        let longest = steps.map(|step| step.timeout_ms).max();
+        if let Some(longest) = longest.filter(|longest| timeout_ms > *longest) {
+            return Err(format!(
+                "expected at most the {} that the manifest gives {tool}, found {}",
+                print_ms(longest),
+                print_ms(timeout_ms)
+            ));
+        }
+        for step in self.program.steps.iter_mut().skip(first) {
+            step.timeout_ms = step.timeout_ms.min(timeout_ms);
+        }
+        Ok(())
     }
 
     /// Compensating steps do not exist yet; `finish` lays them down and says where they are.

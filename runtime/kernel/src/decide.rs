@@ -14,11 +14,12 @@ use crate::mode::{FOLLOW_MIN, MIXED_MIN, Mode};
 use crate::plan::{Given, Plan};
 use crate::policy::Effect;
 use crate::prepare;
+use crate::resume::Resume;
 use crate::search::{self, Candidate};
 use crate::text::trace::Trace;
 use crate::tool::{Tool, Type};
 use crate::toolset::Toolset;
-use llmos_follower::{Follower, Millis};
+use llmos_follower::{Follower, Input, Millis, Progress, Reject};
 
 /// Calls that a plan may have.
 const CALLS_MAX: usize = 12;
@@ -75,6 +76,9 @@ impl Kernel {
         }
         if let Some(tools) = tools {
             return self.decide_on_toolset(now, &tools);
+        }
+        if let Some((intent, record)) = self.asked_again() {
+            return self.take_up(now, &intent, &record);
         }
         let forced = self.run.as_ref().and_then(|run| run.request.mode);
         if forced == Some(Mode::Learner) {
@@ -142,6 +146,9 @@ impl Kernel {
             run.request.goal.clone_from(&trace.goal);
             run.goal = Some(goal::read(&trace.goal, &lexicon));
         }
+        if let Some((intent, record)) = self.asked_again() {
+            return self.take_up(now, &intent, &record);
+        }
         match matching::rebind(&trace, &lexicon, &self.world.devices) {
             Ok(plan) => self.follow_trace(now, id, plan, &format!("replay of {id}")),
             Err(question) => self.finish_asking(now, &question),
@@ -174,7 +181,7 @@ impl Kernel {
         changed.map(|(part, _)| part.clone()).collect()
     }
 
-    fn choose(&mut self, mode: Mode, reason: &str) {
+    pub(crate) fn choose(&mut self, mode: Mode, reason: &str) {
         if let Some(run) = self.run.as_mut() {
             run.mode = Some(mode);
             reason.clone_into(&mut run.reason);
@@ -458,20 +465,26 @@ impl Kernel {
         if let Some(why) = self.absent(&plan) {
             return self.finish(now, Status::Environment, &why);
         }
+        self.learn_from_failure(&plan);
         self.begin_or_ask(now, &plan);
     }
 
-    /// Begins, once a person has agreed where that is needed.
+    /// Begins, once a person has agreed where that is needed, and has said what nobody else knows.
     pub(crate) fn begin_or_ask(&mut self, now: Millis, plan: &Plan) {
+        if let Some(intent) = self.unsettled(plan) {
+            return self.ask_about(now, &intent);
+        }
         if self.needs_consent(plan) {
             let request = self.next();
             let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
             if let Some(run) = self.run.as_mut() {
                 run.phase = Phase::Confirming { request };
             }
+            let lesson = self.run.as_ref().and_then(|run| run.tries.lesson.as_ref());
+            let lesson = lesson.map_or_else(String::new, |lesson| format!("{lesson}; "));
             self.outputs.push_back(Output::Ask {
                 request,
-                question: format!("carry out {}?", calls.join(", ")),
+                question: format!("{lesson}carry out {}?", calls.join(", ")),
             });
         } else {
             self.begin(now);
@@ -492,6 +505,7 @@ impl Kernel {
     fn needs_consent(&self, plan: &Plan) -> bool {
         let Some(run) = &self.run else { return true };
         run.request.confirm
+            || run.tries.lesson.is_some()
             || plan.acts().any(|call| {
                 let tool = self
                     .world
@@ -502,7 +516,7 @@ impl Kernel {
             })
     }
 
-    fn absent(&self, plan: &Plan) -> Option<String> {
+    pub(crate) fn absent(&self, plan: &Plan) -> Option<String> {
         plan.calls.iter().chain(plan.acts()).find_map(|call| {
             let view = self.world.views.get(&call.device);
             if view.is_some_and(|view| view.online && view.at.is_some()) {
@@ -525,22 +539,46 @@ impl Kernel {
 
     pub(crate) fn begin(&mut self, now: Millis) {
         let Some(run) = self.run.as_mut() else { return };
-        let follower = match run.resume.take() {
-            Some(checkpoint) => Follower::resume(&run.program, checkpoint),
-            None => Follower::new(&run.program, &[]),
+        let (program, resume) = (&run.program, run.resume.take());
+        let was_sent = resume.as_ref().is_some_and(|resume| resume.sent.is_some());
+        let follower = match resume {
+            Some(Resume {
+                checkpoint,
+                sent: Some((leg, before)),
+            }) => Follower::resume_sent(program, checkpoint, &before, leg, now),
+            Some(Resume { checkpoint, sent: None }) => Follower::resume(program, checkpoint),
+            None => Follower::new(program, &[]),
         };
+        // What the run takes up ends with it.
+        let takes_up = run.takes_up.take().filter(|device| !run.intended.contains(device));
+        let view = takes_up.as_ref().and_then(|device| self.world.views.get(device));
+        let progress = view.and_then(|view| view.state.progress);
+        run.intended.extend(takes_up);
         match follower {
             Ok(follower) => {
                 run.follower = Some(Box::new(follower));
                 run.phase = Phase::Following;
+                if was_sent {
+                    self.feed(now, Input::State(progress.unwrap_or(Progress::Unknown)));
+                }
                 self.drive(now);
             }
             Err(reject) => self.finish(
                 now,
                 Status::Failed,
-                &format!("the program can't be followed: {reject:?}"),
+                &format!("the program can't be followed: {}", reject_text(reject)),
             ),
         }
+    }
+}
+
+fn reject_text(reject: Reject) -> String {
+    match reject {
+        Reject::UnboundSlot => {
+            "one of its slots has no value; say every thing, place and number that the trace has a slot for".to_owned()
+        }
+        Reject::NoReading => "a device does not report what its step began with".to_owned(),
+        other => format!("it is not a program that can be followed ({other:?})"),
     }
 }
 

@@ -1,10 +1,14 @@
-//! What was about to be sent when a run was broken off. Each command is written down before it leaves; a run that ends says so. An intent
-//! that nobody ended belongs to a run that a crash or a power cut ended, and the device is asked by its account what became of it.
-//! It must not send anything, and it never repeats anything: what is not known is told to the person.
+//! What was about to be sent when a run was broken off. A run is written down once, with its plan, before its first command; each command
+//! before it leaves, with what is needed to go on from there; a run that ends says so. An intent that nobody ended belongs to a run that a
+//! crash or a power cut ended, and the device is asked by its account what became of it. What it can't say, the person is asked.
+//! It must not send anything, and it never repeats anything.
 
-use crate::message::Account;
+use crate::message::{Account, Named};
+use crate::mode::Mode;
+use crate::plan::Plan;
 use crate::text::Diagnostic;
 use crate::text::node::Place;
+use llmos_follower::{Checkpoint, Point};
 use serde::{Deserialize, Serialize};
 
 /// Where intents are kept.
@@ -34,6 +38,53 @@ pub struct Intent {
     /// Its name on the device; a device with topics of its own has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
+    /// Where the run was; a run can't be taken up within what it does about a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Box<At>>,
+    /// What the person says: whether the command was carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<bool>,
+}
+
+/// What the follower needs to go on from a command.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct At {
+    /// The step, and what outlasts those before it.
+    pub checkpoint: Checkpoint,
+    /// The leg of the step, from 0.
+    pub leg: u16,
+    /// What the device reported when the step began, about itself and about what the call names.
+    pub before: Vec<Named>,
+}
+
+/// A run that can be taken up: what its first command was preceded by.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// When it began; with the goal it names the run, as in its intents.
+    pub run: String,
+    /// What the person said.
+    pub goal: String,
+    /// The mode it ran in.
+    pub mode: Mode,
+    /// The trace that it followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub followed: Option<String>,
+    /// Whether the model planned its ending.
+    #[serde(default)]
+    pub replanned: bool,
+    /// Its plan.
+    pub plan: Plan,
+    /// Where the things were that the plan puts back: device, thing and place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub starts: Vec<(String, String, Point)>,
+    /// Digest of the plan's program, as 16 hexadecimal digits: it is only taken up as the same program.
+    pub program: String,
+}
+
+impl Intent {
+    fn is_of(&self, record: &Record) -> bool {
+        (&self.run, &self.goal) == (&record.run, &record.goal)
+    }
 }
 
 /// A command's name on its device: sequence numbers rise through a whole boot.
@@ -49,7 +100,13 @@ pub struct Mark {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
+    Run(Box<Record>),
     Intent(Intent),
+    /// What the person says became of the command that is open on a device.
+    Answered {
+        device: String,
+        yes: bool,
+    },
     /// Nothing is open on these devices any more.
     Closed {
         devices: Vec<String>,
@@ -60,9 +117,9 @@ enum Line {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The device reports that it ended well.
+    /// The device reports, or the person says, that it ended well.
     Finished,
-    /// The device reports that it never began it.
+    /// The device reports, or the person says, that it never began it.
     NeverBegun,
     /// The device reports that it began it and could not finish it.
     Failed {
@@ -91,6 +148,7 @@ impl Outcome {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Intents {
     open: Vec<Intent>,
+    records: Vec<Record>,
     lines: usize,
 }
 
@@ -115,6 +173,15 @@ impl Intents {
     fn take(&mut self, line: Line) {
         self.lines += 1;
         match line {
+            Line::Run(record) => {
+                self.records
+                    .retain(|known| (&known.run, &known.goal) != (&record.run, &record.goal));
+                return self.records.push(*record);
+            }
+            Line::Answered { device, yes } => {
+                let asked = self.open.iter_mut().find(|known| known.device == device);
+                return asked.into_iter().for_each(|known| known.answer = Some(yes));
+            }
             Line::Intent(intent) => {
                 // A run goes on only after it has seen how its last command ended.
                 let same = |known: &Intent| known.run == intent.run && known.goal == intent.goal;
@@ -123,12 +190,58 @@ impl Intents {
             }
             Line::Closed { devices } => self.open.retain(|known| !devices.contains(&known.device)),
         }
+        let open = &self.open;
+        self.records
+            .retain(|record| open.iter().any(|intent| intent.is_of(record)));
     }
 
     /// What is open.
     #[must_use]
     pub fn open(&self) -> &[Intent] {
         &self.open
+    }
+
+    /// What is open on a device.
+    #[must_use]
+    pub fn on(&self, device: &str) -> Option<&Intent> {
+        self.open.iter().find(|intent| intent.device == device)
+    }
+
+    /// The run that an intent belongs to, if it can be taken up.
+    #[must_use]
+    pub fn record(&self, intent: &Intent) -> Option<&Record> {
+        let record = self.records.iter().find(|record| intent.is_of(record));
+        record.filter(|_| intent.at.is_some())
+    }
+
+    /// The run that was broken off last among those that can be taken up.
+    #[must_use]
+    pub fn last_broken_off(&self) -> Option<&Record> {
+        self.open.iter().rev().find_map(|intent| self.record(intent))
+    }
+
+    /// Takes none of them up. What is open stays open.
+    pub fn forget_runs(&mut self) {
+        self.records.clear();
+    }
+
+    /// Writes a run down; returns the line to append before its first intent.
+    pub fn run_line(&mut self, record: Record) -> String {
+        let line = Line::Run(Box::new(record));
+        let text = print(&line);
+        self.take(line);
+        text
+    }
+
+    /// Takes the person's word on what is open on a device; returns the line to append.
+    pub fn answer_line(&mut self, device: &str, yes: bool) -> String {
+        let line = Line::Answered {
+            device: device.to_owned(),
+            yes,
+        };
+        let text = print(&line);
+        self.take(line);
+        text
     }
 
     /// Opens an intent; returns the line to append before the command leaves.
@@ -149,13 +262,11 @@ impl Intents {
         if self.lines < LINES_MAX {
             return Closing::Append(text);
         }
-        self.lines = self.open.len();
-        let lines = self
-            .open
-            .iter()
-            .cloned()
-            .map(|intent| print(&Line::Intent(intent)) + "\n");
-        Closing::Rewrite(lines.collect())
+        self.lines = self.open.len() + self.records.len();
+        let records = self.records.iter().cloned();
+        let records = records.map(|record| Line::Run(Box::new(record)));
+        let lines = records.chain(self.open.iter().cloned().map(Line::Intent));
+        Closing::Rewrite(lines.map(|line| print(&line) + "\n").collect())
     }
 }
 
@@ -207,6 +318,10 @@ pub fn tell(intent: &Intent, outcome: &Outcome) -> String {
         ..
     } = intent;
     let what = match outcome {
+        Outcome::Finished if intent.answer.is_some() => {
+            "you say that this command was carried out; nothing after it was begun".to_owned()
+        }
+        Outcome::NeverBegun if intent.answer.is_some() => "you say that this command was not carried out".to_owned(),
         Outcome::Finished => format!("{device} reports that it finished this command; nothing after it was begun"),
         Outcome::NeverBegun => format!("{device} reports that it never began this command"),
         Outcome::Failed { why } => format!(
@@ -219,6 +334,21 @@ pub fn tell(intent: &Intent, outcome: &Outcome) -> String {
         ),
     };
     format!("the run \"{goal}\" of {run} was broken off at step {step} of {steps}, {device}.{tool}; {what}")
+}
+
+/// What a person is asked about a command of which nobody else knows.
+#[must_use]
+pub fn question(intent: &Intent) -> String {
+    let Intent {
+        goal,
+        step,
+        device,
+        tool,
+        ..
+    } = intent;
+    format!(
+        "was {device}.{tool}, step {step} of \"{goal}\", carried out before that run was broken off? Look at {device} and at what it handles"
+    )
 }
 
 #[cfg(test)]
@@ -236,6 +366,8 @@ mod tests {
             tool: "move".to_owned(),
             digest: "00".to_owned(),
             mark: Some(Mark { boot: 5, seq: 42 }),
+            at: None,
+            answer: None,
         }
     }
 
@@ -283,17 +415,68 @@ mod tests {
         assert!(!found[0].is_error());
     }
 
+    fn record(run: &str) -> Record {
+        Record {
+            run: run.to_owned(),
+            goal: "pick it up".to_owned(),
+            mode: Mode::Follower,
+            followed: None,
+            replanned: false,
+            plan: Plan::default(),
+            starts: vec![("arm".to_owned(), "cube".to_owned(), [1, 2, 3])],
+            program: "00".to_owned(),
+        }
+    }
+
+    fn somewhere(run: &str, device: &str) -> Intent {
+        let at = At {
+            checkpoint: Checkpoint::default(),
+            leg: 1,
+            before: Vec::new(),
+        };
+        Intent {
+            at: Some(Box::new(at)),
+            ..intent(run, device, 1)
+        }
+    }
+
+    #[test]
+    fn a_run_can_be_taken_up_while_its_intent_is_open_and_says_where() {
+        let mut intents = Intents::default();
+        let mut text = intents.run_line(record("a")) + "\n";
+        assert_eq!(Intents::read(&text).0.last_broken_off(), None, "it has not begun");
+        text += &(intents.open_line(somewhere("a", "arm")) + "\n");
+        assert_eq!(Intents::read(&text).0.last_broken_off(), Some(&record("a")));
+        text += &(intents.answer_line("arm", true) + "\n");
+        let read = Intents::read(&text).0;
+        assert_eq!(
+            (read.on("arm").and_then(|open| open.answer), read == intents),
+            (Some(true), true)
+        );
+        let other = intents.open_line(intent("a", "arm", 2)) + "\n";
+        assert_eq!(
+            Intents::read(&(text.clone() + &other)).0.last_broken_off(),
+            None,
+            "in what undoes it"
+        );
+        let mut closed = Intents::read(&text).0;
+        closed.close(&["arm".to_owned()]);
+        assert_eq!((closed.last_broken_off(), closed.records.len()), (None, 0));
+    }
+
     #[test]
     fn a_long_file_is_written_anew_with_what_is_open() {
         let mut intents = Intents::default();
-        intents.open_line(intent("z", "base", 1));
+        intents.run_line(record("z"));
+        intents.open_line(somewhere("z", "base"));
         for _ in 0..LINES_MAX {
             intents.open_line(intent("a", "arm", 1));
         }
         let Closing::Rewrite(text) = intents.close(&["arm".to_owned()]) else {
             panic!("the file is long")
         };
-        assert_eq!(text.lines().count(), 1);
+        assert_eq!(text.lines().count(), 2);
+        assert_eq!(Intents::read(&text).0.last_broken_off(), Some(&record("z")));
         assert_eq!(open(&Intents::read(&text).0), [("base", 1)]);
         assert!(matches!(intents.close(&["arm".to_owned()]), Closing::Append(_)));
     }

@@ -7,11 +7,12 @@ use crate::message::{Answer, Event, Input, News, Output, Report, Request, Status
 use crate::mode::Mode;
 use crate::onward::HandedOff;
 use crate::plan::Plan;
+use crate::resume::Resume;
 use crate::text::Diagnostic;
 use crate::text::trace::Trace;
 use crate::tool::Device;
 use crate::world::World;
-use llmos_follower::{Checkpoint, Follower, Millis, Offer, Program, Readings};
+use llmos_follower::{Follower, Millis, Offer, Program, Readings};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -38,6 +39,8 @@ pub struct Kernel {
     pub(crate) world: World,
     pub(crate) run: Option<Run>,
     pub(crate) outputs: VecDeque<Output>,
+    /// A person wants the next goal begun as if nothing had been tried.
+    anew: bool,
     next: u64,
 }
 
@@ -80,10 +83,33 @@ pub(crate) struct Run {
     /// The call at which another ending is looked for.
     pub handed_off: Option<HandedOff>,
     /// Where the follower begins, if not at the first step.
-    pub resume: Option<Checkpoint>,
+    pub resume: Option<Resume>,
+    /// The run's name in its intents: when it began, or when the one began that it takes up.
+    pub name: String,
+    /// Whether its plan, as it is now, is written down.
+    pub recorded: bool,
+    /// The device of the intent from which the run goes on.
+    pub takes_up: Option<String>,
+    /// The device about whose earlier command the person was asked last.
+    pub asked_about: Option<String>,
+    /// How often a device was awaited that had gone away.
+    pub returns: u8,
+    /// What came of it before, and now.
+    pub tries: Tries,
     /// Whether the model planned the ending.
     pub replanned: bool,
     pub report: Option<Box<Report>>,
+}
+
+/// What came of the same plan before, and of this run.
+#[derive(Debug, Default)]
+pub(crate) struct Tries {
+    /// Whether the person wants it done whatever came of it before.
+    pub anew: bool,
+    /// What the last run of the same plan came to, where a person has to agree for that.
+    pub lesson: Option<String>,
+    /// Whether this run failed because the devices' state spoke against it.
+    pub contradicted: bool,
 }
 
 /// What a run waits for.
@@ -98,6 +124,11 @@ pub(crate) enum Phase {
     Confirming {
         request: u64,
     },
+    /// The person is asked what became of an earlier command on this device.
+    Settling {
+        request: u64,
+        device: String,
+    },
     Hooking {
         request: u64,
         offer: Box<Offer>,
@@ -108,6 +139,12 @@ pub(crate) enum Phase {
         offer: Box<Offer>,
     },
     Following,
+    /// The device has gone away in the middle of a step and may come back; `leased` once it has granted its lease anew.
+    Returning {
+        device: String,
+        until: Millis,
+        leased: bool,
+    },
     Storing {
         left: Vec<u64>,
     },
@@ -132,7 +169,13 @@ impl Kernel {
             Input::Device { device, news } => self.handle_news(now, &device, &news),
             Input::Generated { request, answer } => self.handle_answer(now, request, answer),
             Input::Verdict { request, verdict } => self.handle_verdict(now, request, verdict),
-            Input::Answered { request, yes } => self.handle_consent(now, request, yes),
+            Input::Answered { request, yes } => self.handle_word(now, request, Some(yes)),
+            Input::Unanswered { request } => self.handle_word(now, request, None),
+            Input::Settled { device, yes } => self.answer(&device, yes),
+            Input::Anew => {
+                self.anew = true;
+                self.world.intents.forget_runs();
+            }
             Input::Stored { request, error } => self.handle_stored(now, request, error),
             Input::Stop { device } => self.handle_stop(now, device),
             Input::Reset { device } => self.outputs.push_back(Output::ResetDevice { device }),
@@ -194,7 +237,9 @@ impl Kernel {
             self.outputs.push_back(Output::Done(Box::new(report)));
             return;
         }
-        self.run = Some(run);
+        let anew = std::mem::take(&mut self.anew);
+        let tries = Tries { anew, ..run.tries };
+        self.run = Some(Run { tries, ..run });
         self.gather(now);
     }
 
@@ -214,6 +259,7 @@ impl Kernel {
             Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. }) => {
                 self.follow_news(now, device, news);
             }
+            Some(Phase::Returning { .. }) => self.return_news(now, device, news),
             _ => {}
         }
     }
@@ -241,11 +287,27 @@ impl Kernel {
         self.after_hooks(now, &offer, verdict);
     }
 
-    fn handle_consent(&mut self, now: Millis, request: u64, yes: bool) {
+    /// The person's answer; `None` where nobody is there, or they do not know.
+    fn handle_word(&mut self, now: Millis, request: u64, yes: Option<bool>) {
         let Some(run) = self.run.as_mut() else { return };
-        if !matches!(run.phase, Phase::Confirming { request: mine } if mine == request) {
-            return;
+        match &run.phase {
+            Phase::Confirming { request: mine } if *mine == request => match (yes, run.tries.lesson.take()) {
+                (None, Some(lesson)) => {
+                    let text = format!("{lesson}. Agree at a terminal, or say --anew to do it nevertheless");
+                    self.finish_asking(now, &text);
+                }
+                _ => self.handle_consent(now, yes == Some(true)),
+            },
+            Phase::Settling { request: mine, device } if *mine == request => {
+                let device = device.clone();
+                self.settled(now, &device, yes);
+            }
+            _ => {}
         }
+    }
+
+    fn handle_consent(&mut self, now: Millis, yes: bool) {
+        let Some(run) = self.run.as_mut() else { return };
         run.confirmed = yes;
         if yes {
             self.begin(now);
@@ -325,7 +387,9 @@ impl Kernel {
             });
         }
         match self.run.as_ref().map(|run| &run.phase) {
-            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. }) => self.follow_stop(now),
+            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. } | Phase::Returning { .. }) => {
+                self.follow_stop(now);
+            }
             Some(Phase::Storing { .. }) | None => {}
             Some(_) => self.finish(now, Status::Stopped, "stopped before the first command"),
         }
@@ -335,6 +399,7 @@ impl Kernel {
         match self.run.as_ref().map(|run| &run.phase) {
             Some(Phase::Gathering { .. }) => self.gather(now),
             Some(Phase::Following) => self.follow_tick(now),
+            Some(Phase::Returning { .. }) => self.check_return(now),
             _ => {}
         }
     }
@@ -343,6 +408,7 @@ impl Kernel {
 impl Run {
     fn new(now: Millis, request: Request, phase: Phase) -> Run {
         Run {
+            name: request.date.clone(),
             request,
             since: now,
             phase,
@@ -370,6 +436,11 @@ impl Run {
             ways: 0,
             handed_off: None,
             resume: None,
+            recorded: false,
+            takes_up: None,
+            asked_about: None,
+            returns: 0,
+            tries: Tries::default(),
             replanned: false,
             report: None,
         }

@@ -17,6 +17,8 @@ pub struct Library {
     by_deed: BTreeMap<String, Vec<String>>,
     /// Other endings of a trace.
     by_origin: BTreeMap<String, BTreeSet<String>>,
+    /// Runs that did not succeed, by the tools they call.
+    failed: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Library {
@@ -35,6 +37,10 @@ impl Library {
                 let skeleton = Skeleton::of(&trace.steps);
                 self.by_deed.entry(skeleton.deed).or_default().push(trace.id.clone());
             }
+            (Status::Failed | Status::Stopped, _) => {
+                let ids = self.failed.entry(tools_key(trace.tools())).or_default();
+                ids.insert(trace.id.clone());
+            }
             _ => {}
         }
         self.traces.insert(trace.id.clone(), trace);
@@ -51,9 +57,19 @@ impl Library {
         {
             ids.remove(id);
         }
+        if let Some(ids) = self.failed.get_mut(&tools_key(trace.tools())) {
+            ids.remove(id);
+        }
         if let Some(ids) = self.by_deed.get_mut(&Skeleton::of(&trace.steps).deed) {
             ids.retain(|known| known != id);
         }
+    }
+
+    /// The failed and stopped runs that call these tools in this order, by id.
+    pub fn failures(&self, tools: &[(&str, &str)]) -> impl Iterator<Item = &Trace> {
+        let known = (!self.failed.is_empty()).then(|| self.failed.get(&tools_key(tools.iter().copied())));
+        let ids = known.flatten().into_iter().flatten();
+        ids.filter_map(|id| self.traces.get(id))
     }
 
     /// The other endings of a trace that were observed to succeed, by id.
@@ -133,6 +149,11 @@ impl Library {
         let same = self.matcher.same_patterns(trace).into_iter();
         same.filter(|(_, id)| *id != trace.id && does_other(id)).collect()
     }
+}
+
+fn tools_key<'a>(tools: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let calls: Vec<String> = tools.map(|(device, tool)| format!("{device}.{tool}")).collect();
+    calls.join("\n")
 }
 
 /// Whether two traces ask for the same before their calls, and for the same when one fails.

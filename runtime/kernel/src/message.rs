@@ -3,7 +3,7 @@
 
 use crate::intent::{Intent, Outcome};
 use crate::mode::Mode;
-use crate::plan::{Argument, Plan};
+use crate::plan::{Argument, Plan, PlannedCall};
 use llmos_follower::{Millis, Observed, Point, Progress};
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,12 @@ pub enum Input {
     Verdict { request: u64, verdict: Verdict },
     /// The person's answer to [`Output::Ask`].
     Answered { request: u64, yes: bool },
+    /// Nobody is there to answer [`Output::Ask`], or the person does not know.
+    Unanswered { request: u64 },
+    /// A person says whether the command was carried out that was broken off on this device.
+    Settled { device: String, yes: bool },
+    /// A person wants no run taken up: the next goal begins with its first step.
+    Anew,
     /// A [`Output::Store`] or [`Output::Append`] is on disk, or is not.
     Stored { request: u64, error: Option<String> },
     /// Stop: one device, or everything.
@@ -94,6 +100,8 @@ pub enum News {
     Failed { command: u64, why: String },
     /// It was lost while it should act.
     Lost { why: String },
+    /// It is not the boot any more that granted us its lease; the lease is asked for anew.
+    Restarted,
     /// It sent something that makes no sense; nothing was done with it.
     Nonsense { what: String },
 }
@@ -368,6 +376,13 @@ pub enum Event {
         outcome: Outcome,
         text: String,
     },
+    /// A run goes on that was broken off; the call is the one it goes on with (index from 0).
+    TakenUp {
+        run: String,
+        call: usize,
+        calls: usize,
+        how: String,
+    },
     /// Something worth a warning.
     Warning { text: String },
 }
@@ -438,6 +453,22 @@ pub struct Report {
     pub trace: Option<String>,
     /// The digest of the calls, as 16 hexadecimal digits; only where all of them were carried out.
     pub digest: Option<String>,
+}
+
+impl StepReport {
+    /// A call of which nothing was done yet.
+    #[must_use]
+    pub fn of(call: &PlannedCall) -> StepReport {
+        StepReport {
+            tool: format!("{}.{}", call.device, call.tool),
+            arguments: call.arguments.clone(),
+            gate: "pass".to_owned(),
+            ack_ms: None,
+            observed: None,
+            commands: 0,
+            readings: Vec::new(),
+        }
+    }
 }
 
 /// One logical call in a report.

@@ -10,6 +10,7 @@ use crate::matching;
 use crate::message::{Event, Status};
 use crate::mode::Mode;
 use crate::plan::{Plan, PlannedCall};
+use crate::resume::{Resume, starts, with_starts};
 use llmos_follower::{Checkpoint, Handoff, Millis, Program};
 
 /// How often one run may go on in another way.
@@ -118,7 +119,9 @@ impl Kernel {
             calls: done.iter().chain(&ending.calls).cloned().collect(),
             start: run.plan.start.clone(),
         };
-        let Ok(program) = compile(&whole, devices, readings) else {
+        // What is to be put back was elsewhere when the run began.
+        let began = with_starts(readings, &starts(&whole, &run.start));
+        let Ok(program) = compile(&whole, devices, &began) else {
             return false;
         };
         let kept = run
@@ -136,7 +139,8 @@ impl Kernel {
         let Some(run) = self.run.as_mut() else { return false };
         run.plan = whole;
         *run.program = program;
-        run.resume = Some(checkpoint);
+        run.resume = Some(Resume { checkpoint, sent: None });
+        run.recorded = false;
         run.handed_off = None;
         run.steps.truncate(call);
         (run.begun, run.command, run.refusal) = (None, None, None);
@@ -160,7 +164,8 @@ impl Kernel {
     }
 }
 
-fn is_same(a: &PlannedCall, b: &PlannedCall) -> bool {
+/// Whether two calls do the same.
+pub(crate) fn is_same(a: &PlannedCall, b: &PlannedCall) -> bool {
     let values =
         |call: &PlannedCall| -> Vec<_> { call.arguments.iter().map(|argument| argument.value.clone()).collect() };
     (&a.device, &a.tool) == (&b.device, &b.tool) && values(a) == values(b)

@@ -164,7 +164,9 @@ impl World {
         let view = self.views.entry(device.to_owned()).or_default();
         match news {
             News::Taken => view.taken = true,
-            News::Online | News::Leased { .. } | News::Offline { .. } | News::Lost { .. } => view.taken = false,
+            News::Online | News::Leased { .. } | News::Offline { .. } | News::Lost { .. } | News::Restarted => {
+                view.taken = false;
+            }
             _ => {}
         }
         match news {
@@ -182,6 +184,10 @@ impl World {
             News::Offline { why } | News::Lost { why } => {
                 view.online = false;
                 view.why = Some(why.clone());
+            }
+            News::Restarted => {
+                view.online = false;
+                view.why = Some("it restarted".to_owned());
             }
             News::Taken => {
                 view.online = false;

@@ -91,8 +91,12 @@ impl Case {
     }
 
     fn goal(&mut self, dry_run: bool) {
+        self.ask(GOAL, dry_run);
+    }
+
+    fn ask(&mut self, goal: &str, dry_run: bool) {
         self.give(Input::Goal(Request {
-            goal: GOAL.to_owned(),
+            goal: goal.to_owned(),
             who: Caller::Person,
             mode: None,
             trace: None,
@@ -204,7 +208,7 @@ fn a_stop_while_it_is_written_down_wins() {
 fn check(boot: u32, seq: u32, done: u32, expected: &Outcome) {
     let mut case = Case::new(&left());
     case.leased(boot, seq);
-    case.goal(false);
+    case.ask("move the arm 10 cm to the right", false);
     case.news(state(800_000, None));
     assert!(case.broken_off().is_empty(), "the account has not come yet");
     let account = Account { boot, ..account(done) };
@@ -214,7 +218,16 @@ fn check(boot: u32, seq: u32, done: u32, expected: &Outcome) {
         Output::Append { line, .. } => Some(line.starts_with("{\"closed\"")),
         _ => None,
     });
-    assert_eq!(first, Some(true), "it is told once, and before anything else is begun");
+    let asked = case.said.iter().any(|output| matches!(output, Output::Ask { .. }));
+    if matches!(expected, Outcome::Unknown { .. }) {
+        assert_eq!((first, asked), (None, true), "nobody knows, so the person is asked");
+    } else {
+        assert_eq!(
+            (first, asked),
+            (Some(true), false),
+            "it is told once, and before anything else is begun"
+        );
+    }
 }
 
 #[test]

@@ -1,38 +1,26 @@
 //! The kernel without any I/O: documents and news go in by hand, and a scripted model answers. What it must never do is tried here, by goals
 //! that only look alike and by a model that is assumed hostile.
 
+mod support;
+
 use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::{
-    Answer, AnswerCall, Caller, Fact, Input, Named, News, Output, Pointed, Query, QueryExample, Report, Request, State,
+    Answer, AnswerCall, Caller, Fact, Input, News, Output, Pointed, Query, QueryExample, Report, Request, State,
     Status, Tokens,
 };
 use llmos_kernel::mode::Mode;
-
-const ARM: &str = include_str!("../../../workspace/devices/arm.md");
-const POLICY: &str = include_str!("../../../workspace/policy.toml");
+use support::{ARM, Arm, Case, Disk, POLICY, named, no_tool, word};
 
 const MOVE: &str = "---\ntrace: move\ngoal: move the arm 30 cm to the left\npatterns:\n  - \"move arm {distance} to {direction}\"\nslots: { distance: length, direction: \"left|right|forward|back|up|down\" }\nsteps:\n  - arm.move: { direction: \"{direction}\", distance: \"{distance}\" }\nstatus: done\nmode: LEARNER\n---\n";
 const PUT: &str = "---\ntrace: put\ngoal: pick up the red cube and put it in bin A\npatterns:\n  - \"pick up {object} and put it in {at}\"\nslots: { object: entity, at: place }\nsteps:\n  - arm.pick: { object: \"{object}\" }\n  - arm.place: { object: \"{object}\", at: \"{at}\" }\nstatus: done\nmode: LEARNER\n---\n";
-
-fn named(owner: &str, field: &str, value: Fact) -> Named {
-    Named {
-        owner: owner.to_owned(),
-        field: field.to_owned(),
-        value,
-    }
-}
-
-fn text(word: &str) -> Fact {
-    Fact::Text(word.to_owned())
-}
 
 /// The arm at home, with three things and two bins on its desk.
 fn state() -> State {
     let mut readings = vec![
         named("", "position", Fact::Point([800_000, 0, 1_200_000])),
-        named("", "gripper", text("open")),
+        named("", "gripper", word("open")),
         named("", "holding", Fact::Nothing),
-        named("", "tool", text("off")),
+        named("", "tool", word("off")),
         named("", "speed", Fact::Number(500_000)),
     ];
     for (name, kind, at) in [
@@ -42,7 +30,7 @@ fn state() -> State {
         ("bin A", "place", [500_000, 600_000, 100_000]),
         ("bin B", "place", [500_000, -600_000, 100_000]),
     ] {
-        readings.push(named(name, "kind", text(kind)));
+        readings.push(named(name, "kind", word(kind)));
         readings.push(named(name, "position", Fact::Point(at)));
     }
     State {
@@ -143,12 +131,6 @@ fn ask_with(
         }
     }
     panic!("{goal}: the run does not end");
-}
-
-fn no_tool(_: &Query) -> Answer {
-    Answer::NoTool {
-        tokens: Tokens::default(),
-    }
 }
 
 #[test]
@@ -441,70 +423,15 @@ fn foreign_tools_get_what_it_means_and_their_units() {
     );
 }
 
-/// Carries a goal out with a device that does at once what it is told, and returns the report and what the shell was told to keep.
+/// Carries a goal out with an arm at home, and returns the report and what the shell was told to keep.
 fn carry_out(kernel: &mut Kernel, goal: &str, model: impl Fn(&Query) -> Answer) -> (Report, Vec<Output>) {
-    let request = Request {
-        goal: goal.to_owned(),
-        who: Caller::Person,
-        mode: None,
-        trace: None,
-        dry_run: false,
-        confirm: false,
-        tools: None,
-        date: "2026-11-21T00:00:00Z".to_owned(),
+    let case = Case {
+        model: &model,
+        ..Case::default()
     };
-    kernel.handle(1, Input::Goal(request));
-    let device = |news| Input::Device {
-        device: "arm".to_owned(),
-        news,
-    };
-    let (mut kept, mut state) = (Vec::new(), state());
-    for now in 2..200 {
-        let mut inputs = Vec::new();
-        while let Some(output) = kernel.poll() {
-            match &output {
-                Output::Generate { request, query } => inputs.push(Input::Generated {
-                    request: *request,
-                    answer: model(query),
-                }),
-                Output::Hook { request, .. } => inputs.push(Input::Verdict {
-                    request: *request,
-                    verdict: llmos_kernel::message::Verdict::Pass,
-                }),
-                Output::Command { command, arguments, .. } => {
-                    for (name, fact) in arguments {
-                        let field = if name == "state" { "gripper" } else { name };
-                        for known in state
-                            .readings
-                            .iter_mut()
-                            .filter(|known| known.owner.is_empty() && known.field == field)
-                        {
-                            known.value = fact.clone();
-                        }
-                    }
-                    inputs.push(device(News::Acknowledged { command: *command }));
-                    let done = State {
-                        progress: Some(llmos_follower::Progress::Finished),
-                        ..state.clone()
-                    };
-                    inputs.push(device(News::State(done)));
-                }
-                Output::Store { request, .. } | Output::Amend { request, .. } | Output::Append { request, .. } => {
-                    inputs.push(Input::Stored {
-                        request: *request,
-                        error: None,
-                    });
-                    kept.push(output);
-                }
-                Output::Done(report) => return ((**report).clone(), kept),
-                _ => {}
-            }
-        }
-        for input in inputs {
-            kernel.handle(now, input);
-        }
-    }
-    panic!("{goal}: the run does not end");
+    let ended = support::carry_out(kernel, &mut Arm::new(), &mut Disk::new(), support::request(goal), &case);
+    let ended = ended.expect("an end");
+    (ended.report, ended.kept)
 }
 
 #[test]

@@ -130,6 +130,7 @@ impl Bench {
             digest: None,
             variant_of: None,
             cost: None,
+            ended: None,
         }
     }
 

@@ -1,22 +1,20 @@
 //! What a trace says beyond its calls: compiled with its slots open, refused with the line, and followed by a scripted device.
 
+mod support;
+
 use llmos_follower::{Kind, Observed, OnError, Op, Program, Symbol, Value, wire};
 use llmos_kernel::compile::{compile, compile_trace, planned, spelled};
 use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::matching;
-use llmos_kernel::message::{
-    Answer, Caller, Fact, Input, Named, News, Output, Report, Request, State, Status, Tokens, Verdict,
-};
+use llmos_kernel::message::{Input, News, Report, Status};
 use llmos_kernel::mode::Mode;
 use llmos_kernel::options::{OnFailure, Options, Wait};
-use llmos_kernel::text::trace::{Cost, Trace, TraceStep};
+use llmos_kernel::text::trace::{Cost, Ended, Trace, TraceStep};
 use llmos_kernel::text::trace::{print, read, read_with_places};
 use llmos_kernel::text::{Diagnostic, has_errors};
 use llmos_kernel::tool::Type;
 use proptest::prelude::*;
-
-const ARM: &str = include_str!("../../../workspace/devices/arm.md");
-const POLICY: &str = include_str!("../../../workspace/policy.toml");
+use support::{ARM, Arm, Case, Disk, POLICY, carry_out, no_tool, request};
 
 /// Every option at once.
 const FULL: &str = r#"---
@@ -197,6 +195,7 @@ const WRONG: &[(&str, &str, u32, &str)] = &[
     ),
     ("timeout: \"9 s\"", "timeout: \"9 cm\"", 16, "duration"),
     ("timeout: \"9 s\"", "timeout: \"-9 s\"", 16, "duration"),
+    ("timeout: \"9 s\"", "timeout: \"16 s\"", 16, "expected at most the 15 s"),
     ("on_error: compensate\n", "on_error: stop\n", 19, "goes with"),
     (
         "compensate:\n      - arm.gripper: { state: open }\n      - arm.home: {}\n",
@@ -309,145 +308,43 @@ fn plain(pattern: &str, goal: &str, slots: &str, steps: &str) -> String {
     )
 }
 
-fn named(owner: &str, field: &str, value: Fact) -> Named {
-    Named {
-        owner: owner.to_owned(),
-        field: field.to_owned(),
-        value,
+/// The arm at home.
+fn at_home() -> Arm {
+    let mut arm = Arm::new();
+    arm.at = [800_000, 0, 1_200_000];
+    for thing in arm.things.iter_mut().filter(|thing| thing.0 == "bin A") {
+        thing.2 = [500_000, 600_000, 100_000];
     }
-}
-
-fn word(word: &str) -> Fact {
-    Fact::Text(word.to_owned())
-}
-
-fn state() -> State {
-    let mut readings = vec![
-        named("", "position", Fact::Point([800_000, 0, 1_200_000])),
-        named("", "gripper", word("open")),
-        named("", "holding", Fact::Nothing),
-        named("", "tool", word("off")),
-        named("", "speed", Fact::Number(500_000)),
-    ];
-    for (name, kind, at) in [
-        ("red cube", "object", [800_000, 300_000, 20_000]),
-        ("bin A", "place", [500_000, 600_000, 100_000]),
-    ] {
-        readings.push(named(name, "kind", word(kind)));
-        readings.push(named(name, "position", Fact::Point(at)));
-    }
-    State {
-        account: None,
-        progress: None,
-        stopped: false,
-        readings,
-    }
+    arm
 }
 
 /// What a run led to: the report, what was sent as "tool argument ..", and when it was over.
-struct Ended {
+struct Followed {
     report: Report,
     sent: Vec<String>,
     at: u64,
 }
 
-impl Ended {
+impl Followed {
     fn observed(&self) -> Vec<Option<Observed>> {
         self.report.steps.iter().map(|step| step.observed).collect()
     }
 }
 
-/// Follows a trace with a device that does what it is told, but fails the commands for which `fails` says so. A tick is 100 ms.
-fn follow(kernel: &mut Kernel, goal: &str, fails: impl Fn(&str) -> bool) -> Ended {
-    let device = |news| Input::Device {
-        device: "arm".to_owned(),
-        news,
-    };
-    let mut state = state();
-    kernel.handle(0, device(News::Online));
-    kernel.handle(0, device(News::State(state.clone())));
+/// Follows a trace with an arm that fails the commands for which `fails` says so.
+fn follow(kernel: &mut Kernel, goal: &str, fails: impl Fn(&str) -> bool) -> Followed {
     assert!(kernel.findings().values().all(Vec::is_empty), "{:?}", kernel.findings());
-    kernel.handle(
-        1,
-        Input::Goal(Request {
-            goal: goal.to_owned(),
-            who: Caller::Person,
-            mode: None,
-            trace: None,
-            dry_run: false,
-            confirm: false,
-            tools: None,
-            date: "2026-11-21T00:00:00Z".to_owned(),
-        }),
-    );
-    let mut sent = Vec::new();
-    for now in (100..60_000).step_by(100) {
-        let mut inputs = vec![Input::Tick];
-        while let Some(output) = kernel.poll() {
-            match output {
-                Output::Generate { request, .. } => inputs.push(Input::Generated {
-                    request,
-                    answer: Answer::NoTool {
-                        tokens: Tokens::default(),
-                    },
-                }),
-                Output::Hook { request, .. } => inputs.push(Input::Verdict {
-                    request,
-                    verdict: Verdict::Pass,
-                }),
-                Output::Command {
-                    command,
-                    tool,
-                    arguments,
-                    ..
-                } => {
-                    let values = arguments.iter().map(|(_, fact)| llmos_kernel::follow::show(fact));
-                    let text = format!("{tool} {}", values.collect::<Vec<_>>().join(" "));
-                    inputs.push(device(News::Acknowledged { command }));
-                    if fails(&text) {
-                        let why = "scripted".to_owned();
-                        inputs.push(device(News::Failed { command, why }));
-                    } else {
-                        carry_out(&mut state, &tool, &arguments);
-                        inputs.push(device(News::State(State {
-                            progress: Some(llmos_follower::Progress::Finished),
-                            ..state.clone()
-                        })));
-                    }
-                    sent.push(text);
-                }
-                Output::Store { request, .. } | Output::Append { request, .. } | Output::Amend { request, .. } => {
-                    inputs.push(Input::Stored { request, error: None });
-                }
-                Output::Done(report) => {
-                    return Ended {
-                        report: *report,
-                        sent,
-                        at: now,
-                    };
-                }
-                _ => {}
-            }
-        }
-        // A report keeps the state young.
-        inputs.push(device(News::State(state.clone())));
-        for input in inputs {
-            kernel.handle(now, input);
-        }
-    }
-    panic!("{goal}: the run does not end: {sent:?}");
-}
-
-fn carry_out(state: &mut State, tool: &str, arguments: &[(String, Fact)]) {
-    let field = match tool {
-        "move_to" => "position",
-        other => other,
+    let mut arm = at_home();
+    let case = Case {
+        model: &no_tool,
+        fails: &fails,
+        ..Case::default()
     };
-    for (_, fact) in arguments {
-        let mut own = state.readings.iter_mut();
-        if let Some(known) = own.find(|known| known.owner.is_empty() && known.field == field) {
-            known.value = fact.clone();
-        }
+    let ended = carry_out(kernel, &mut arm, &mut Disk::new(), request(goal), &case).expect("an end");
+    Followed {
+        report: ended.report,
+        sent: arm.sent,
+        at: ended.at,
     }
 }
 
@@ -469,6 +366,14 @@ fn a_skipped_call_is_skipped_whole_with_what_depends_on_it() {
         bad.report.reason
     );
     assert_eq!(bad.sent.last().map(String::as_str), Some("gripper closed"));
+    assert_eq!(bad.report.status, Status::Unverified, "{}", bad.report.reason);
+    assert!(
+        bad.report
+            .reason
+            .contains("step 1 (arm.go_to), step 2 (arm.tool) was skipped"),
+        "{}",
+        bad.report.reason
+    );
     assert!(!bad.sent.iter().any(|text| text.starts_with("tool")), "{:?}", bad.sent);
     // A macro of several steps: after the first that fails none of the others is sent.
     let steps = "  - arm.pick: { object: red cube }\n    on_error: skip\n  - arm.tool: { state: \"on\" }\n";
@@ -492,9 +397,9 @@ fn what_failed_is_compensated_through_the_gate() {
     assert_eq!(bad.report.status, Status::Failed);
     assert!(bad.report.reason.contains("was done"), "{}", bad.report.reason);
     let mut known = kernel(&[&trace]);
-    let state = News::State(state());
+    let news = News::State(at_home().state());
     let device = "arm".to_owned();
-    known.handle(0, Input::Device { device, news: state });
+    known.handle(0, Input::Device { device, news });
     let world = known.world();
     let plan = matching::rebind(&read(&trace).0.expect("a trace"), &world.lexicon(), &world.devices).expect("a plan");
     let program = compile(&plan, &world.devices, &world.readings).expect("a program");
@@ -623,7 +528,7 @@ fn an_open_program_is_the_planned_one_once_its_slots_are_filled() {
             0,
             Input::Device {
                 device: "arm".to_owned(),
-                news: News::State(state()),
+                news: News::State(at_home().state()),
             },
         );
         let world = kernel.world();
@@ -743,6 +648,10 @@ fn any_trace() -> impl Strategy<Value = Trace> {
         manifests: Vec::new(),
         digest: None,
         cost: cost.map(|(tokens, ms)| Cost { tokens, ms }),
+        ended: cost.filter(|(tokens, _)| tokens % 2 == 0).map(|(tokens, _)| Ended {
+            because: format!("\"{tokens}\": it's so"),
+            situation: (tokens % 4 == 0).then(|| "0123".to_owned()),
+        }),
     })
 }
 

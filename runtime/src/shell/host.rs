@@ -62,6 +62,15 @@ enum Happened {
     Time,
 }
 
+/// What is to become of runs that were broken off.
+#[derive(Clone, Default, Debug)]
+pub struct Earlier {
+    /// Whether the command was carried out that is open on a device.
+    pub settled: Vec<(String, bool)>,
+    /// Whether none is taken up.
+    pub anew: bool,
+}
+
 /// A line that the person typed, or why it can't be read.
 pub type Line = Result<String, String>;
 
@@ -284,6 +293,17 @@ impl Host {
         }
     }
 
+    /// Tells the kernel what the person said on the command line about a run that was broken off.
+    pub fn tell(&mut self, earlier: &Earlier) {
+        for (device, yes) in &earlier.settled {
+            let (device, yes) = (device.clone(), *yes);
+            self.input(Input::Settled { device, yes });
+        }
+        if earlier.anew {
+            self.input(Input::Anew);
+        }
+    }
+
     /// Feeds one input and carries on for a while.
     pub async fn carry(&mut self, input: Option<Input>, time: Duration) {
         if let Some(input) = input {
@@ -354,8 +374,12 @@ impl Host {
 
     fn answered(&mut self, line: Option<Line>) {
         let Some(request) = self.asked.take() else { return };
-        let yes = matches!(line, Some(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes"));
-        self.input(Input::Answered { request, yes });
+        let word = line.and_then(Result::ok).unwrap_or_default();
+        self.input(match word.trim() {
+            "y" | "Y" | "yes" => Input::Answered { request, yes: true },
+            "n" | "N" | "no" => Input::Answered { request, yes: false },
+            _ => Input::Unanswered { request },
+        });
     }
 
     async fn happening(&mut self, listens: bool) -> Happened {
@@ -506,13 +530,12 @@ impl Host {
 
     fn ask(&mut self, request: u64, question: &str) {
         if self.person.talks() {
-            self.printer.note(&format!("{question} [y/N]"));
+            self.printer.note(&format!("{question} [y/n]"));
             self.asked = Some(request);
         } else {
-            self.printer.note(&format!(
-                "{question} Nobody is at a terminal to agree, so the answer is no."
-            ));
-            self.pending.push_back(Input::Answered { request, yes: false });
+            self.printer
+                .note(&format!("{question} Nobody is at a terminal to say so."));
+            self.pending.push_back(Input::Unanswered { request });
         }
     }
 }

@@ -242,6 +242,7 @@ pub fn news_of(event: LinkEvent, leases: bool) -> Option<News> {
             command: id,
             why: reason,
         },
+        LinkEvent::Lost(Loss::Restarted) => News::Restarted,
         LinkEvent::Lost(loss) => News::Lost {
             why: loss_text(loss).to_owned(),
         },

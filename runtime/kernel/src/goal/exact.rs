@@ -36,8 +36,18 @@ impl Exact {
         })
     }
 
-    /// Reads `12`, `0.25` or `.5`: ASCII digits with at most one point. `None` for anything else.
+    /// Reads `12`, `0.25`, `.5` or `1e3`: ASCII digits with at most one point, and perhaps a power of ten. `None` for anything else.
     pub(super) fn decimal(text: &str) -> Option<Self> {
+        if let Some((digits, power)) = text.split_once('e') {
+            let power: i32 = power.parse().ok()?;
+            let scale = Self::whole(10_i128.checked_pow(power.unsigned_abs())?);
+            let value = Self::decimal(digits)?;
+            return if power < 0 {
+                value.over(scale)
+            } else {
+                value.times(scale)
+            };
+        }
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let digits = [whole, fraction].concat();
         let plain = !digits.is_empty() && digits.len() <= DIGITS_MAX && digits.bytes().all(|b| b.is_ascii_digit());

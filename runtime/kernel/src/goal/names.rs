@@ -142,6 +142,8 @@ pub(super) fn mention(lexicon: &Lexicon, line: &Line<'_>, at: usize) -> Option<R
     let full = by_full_name(lexicon, line, at);
     let described = by_description(lexicon, line, at);
     match (full, described) {
+        // What is said of it is true of nothing that is known.
+        (Some(full), None) if relative(lexicon, line, full.end).is_some() => None,
         (Some(full), Some(described)) => Some(if described.end > full.end { described } else { full }),
         (full, described) => full.or(described),
     }
@@ -184,11 +186,10 @@ fn by_description(lexicon: &Lexicon, line: &Line<'_>, at: usize) -> Option<Readi
     let mut adjectives = Vec::new();
     let mut next = at;
     while adjectives.len() < ADJECTIVES_MAX {
-        let word = stem(line.normal(next));
-        if !(lexicon.by_adjective.contains_key(&word) || is_distinguishing(line.normal(next))) {
+        if !is_adjective(lexicon, line.normal(next)) {
             break;
         }
-        adjectives.push(word);
+        adjectives.push(stem(line.normal(next)));
         next = line.past_joiner(next + 1);
     }
     let stands_in = matches!(
@@ -199,12 +200,21 @@ fn by_description(lexicon: &Lexicon, line: &Line<'_>, at: usize) -> Option<Readi
         if is_measured(line, next) || (Direction::at(line, at).is_some() && !is_determiner(line.before(at))) {
             return None;
         }
+        let mut end = next + 1;
+        if let Some((more, past)) = relative(lexicon, line, end) {
+            adjectives.extend(more);
+            end = past;
+        }
         let patterns = lexicon.by_adjective.get(adjectives.first()?)?;
-        return fitting(lexicon, line, patterns, &adjectives, None, next + 1);
+        return fitting(lexicon, line, patterns, &adjectives, None, end);
     }
     if let Some(patterns) = lexicon.by_head.get(&stem(line.normal(next))) {
         let designator = designator(lexicon, patterns, line, next + 1);
-        let end = designator.as_ref().map_or(next + 1, |(_, end)| *end);
+        let mut end = designator.as_ref().map_or(next + 1, |(_, end)| *end);
+        if let Some((more, past)) = relative(lexicon, line, end) {
+            adjectives.extend(more);
+            end = past;
+        }
         return fitting(
             lexicon,
             line,
@@ -214,11 +224,60 @@ fn by_description(lexicon: &Lexicon, line: &Line<'_>, at: usize) -> Option<Readi
             end,
         );
     }
+    if is_determiner(line.before(at))
+        && !adjectives.is_empty()
+        && let Some(patterns) = shared_head(lexicon, line, next)
+    {
+        return fitting(lexicon, line, patterns, &adjectives, None, next);
+    }
     // "the orange" alone: the last adjective is a head noun too.
     let last = next.checked_sub(1).filter(|last| *last >= at)?;
     let patterns = lexicon.by_head.get(&stem(line.normal(last)))?;
     adjectives.pop();
     fitting(lexicon, line, patterns, &adjectives, None, last + 1)
+}
+
+/// "that is red", "which is big and red": the adjectives of a relative clause, and the word after it.
+fn relative(lexicon: &Lexicon, line: &Line<'_>, at: usize) -> Option<(Vec<String>, usize)> {
+    let opens = matches!(line.normal(at), "that" | "which") && matches!(line.normal(at + 1), "is" | "are");
+    let mut adjectives = Vec::new();
+    let mut next = at + 2;
+    while opens && adjectives.len() < ADJECTIVES_MAX && is_adjective(lexicon, line.normal(next)) {
+        adjectives.push(stem(line.normal(next)));
+        next += 1;
+        if line.normal(next) == "and" && is_adjective(lexicon, line.normal(next + 1)) {
+            next += 1;
+        }
+    }
+    (!adjectives.is_empty()).then_some((adjectives, next))
+}
+
+/// "red" in "the red and the blue cube": the head noun comes with the adjectives after it.
+fn shared_head<'l>(lexicon: &'l Lexicon, line: &Line<'_>, at: usize) -> Option<&'l [usize]> {
+    let mut next = at;
+    for _ in 0..ADJECTIVES_MAX {
+        next += usize::from(line.normal(next) == ",");
+        next += usize::from(matches!(line.normal(next), "and" | "or"));
+        if next == at {
+            return None;
+        }
+        next += usize::from(is_determiner(line.normal(next)));
+        let first = next;
+        while is_adjective(lexicon, line.normal(next)) {
+            next += 1;
+        }
+        if next == first {
+            return None;
+        }
+        if let Some(patterns) = lexicon.by_head.get(&stem(line.normal(next))) {
+            return Some(patterns);
+        }
+    }
+    None
+}
+
+fn is_adjective(lexicon: &Lexicon, word: &str) -> bool {
+    lexicon.by_adjective.contains_key(&stem(word)) || is_distinguishing(word)
 }
 
 fn fitting(

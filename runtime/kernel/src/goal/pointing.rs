@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pronoun {
-    /// "it": the last thing.
+    /// "it", "him", "her": the last thing.
     It,
     /// "them", "they", "these", "those": the last things.
     Them,
@@ -153,7 +153,8 @@ fn pronoun(lexicon: &Lexicon, line: &Line<'_>, at: usize) -> Option<(Pronoun, us
     let determines = || mention(lexicon, line, at + 1).is_some() || (is_measured(line, at + 1) && !counts());
     let asks = matches!(line.before(at), "is" | "are" | "was" | "were") && !next.is_empty();
     match line.normal(at) {
-        "it" => Some((Pronoun::It, at + 1)),
+        "it" | "him" | "he" | "she" => Some((Pronoun::It, at + 1)),
+        "her" if !determines() => Some((Pronoun::It, at + 1)),
         "them" | "they" => Some((Pronoun::Them, at + 1)),
         "these" | "those" if next == "ones" => Some((Pronoun::Them, at + 2)),
         "these" | "those" if !determines() => Some((Pronoun::Them, at + 1)),

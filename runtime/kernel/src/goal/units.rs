@@ -168,8 +168,8 @@ const UNITS: &[Unit] = &[
         "",
     ),
     unit(Length, 1000, 1, "km|kms|kilometer|kilometers|kilometre|kilometres", ""),
-    unit(Length, 254, 10_000, "in|inch|inches", ""),
-    unit(Length, 3048, 10_000, "ft|foot|feet", ""),
+    unit(Length, 254, 10_000, "in|inch|inches|\"|\u{2033}|\u{201d}", ""),
+    unit(Length, 3048, 10_000, "ft|foot|feet|'|\u{2032}|\u{2019}", ""),
     unit(Length, 9144, 10_000, "yd|yds|yard|yards", ""),
     unit(Length, 1_609_344, 1000, "mi|mile|miles", ""),
     unit(Angle, 1, 1, "deg|degs|degree|degrees|\u{b0}|\u{ba}", ""),
@@ -339,7 +339,11 @@ fn single(line: &Line<'_>, at: usize) -> Option<Measure> {
         })
     })?;
     let end = at + spelling.words.len();
-    if line.is(end, WordKind::Digits) && line.glued(end) && !line.is(end - 1, WordKind::Letters) {
+    let is_mark = is_quote(line.normal(at));
+    if is_mark && !is_prime(line, at) {
+        return None;
+    }
+    if !is_mark && line.is(end, WordKind::Digits) && line.glued(end) && !line.is(end - 1, WordKind::Letters) {
         return None;
     }
     let unit = spelling.unit;
@@ -351,6 +355,23 @@ fn single(line: &Line<'_>, at: usize) -> Option<Measure> {
         spelled_out: spelling.words.iter().any(|word| word.len() > 2) && !matches!(line.normal(at), "turn" | "bar"),
         bare_degrees: unit.dimension == Angle && unit.num == 1,
     })
+}
+
+/// The marks for feet and inches that people type also open and close quotations.
+fn is_quote(mark: &str) -> bool {
+    matches!(mark, "'" | "\"" | "\u{2019}" | "\u{201d}")
+}
+
+/// Whether a mark stands for feet or inches: right behind digits, and closing nothing that was opened before.
+fn is_prime(line: &Line<'_>, at: usize) -> bool {
+    let behind_digits = |at: usize| line.glued(at) && at > 0 && line.is(at - 1, WordKind::Digits);
+    let opens = |mark: &str| {
+        matches!(
+            (line.normal(at), mark),
+            ("'" | "\u{2019}", "'" | "\u{2018}" | "\u{2019}") | ("\"" | "\u{201d}", "\"" | "\u{201c}")
+        )
+    };
+    behind_digits(at) && !(0..at).any(|before| opens(line.normal(before)) && !behind_digits(before))
 }
 
 /// Where the scale of a temperature starts, in its own degrees: 32 °F and 273.15 K are 0 °C.

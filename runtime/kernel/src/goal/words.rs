@@ -151,6 +151,9 @@ impl Cutter<'_> {
         while digit(end) || (digit(end + 1) && bytes.get(end).is_some_and(|b| inner(*b))) {
             end += 1;
         }
+        if !self.text[start..end].contains(',') {
+            end = self.past_exponent(end);
+        }
         let run = &self.text[start..end];
         let parts: Vec<&str> = run.split(',').collect();
         if parts.len() == 3 && !is_grouped(&parts) {
@@ -161,9 +164,29 @@ impl Cutter<'_> {
             } else {
                 run.to_owned()
             };
+            let normal = normal.to_lowercase();
             self.push(start, end, WordKind::Digits, normal);
         }
         end
+    }
+
+    /// "1e3", "2.5E-2": where the exponent of a number ends that ends here without one.
+    fn past_exponent(&self, end: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
+        let first = end + 1 + sign;
+        let digits = bytes
+            .iter()
+            .skip(first)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let goes_on = self.text.get(first + digits..).and_then(|rest| rest.chars().next());
+        let is_exponent = matches!(bytes.get(end), Some(b'e' | b'E')) && (1..=2).contains(&digits);
+        if is_exponent && !goes_on.is_some_and(char::is_alphanumeric) {
+            first + digits
+        } else {
+            end
+        }
     }
 
     /// "1,1,1.5" is a list of three numbers.

@@ -43,6 +43,24 @@ pub struct Trace {
     pub variant_of: Option<String>,
     /// What the run cost.
     pub cost: Option<Cost>,
+    /// Why it did not succeed.
+    pub ended: Option<Ended>,
+}
+
+impl Trace {
+    /// What it calls: devices and tools.
+    pub fn tools(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.steps.iter().map(|step| (&*step.device, &*step.tool))
+    }
+}
+
+/// How a run ended that did not succeed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Ended {
+    /// The reason, for a person.
+    pub because: String,
+    /// Digest of how the devices stood when it began, as 16 hexadecimal digits; only where it was their state that said no.
+    pub situation: Option<String>,
 }
 
 /// What a run cost.
@@ -112,8 +130,7 @@ pub struct Use {
 /// The version of the format that is written, and the newest that is read.
 pub const VERSION: u32 = 1;
 
-const KEYS: &str =
-    "trace, version, goal, patterns, slots, start, steps, status, mode, created, manifests, digest, variant_of, cost";
+const KEYS: &str = "trace, version, goal, patterns, slots, start, steps, status, mode, created, manifests, digest, variant_of, cost, ended";
 
 /// Where the parts of a trace stand in its document.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -201,6 +218,7 @@ fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<(Trace, Places)> {
     let (start, start_places) = start(fields.take("start"), found);
     let steps = steps::read(fields.take("steps"), fields.place(), &slots, found);
     let cost = cost(fields.take("cost"), found);
+    let ended = ended(fields.take("ended"), found);
     fields.finish(KEYS, found);
     let (steps, places): (Vec<TraceStep>, Vec<StepPlaces>) = steps.into_iter().unzip();
     check_slots(&patterns, &slots, &steps, found);
@@ -225,6 +243,7 @@ fn trace(node: &Node, found: &mut Vec<Diagnostic>) -> Option<(Trace, Places)> {
         digest,
         variant_of,
         cost,
+        ended,
     };
     Some((trace, places))
 }
@@ -268,6 +287,14 @@ fn check_formula(text: &str, place: Place, found: &mut Vec<Diagnostic>) {
         let column = place.column.saturating_add(u32::try_from(mistake.at).unwrap_or(0));
         found.push(Diagnostic::error(Place { column, ..place }, mistake.message));
     }
+}
+
+fn ended(node: Option<&Node>, found: &mut Vec<Diagnostic>) -> Option<Ended> {
+    let mut fields = Fields::of(node?, "ended", found);
+    let because = fields.required("because", found).map(|(text, _)| text.to_owned());
+    let situation = fields.text("situation", found).map(|(text, _)| text.to_owned());
+    fields.finish("because, situation", found);
+    because.map(|because| Ended { because, situation })
 }
 
 fn cost(node: Option<&Node>, found: &mut Vec<Diagnostic>) -> Option<Cost> {
@@ -455,6 +482,15 @@ pub fn print(trace: &Trace, body: &str) -> String {
     if let Some(Cost { tokens, ms }) = trace.cost {
         let _ = writeln!(text, "cost: {{ tokens: {tokens}, ms: {ms} }}");
     }
+    if let Some(Ended { because, situation }) = &trace.ended {
+        let situation = situation
+            .iter()
+            .map(|situation| format!("situation: {}", quote(situation)));
+        let parts: Vec<String> = std::iter::once(format!("because: {}", quote(because)))
+            .chain(situation)
+            .collect();
+        let _ = writeln!(text, "ended: {}", braces(&parts));
+    }
     text.push_str("---\n");
     text.push_str(body);
     text
@@ -531,6 +567,7 @@ mod tests {
             digest: Some("0123456789abcdef".to_owned()),
             variant_of: None,
             cost: None,
+            ended: None,
         }
     }
 

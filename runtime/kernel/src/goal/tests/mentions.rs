@@ -33,6 +33,34 @@ fn things_by_name_and_description() {
         ("the green one", ""),
         ("the red thing", "red thing=<red cube>"),
         ("the cube tray", "cube=<red cube|blue cube>"),
+        ("the cube that is red", "cube that is red=<red cube>"),
+        ("the cube which is blue, please", "cube which is blue=<blue cube>"),
+        (
+            "the ball that's big and blue",
+            "ball that's big and blue=<big blue ball>",
+        ),
+        ("the cubes that are red", "cubes that are red=<red cube>"),
+        ("the one that is red", "one that is red=<red cube>"),
+        ("the cube that is green", ""),
+        ("the gripper that is red", ""),
+        ("the cube that is in bin A", "cube=<red cube|blue cube>; bin A=<bin A>"),
+        ("the red and the blue cube", "red=<red cube>; blue cube=<blue cube>"),
+        ("the red and blue cubes", "red=<red cube>; blue cubes=<blue cube>*"),
+        ("the red or the blue cube", "red=<red cube>; blue cube=<blue cube>"),
+        ("the red, and the blue cube", "red=<red cube>; blue cube=<blue cube>"),
+        ("the green and the blue cube", "blue cube=<blue cube>"),
+        ("the red and the gripper", "gripper=<gripper>"),
+        (
+            "turn the lamp 1 red and the blue cube left",
+            "lamp 1=<lamp 1>; blue cube=<blue cube>; left=left",
+        ),
+        ("pick him up", "him=It"),
+        ("take her to bin A", "her=It; bin A=<bin A>"),
+        ("take her cube", "cube=<red cube|blue cube>"),
+        (
+            "take the cubes and put them there",
+            "cubes=<red cube|blue cube>*; them=Them; there=There",
+        ),
     ]);
 }
 
@@ -173,7 +201,6 @@ fn pronouns() {
         ("those cubes", "cubes=<red cube|blue cube>*"),
         ("those ones", "those ones=Them"),
         ("make sure that the gripper is open", "gripper=<gripper>"),
-        ("the cube that is red", "cube=<red cube|blue cube>"),
         ("do that", "that=That"),
         ("do this twice", "this=This; twice=x2"),
         ("put them in bin A", "them=Them; bin A=<bin A>"),

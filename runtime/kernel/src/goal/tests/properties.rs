@@ -78,6 +78,15 @@ fn goal_like() -> impl Strategy<Value = String> {
         "second",
         "dozen",
         "times",
+        "\"",
+        "'",
+        "5'",
+        "ft",
+        "e3",
+        "1e3",
+        "that is",
+        "and the",
+        "her",
     ];
     let piece = (
         prop::sample::select(PIECES),
@@ -218,7 +227,9 @@ fn manifests_are_held_to_the_whole_text() {
         "5 mm 5 mm",
         "1,5 m",
         "NaN m",
-        "1e3 m",
+        "1e m",
+        "1e99 m",
+        "5\" 6\" m",
         "99999999999999 m",
     ] {
         assert!(parse_quantity(wrong).is_err(), "{wrong:?}");
