@@ -45,7 +45,7 @@ mod weight {
     /// A tool that takes what the goal states, or that cannot be called with what it states.
     pub(super) const TAKES: u64 = 160;
     /// A tool that means the same as the goal, word for word.
-    pub(super) const SENSE: u64 = 90;
+    pub(super) const SENSE: u64 = 60;
 }
 
 /// The indices of the `most` tools nearest to the goal, in their own order, so that the same tools make the same prompt. The tools
