@@ -13,7 +13,7 @@ pub use shape::Shape;
 pub use watch::{CALM_MS, COMMANDS_MAX, Watch};
 
 use crate::leg::LEG_TOLERANCE;
-use crate::value::{Point, distance, isqrt};
+use crate::value::{Point, distance, distance_up};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 use shape::is_near;
@@ -185,12 +185,12 @@ impl Envelope {
         if velocity == [0; 3] {
             return Ok(());
         }
-        let speed = length(velocity);
+        let speed = distance_up(velocity, [0; 3]).unwrap_or(i64::MAX);
         within(Some(speed), self.speed_max, |speed| Breach::TooFast { speed })?;
         let distance = self.stop_distance(speed).ok_or(Breach::StopUnknown)?;
         let distance = distance.saturating_add(travel(speed, react_ms));
         ahead(at, velocity, distance)
-            .and_then(|end| self.check_path(at, end).ok())
+            .and_then(|end| self.check_wide_path(at, end, ROUNDING).ok())
             .ok_or(Breach::CannotStop { distance })
     }
 
@@ -227,7 +227,7 @@ impl Envelope {
     fn check_way(&self, motion: &Motion, to: Point) -> Result<(), Breach> {
         let from = motion.from.ok_or(Breach::PositionUnknown)?;
         if let Some(start) = motion.start {
-            let distance = distance(from, start);
+            let distance = distance_up(from, start);
             if distance.is_none_or(|distance| distance > START_TOLERANCE) {
                 return Err(Breach::Elsewhere { distance });
             }
@@ -237,10 +237,10 @@ impl Envelope {
             && let Some(end) = ahead(to, core::array::from_fn(|axis| to[axis] - from[axis]), distance)
         {
             // Both ends are near, so the difference fits.
-            let stops = self.check_path(from, end);
+            let stops = self.check_wide_path(from, end, ROUNDING);
             stops.map_err(|_| Breach::CannotStop { distance })?;
         }
-        let length = distance(from, to);
+        let length = distance_up(from, to);
         match self.step_max {
             Some(limit) if length.is_none_or(|length| length > limit.max(0).saturating_add(POSITION_SLACK)) => {
                 Err(Breach::StepTooLong { length })
@@ -287,6 +287,8 @@ impl Envelope {
     }
 }
 
+/// A point that is computed along a direction lies this close to it, in micrometres: the path is checked so wide.
+const ROUNDING: i64 = 2;
 /// A way of this length is as good as endless: from anywhere, its end is beyond [`COORDINATE_MAX`].
 const FAR: i64 = 4 * COORDINATE_MAX;
 
@@ -299,28 +301,13 @@ fn travel(speed: i64, ms: u32) -> i64 {
     at_most_far((u128::from(speed.unsigned_abs()) * u128::from(ms)).div_ceil(1_000))
 }
 
-/// The length of a vector, rounded up.
-fn length(vector: Point) -> i64 {
-    let square: u128 = vector.iter().map(|axis| u128::from(axis.unsigned_abs()).pow(2)).sum();
-    let root = isqrt(square);
-    i64::try_from(if root * root < square { root + 1 } else { root }).unwrap_or(i64::MAX)
-}
-
-/// The point `distance` further in a direction, rounded outwards; `None` without a direction. `distance` is at most [`FAR`] twice.
-fn ahead(from: Point, direction: Point, distance: i64) -> Option<Point> {
+/// The point `way` further in a direction, rounded outwards; `None` without a direction. `way` is at most [`FAR`] twice.
+fn ahead(from: Point, direction: Point, way: i64) -> Option<Point> {
     // Rounded down, so that the point is rather too far away than too near.
-    let length = isqrt(
-        direction
-            .iter()
-            .map(|axis| u128::from(axis.unsigned_abs()).pow(2))
-            .sum(),
-    );
-    if length == 0 {
-        return None;
-    }
+    let length = distance(direction, [0; 3]).filter(|length| *length > 0)?;
     Some(core::array::from_fn(|axis| {
-        let way = u128::from(direction[axis].unsigned_abs()) * u128::from(distance.unsigned_abs());
-        let way = at_most_far(way.div_ceil(length)).saturating_mul(direction[axis].signum());
+        let way = u128::from(direction[axis].unsigned_abs()) * u128::from(way.unsigned_abs());
+        let way = at_most_far(way.div_ceil(u128::from(length.unsigned_abs()))).saturating_mul(direction[axis].signum());
         from[axis].saturating_add(way)
     }))
 }

@@ -3,7 +3,7 @@
 
 use super::{Envelope, POSITION_SLACK, Rate};
 use crate::replay::Millis;
-use crate::value::{Point, distance};
+use crate::value::{Point, distance_up};
 use heapless::Deque;
 
 /// Commands that are remembered: no [`Rate`] may allow more.
@@ -49,7 +49,7 @@ impl Watch {
                 .saturating_sub(then)
                 .saturating_add(Millis::from(envelope.state_age_ms_max));
             let way = i128::from(speed.max(0)) * i128::from(since) / 1_000 + i128::from(POSITION_SLACK);
-            let jumps = distance(before, at).is_none_or(|distance| i128::from(distance) > way);
+            let jumps = distance_up(before, at).is_none_or(|distance| i128::from(distance) > way);
             if jumps {
                 self.jumped_at = Some(now);
             } else if self
