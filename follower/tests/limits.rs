@@ -1,6 +1,6 @@
 //! Limits one by one, at the value that is still allowed and the first that is not; the watch over a device's recent past; ways around.
 
-use llmos_follower::envelope::{COMMANDS_MAX, COORDINATE_MAX, START_TOLERANCE, VIA_MAX};
+use llmos_follower::envelope::{COMMANDS_MAX, COORDINATE_MAX, VIA_MAX};
 use llmos_follower::leg::LEG_TOLERANCE;
 use llmos_follower::{Breach, Envelope, Motion, Point, Rate, Route, Shape, Watch};
 
@@ -273,13 +273,10 @@ fn a_motion_has_a_length_and_a_start() {
         start: Some([distance, 0, M]),
         ..way([0, 0, M], [0, 0, M])
     };
-    check(&envelope, beside(START_TOLERANCE), Ok(()));
-    let distance = Some(START_TOLERANCE + 1);
-    check(
-        &envelope,
-        beside(START_TOLERANCE + 1),
-        Err(Breach::Elsewhere { distance }),
-    );
+    // The 20 mm of a leg and the slack of a position.
+    check(&envelope, beside(30_000), Ok(()));
+    let distance = Some(30_001);
+    check(&envelope, beside(30_001), Err(Breach::Elsewhere { distance }));
     check(&envelope, beside(i64::MIN), Err(Breach::Elsewhere { distance: None }));
 }
 
