@@ -33,7 +33,7 @@ fn main() {
         watch.note_position(now, black_box(from), &envelope);
         black_box(watch.recent(now, envelope.rate_max)) > 0
     });
-    let (west, east) = ([-3 * M, 3 * M, M], [3 * M, 3 * M, M]);
+    let (west, east) = ([-4 * M, 3 * M, M], [9 * M / 2, 3 * M, M]);
     show("detour", 200, || {
         black_box(envelope.detour(black_box(west), black_box(east))).is_some()
     });

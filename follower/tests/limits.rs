@@ -1,6 +1,6 @@
 //! Limits one by one, at the value that is still allowed and the first that is not; the watch over a device's recent past; ways around.
 
-use llmos_follower::envelope::{COMMANDS_MAX, COORDINATE_MAX, VIA_MAX};
+use llmos_follower::envelope::{COMMANDS_MAX, COORDINATE_MAX, VIA_MAX, ZONES_MAX};
 use llmos_follower::leg::LEG_TOLERANCE;
 use llmos_follower::{Breach, Envelope, Motion, Point, Rate, Route, Shape, Watch};
 
@@ -508,6 +508,27 @@ fn a_device_that_runs_stops_before_it_touches() {
     );
 }
 
+#[test]
+fn a_way_without_end_leads_out_of_everything() {
+    let never = Envelope {
+        acceleration_max: Some(1),
+        ..Envelope::default()
+    };
+    let distance = 4 * COORDINATE_MAX;
+    assert_eq!(never.stop_distance(i64::MIN), Some(distance));
+    let west = [-COORDINATE_MAX, 0, 0];
+    for velocity in [[M, 0, 0], [i64::MAX, 0, 0], [M, M, M]] {
+        let found = never.check_running(west, velocity, u32::MAX);
+        let cannot = matches!(found, Err(Breach::CannotStop { distance: way }) if way >= distance);
+        assert!(cannot, "{velocity:?}: {found:?}");
+    }
+    let fast = Motion {
+        speed: Some(M),
+        ..way([0; 3], [1, 0, 0])
+    };
+    check(&never, fast, Err(Breach::CannotStop { distance }));
+}
+
 /// The points of the way around, each leg of which was checked.
 fn around(envelope: &Envelope, from: Point, to: Point) -> Option<Vec<Point>> {
     let route = envelope.detour(from, to)?;
@@ -613,4 +634,20 @@ fn a_way_around_several_zones_is_found() {
     };
     let via = around(&envelope, [-2 * M, M / 4, M], [3 * M, 0, M]).expect("a way");
     assert!(via.len() >= 2, "{via:?}");
+}
+
+#[test]
+fn a_way_around_as_many_zones_as_there_may_be_is_found() {
+    let zones: Vec<Shape> = (0..16)
+        .map(|index| Shape::Sphere {
+            center: [(index - 8) * M / 2, 0, 0],
+            radius: M / 5,
+        })
+        .collect();
+    assert_eq!(zones.len(), ZONES_MAX);
+    let envelope = Envelope {
+        bounds: None,
+        ..room(&zones)
+    };
+    assert!(around(&envelope, [-5 * M, 0, 0], [5 * M, 0, 0]).is_some());
 }
