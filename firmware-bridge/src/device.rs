@@ -175,7 +175,8 @@ pub trait Plant {
     /// Where it is; `None` for a plant that moves nothing through space.
     fn position(&self) -> Option<Point>;
 
-    /// How fast it moves now, in micrometres a second on each axis, for a plant that goes on by itself.
+    /// How fast it moves now, in micrometres a second on each axis, for a plant that goes on by itself. Its envelope must say what it brakes
+    /// with: a plant that can't be known to stop in time is halted.
     fn velocity(&self) -> Option<Point> {
         None
     }

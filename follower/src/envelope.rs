@@ -139,8 +139,9 @@ impl Envelope {
     /// # Errors
     /// The first [`Breach`].
     pub fn check(&self, motion: &Motion) -> Result<(), Breach> {
+        // No more are remembered than that, so a rate can't allow more.
         if let Some(rate) = self.rate_max
-            && motion.recent >= rate.commands
+            && usize::from(motion.recent) >= usize::from(rate.commands).min(COMMANDS_MAX)
         {
             return Err(Breach::TooOften { recent: motion.recent });
         }

@@ -70,6 +70,69 @@ fn a_path_through_a_zone_is_seen_though_both_ends_are_free() {
 }
 
 #[test]
+fn a_zone_that_cannot_be_measured_counts_as_touched() {
+    let far = COORDINATE_MAX + 1;
+    let (center, base, radius, height) = ([0; 3], [0; 3], M, M);
+    for shape in [
+        Shape::Sphere {
+            center: [far, 0, 0],
+            radius,
+        },
+        Shape::Sphere {
+            center: [0, -far, 0],
+            radius,
+        },
+        Shape::Sphere {
+            center: [0, 0, i64::MIN],
+            radius,
+        },
+        Shape::Sphere { center, radius: far },
+        Shape::Sphere { center, radius: -1 },
+        Shape::Box {
+            min: [-far, 0, 0],
+            max: [0; 3],
+        },
+        Shape::Box {
+            min: [0; 3],
+            max: [0, 0, far],
+        },
+        Shape::Box {
+            min: [0; 3],
+            max: [0, 0, -1],
+        },
+        Shape::Cylinder {
+            base: [0, far, 0],
+            radius,
+            height,
+        },
+        Shape::Cylinder {
+            base,
+            radius: far,
+            height,
+        },
+        Shape::Cylinder {
+            base,
+            radius,
+            height: far,
+        },
+        Shape::Cylinder {
+            base,
+            radius,
+            height: -1,
+        },
+        Shape::Floor { z: -far },
+        Shape::Floor { z: i64::MAX },
+    ] {
+        let away = [100 * M; 3];
+        assert!(shape.is_touched(away, away, 0), "{shape:?}");
+    }
+    let ball = Shape::Sphere { center, radius };
+    let away = [COORDINATE_MAX; 3];
+    assert!(!ball.is_touched(away, away, 100 * M));
+    assert!(ball.is_touched(away, away, far) && ball.is_touched(away, away, -1));
+}
+
+#[test]
 fn ends_outside_the_bounds_are_refused_by_axis() {
     let envelope = room(&[]);
     let bounds = |axis, at| Err(Breach::Bounds { axis, at });
@@ -294,6 +357,15 @@ fn so_many_commands_and_no_more() {
     check(&envelope, after(1), Ok(()));
     check(&envelope, after(2), Err(Breach::TooOften { recent: 2 }));
     check(&Envelope::default(), after(u16::MAX), Ok(()));
+    let beyond_memory = Envelope {
+        rate_max: Some(Rate {
+            commands: u16::MAX,
+            per_ms: 1_000,
+        }),
+        ..Envelope::default()
+    };
+    check(&beyond_memory, after(31), Ok(()));
+    check(&beyond_memory, after(32), Err(Breach::TooOften { recent: 32 }));
 
     let mut watch = Watch::default();
     let recent = |watch: &Watch, now| watch.recent(now, Some(rate));

@@ -167,15 +167,26 @@ fn goes_on_freely(envelope: &Envelope, from: Point, end: Point, run: &Place, way
     if length == q(0) {
         return true;
     }
-    let fine = q(1_000_000_000_000);
-    let length = Q::from(root_up(&(length * &fine))) / q(1_000_000);
+    let length = root_fine(&length);
     let stand: Place = std::array::from_fn(|axis| q(end[axis]) + &run[axis] * way / &length);
     let by = envelope.margin.max(0);
     let inside = stand
         .iter()
         .all(|axis| *axis >= q(-COORDINATE_MAX) && *axis <= q(COORDINATE_MAX));
     let free = |shape: &Shape| can_be_measured(*shape, by) && !touches_at(*shape, by, &place(from), &stand);
-    inside && outside(envelope, by, &stand, end).is_empty() && envelope.keep_out.iter().all(free)
+    // What was pushed out of the bounds may come back as far as it gets, and not go further out.
+    let back = (0..3)
+        .zip(envelope.bounds.iter().flatten())
+        .all(|(axis, (low, high)): (usize, _)| {
+            let (low, high) = (q(*low) + q(by), q(*high) - q(by));
+            stand[axis] >= low.min(q(from[axis])) && stand[axis] <= high.max(q(from[axis]))
+        });
+    inside && back && envelope.keep_out.iter().all(free)
+}
+
+/// The square root, too large by less than a millionth.
+fn root_fine(square: &Q) -> Q {
+    Q::from(root_up(&(square * q(1_000_000_000_000)))) / q(1_000_000)
 }
 
 /// What a way needs to be free for a device that is moving on.
@@ -189,7 +200,7 @@ pub fn runs_freely(envelope: &Envelope, at: Point, velocity: Point, react_ms: u3
     let Some(brake) = envelope.acceleration_max.filter(|limit| *limit > 0) else {
         return false;
     };
-    let speed = Q::from(root_up(&speed_squared)) - q(1);
+    let speed = root_fine(&speed_squared) - q(1) / q(1_000_000);
     let way = &speed_squared / (q(2) * q(brake)) + speed * q(i64::from(react_ms)) / q(1_000);
     !envelope.speed_max.is_some_and(fast) && goes_on_freely(envelope, at, at, &run, &way)
 }
