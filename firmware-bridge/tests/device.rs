@@ -344,11 +344,11 @@ fn storm(seed: u64) -> u32 {
                 assert!(bench.rover().brakes, "seed {seed}, round {round}: a stop halts");
             }
             1 => {
-                let speed = bench.rover().speed;
+                let before = bench.rover().speed;
                 bench.put(Input::Reset);
                 account.stopped = false;
                 assert!(
-                    bench.rover().speed.abs() <= speed.abs(),
+                    bench.rover().speed.abs() <= before.abs(),
                     "seed {seed}, round {round}: a reset moves nothing"
                 );
             }

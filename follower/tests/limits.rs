@@ -184,7 +184,8 @@ fn a_margin_widens_zones_and_narrows_bounds() {
 fn every_limit_holds_in_both_directions() {
     type Asks = fn(Option<i64>) -> Motion;
     type Limits = fn(Option<i64>) -> Envelope;
-    let table: [(Asks, Limits, fn(i64) -> Breach); 5] = [
+    type Row = (Asks, Limits, fn(i64) -> Breach);
+    let table: [Row; 5] = [
         (
             |speed| Motion { speed, ..still() },
             |speed_max| Envelope {

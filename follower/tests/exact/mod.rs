@@ -160,7 +160,7 @@ fn stop(envelope: &Envelope, speed: i64) -> Option<Q> {
     Some(square(&q(speed)) / (q(2) * q(brake)))
 }
 
-/// Whether the way that a device goes on from `end`, in the direction of `run`, by `way`, is free. The square root is taken too small by less
+/// Whether the way that a device goes on from `end`, in the direction of `run`, by `way`, is free. The square root is taken too large by less
 /// than a millionth of a micrometre, so what is tried is never longer than the truth.
 fn goes_on_freely(envelope: &Envelope, from: Point, end: Point, run: &Place, way: &Q) -> bool {
     let length: Q = run.iter().map(square).sum();
