@@ -724,3 +724,23 @@ fn a_way_around_as_many_zones_as_there_may_be_is_found() {
     };
     assert!(around(&envelope, [-5 * M, 0, 0], [5 * M, 0, 0]).is_some());
 }
+
+#[test]
+fn a_gap_that_is_too_narrow_for_a_leg_is_no_way_around() {
+    let block = Shape::Box {
+        min: [-M / 2, -M / 2, 0],
+        max: [M / 2, M, 3 * M],
+    };
+    let below = |gap: i64| Shape::Box {
+        min: [-M / 10, -2 * M, 0],
+        max: [M / 10, -M / 2 - gap, 3 * M],
+    };
+    let ends = ([-M, 0, M], [M, 0, M]);
+    let side = |zones: &[Shape]| -> Vec<bool> {
+        let via = around(&room(zones), ends.0, ends.1).expect("a way");
+        via.iter().map(|via| via[1] < 0).collect()
+    };
+    assert_eq!(side(&[block, below(M / 10)]), [true, true], "the short way");
+    // The line between the corners is free, and 10 mm beside it is the other zone: a leg may end 20 mm beside its corner.
+    assert_eq!(side(&[block, below(35_000)]), [false, false], "the long way");
+}
