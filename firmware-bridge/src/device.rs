@@ -11,7 +11,7 @@
 //! payloads, manifests, or what a tool means.
 
 use heapless::Deque;
-use llmos_follower::{Envelope, Millis, Motion, Point, Symbol, Value};
+use llmos_follower::{Breach, Envelope, Millis, Motion, Point, Symbol, Value, Watch};
 use serde::{Deserialize, Serialize};
 
 /// The longest lease a device grants, in milliseconds.
@@ -20,6 +20,8 @@ pub const LEASE_MS_MAX: u32 = 60_000;
 pub const REPORT_MS_ACTING: Millis = 100;
 /// How often a device that rests reports, in milliseconds.
 pub const REPORT_MS_RESTING: Millis = 500;
+/// How long a plant that goes on by itself may be left to itself: it is looked at with every report, in milliseconds.
+const REACT_MS: u32 = 100;
 /// Answers that may wait to be drained.
 const OUTPUTS_MAX: usize = 8;
 
@@ -97,6 +99,8 @@ pub enum Failure {
     LeaseLost,
     /// An axis does not move although it should.
     Stalled,
+    /// Going on, it could not have stopped within its own limits.
+    Envelope,
     /// Anything else that the plant noticed.
     Plant,
 }
@@ -109,6 +113,7 @@ impl Failure {
             Failure::Stopped => "stopped",
             Failure::LeaseLost => "lease_lost",
             Failure::Stalled => "stalled",
+            Failure::Envelope => "envelope",
             Failure::Plant => "plant",
         }
     }
@@ -119,8 +124,18 @@ impl Failure {
 pub struct Intent {
     /// Where it ends; `None` where it moves nothing.
     pub to: Option<Point>,
-    /// The speed it asks for, in micro-units a second.
+    /// The speed it asks for, in micrometres a second.
     pub speed: Option<i64>,
+    /// The velocity that it goes on with until it is told otherwise, in micrometres a second on each axis.
+    pub velocity: Option<Point>,
+    /// The acceleration it asks for, in micrometres a second squared.
+    pub acceleration: Option<i64>,
+    /// The angle it turns by, in microdegrees.
+    pub turn: Option<i64>,
+    /// The speed of rotation it asks for, in microdegrees a second.
+    pub turn_speed: Option<i64>,
+    /// The duration it asks for, in microseconds.
+    pub duration: Option<i64>,
 }
 
 /// How far a plant is with its command.
@@ -159,6 +174,17 @@ pub trait Plant {
 
     /// Where it is; `None` for a plant that moves nothing through space.
     fn position(&self) -> Option<Point>;
+
+    /// How fast it moves now, in micrometres a second on each axis, for a plant that goes on by itself. Its envelope must say what it brakes
+    /// with: a plant that can't be known to stop in time is halted.
+    fn velocity(&self) -> Option<Point> {
+        None
+    }
+
+    /// The plant's own time at an uptime; only that of a hastened simulation is another.
+    fn time(&self, uptime: Millis) -> Millis {
+        uptime
+    }
 
     /// Checks a command without doing anything.
     ///
@@ -361,6 +387,7 @@ pub struct Device<P> {
     done: u32,
     failed: Option<(u32, Failure)>,
     stopped: bool,
+    watch: Watch,
     now: Millis,
     report_at: Millis,
     outputs: Deque<Output, OUTPUTS_MAX>,
@@ -381,6 +408,7 @@ impl<P: Plant> Device<P> {
             done: 0,
             failed: None,
             stopped: false,
+            watch: Watch::default(),
             now: 0,
             report_at: 0,
             outputs: Deque::new(),
@@ -420,7 +448,7 @@ impl<P: Plant> Device<P> {
         if self.report_at > self.now {
             return None;
         }
-        let pause = if self.active.is_some() {
+        let pause = if self.active.is_some() || self.runs() {
             REPORT_MS_ACTING
         } else {
             REPORT_MS_RESTING
@@ -461,12 +489,30 @@ impl<P: Plant> Device<P> {
         self.plant
     }
 
+    /// Whether the plant moves by itself, with or without a command.
+    fn runs(&self) -> bool {
+        self.plant.velocity().is_some_and(|velocity| velocity != [0; 3])
+    }
+
+    /// Looks at where the plant is: whether it can have come there, and whether it can still stop in time.
+    fn watch_position(&mut self) {
+        let Some(at) = self.plant.position() else { return };
+        let (time, envelope) = (self.plant.time(self.now), self.plant.envelope());
+        self.watch.note_position(time, at, envelope);
+        if let Some(velocity) = self.plant.velocity()
+            && envelope.check_running(at, velocity, REACT_MS).is_err()
+        {
+            self.abandon(Failure::Envelope);
+        }
+    }
+
     /// What time alone does: the lease runs out, the plant goes on.
     fn advance(&mut self) {
         if self.lease.is_some_and(|lease| self.now >= lease.until) {
             self.end_lease();
         }
         let status = self.plant.step(self.now);
+        self.watch_position();
         match (self.active, status) {
             (None, _) | (_, PlantStatus::Busy) => {}
             (Some(seq), PlantStatus::Done) => {
@@ -478,9 +524,10 @@ impl<P: Plant> Device<P> {
         }
     }
 
+    /// Without a host, nothing goes on.
     fn end_lease(&mut self) {
         self.lease = None;
-        if self.active.is_some() {
+        if self.active.is_some() || self.runs() {
             self.abandon(Failure::LeaseLost);
         }
     }
@@ -565,18 +612,42 @@ impl<P: Plant> Device<P> {
         }
         let arguments = Arguments(command.arguments.ok_or(Refusal::BadArgument)?);
         let intent = self.plant.intent(command.tool, arguments)?;
-        let motion = Motion {
-            from: self.plant.position(),
-            to: intent.to,
-            speed: intent.speed,
-            state_age_ms: 0,
-        };
-        self.plant.envelope().check(&motion).map_err(|_| Refusal::Envelope)?;
+        self.check(&intent).map_err(|_| Refusal::Envelope)?;
+        self.watch.note_command(self.now);
         self.plant.start(self.now, command.tool, arguments);
         self.active = Some(command.seq);
         self.failed = None;
         self.report_at = self.now;
         Ok(())
+    }
+
+    /// The device's own envelope, which is asked whoever has asked another before.
+    fn check(&self, intent: &Intent) -> Result<(), Breach> {
+        let (envelope, from) = (self.plant.envelope(), self.plant.position());
+        envelope.check(&Motion {
+            from,
+            start: None,
+            to: intent.to,
+            speed: intent.speed,
+            drives: false,
+            acceleration: intent.acceleration,
+            turn: intent.turn,
+            turn_speed: intent.turn_speed,
+            duration: intent.duration,
+            state_age_ms: 0,
+            recent: self.watch.recent(self.now, envelope.rate_max),
+            jumped: self.watch.has_jumped(),
+        })?;
+        match intent.velocity {
+            Some(velocity) => {
+                let from = from.ok_or(Breach::PositionUnknown)?;
+                if self.watch.has_jumped() {
+                    return Err(Breach::Jumped);
+                }
+                envelope.check_running(from, velocity, REACT_MS)
+            }
+            None => Ok(()),
+        }
     }
 
     fn queue(&mut self, output: Output) {

@@ -158,7 +158,7 @@ pub enum LinkEvent {
     Failed {
         /// The command.
         id: u64,
-        /// Why: `stopped`, `lease_lost`, `stalled`, `plant`, or the device's own word.
+        /// Why: `stopped`, `lease_lost`, `stalled`, `envelope`, `plant`, or the device's own word.
         reason: String,
     },
     /// The device, or the way to it, is lost. The lease is not asked for again before it has run out on the device, so that the device is

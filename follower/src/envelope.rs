@@ -1,427 +1,322 @@
 //! The safety envelope: one source for the host's gate and the device's own check, so that neither can be looser than the other.
 //!
-//! Geometry is exact: a path is the *segment* between two points, compared with zones in 128-bit integers, without a square root and
-//! without rounding. Coordinates beyond [`COORDINATE_MAX`] are refused first, which keeps every product inside 128 bits. This file
-//! must not know tools, manifests or messages.
+//! A command is a [`Motion`]: what it asks for, and what is known about the device at that moment. [`Envelope::check`] compares the two with
+//! the limits, in whole numbers and without rounding in the device's favour. What only a history can tell (how many commands have just
+//! been sent, whether the device's position jumped) is kept by a [`Watch`]. This file must not know tools, manifests or messages.
 
-use crate::value::{Point, distance};
+mod detour;
+mod shape;
+mod watch;
+
+pub use detour::{Route, VIA_MAX};
+pub use shape::Shape;
+pub use watch::{CALM_MS, COMMANDS_MAX, Watch};
+
+use crate::leg::LEG_TOLERANCE;
+use crate::value::{Point, distance, distance_up};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
+use shape::is_near;
 
 /// Zones that an envelope may keep out of.
 pub const ZONES_MAX: usize = 16;
-/// The largest coordinate, in micrometres (500 m): with it, `|ap|^2 * |ab|^2` stays below 2^127.
+/// The largest coordinate, in micrometres (500 m): with it, `|ap|^2 * |ab|^2` stays below 2^127, zones grown by as much included.
 pub const COORDINATE_MAX: i64 = 500_000_000;
+/// Rounding and noise of a position, in micrometres: legs are cut in whole micrometres and start where the device really is.
+pub const POSITION_SLACK: i64 = 10_000;
+/// How far from a motion's planned start a device may be, in micrometres: it came to the end of the last leg within its tolerance.
+pub const START_TOLERANCE: i64 = LEG_TOLERANCE + POSITION_SLACK;
 
-/// A stretch of space, in micrometres.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are named for what they hold")]
-pub enum Shape {
-    /// Everything closer to `center` than `radius`.
-    Sphere { center: Point, radius: i64 },
-    /// Everything between two corners, `min <= max` on every axis.
-    Box { min: Point, max: Point },
-    /// Everything closer than `radius` to the vertical line that rises from `base` by `height`.
-    Cylinder { base: Point, radius: i64, height: i64 },
-}
-
-/// What a device may do.
+/// What a device may do. A limit that is not set does not limit; one that is negative allows nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Envelope {
     /// Lowest and highest coordinate of each axis.
     pub bounds: Option<[(i64, i64); 3]>,
     /// Space that no path may touch.
     pub keep_out: Vec<Shape, ZONES_MAX>,
+    /// What zones grow and bounds shrink by, in micrometres, for the size and the inaccuracy of the device.
+    pub margin: i64,
     /// Longest single motion, in micrometres.
     pub step_max: Option<i64>,
-    /// Largest commanded speed, in micrometres a second.
+    /// Largest speed, in micrometres a second.
     pub speed_max: Option<i64>,
+    /// What the device speeds up or brakes with at most, in micrometres a second squared.
+    pub acceleration_max: Option<i64>,
+    /// Largest rotation by one command, in microdegrees.
+    pub turn_max: Option<i64>,
+    /// Largest speed of rotation, in microdegrees a second.
+    pub turn_speed_max: Option<i64>,
+    /// Longest duration that a command may ask for, in microseconds.
+    pub duration_max: Option<i64>,
+    /// How many commands may be begun in how long.
+    pub rate_max: Option<Rate>,
     /// Oldest report that a motion may be based on, in milliseconds.
     pub state_age_ms_max: u32,
+    /// Whether a way that is barred by a zone may be replaced by one around it.
+    pub detours: bool,
 }
 
-/// A command as geometry sees it.
+/// So many commands in any stretch of time as long as this.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Rate {
+    /// Commands, at most [`COMMANDS_MAX`].
+    pub commands: u16,
+    /// The stretch of time, in milliseconds.
+    pub per_ms: u32,
+}
+
+/// A command as the envelope sees it. Of several arguments of a kind, the largest counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Motion {
     /// Where the device is, if it reports that.
     pub from: Option<Point>,
+    /// Where the motion was planned to begin, if that was said.
+    pub start: Option<Point>,
     /// Where the command takes it; `None` where it moves nothing.
     pub to: Option<Point>,
-    /// The largest speed among the arguments.
+    /// The speed it asks for, in micrometres a second.
     pub speed: Option<i64>,
+    /// Whether the device goes on at that speed, in a direction that is not said, until it is told otherwise.
+    pub drives: bool,
+    /// The acceleration it asks for, in micrometres a second squared.
+    pub acceleration: Option<i64>,
+    /// The angle it asks for, in microdegrees.
+    pub turn: Option<i64>,
+    /// The speed of rotation it asks for, in microdegrees a second.
+    pub turn_speed: Option<i64>,
+    /// The duration it asks for, in microseconds.
+    pub duration: Option<i64>,
     /// Age of the last report, in milliseconds.
     pub state_age_ms: u32,
+    /// Commands that were begun within the [`Rate`]'s time before this one.
+    pub recent: u16,
+    /// Whether the reported position has jumped and has not been plausible for long enough since.
+    pub jumped: bool,
 }
 
-/// Why a motion is not allowed.
+/// Why a motion is not allowed, with the value that was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are named for what they hold")]
 pub enum Breach {
     /// A coordinate is beyond [`COORDINATE_MAX`].
     Coordinate,
-    /// The end lies outside the bounds of this axis.
-    Bounds { axis: u8 },
-    /// The path touches this zone.
+    /// The end lies outside the bounds of this axis, or closer to them than the margin.
+    Bounds { axis: u8, at: i64 },
+    /// The path touches this zone or its margin.
     KeepOut { zone: u8 },
-    /// The motion is longer than a step may be.
-    StepTooLong,
-    /// The commanded speed is too large.
-    TooFast,
+    /// The motion is longer than a step may be; `None` where it can't be measured.
+    StepTooLong { length: Option<i64> },
+    /// The speed is too large.
+    TooFast { speed: i64 },
+    /// The acceleration is too large.
+    TooHard { acceleration: i64 },
+    /// The rotation is too large.
+    TurnTooFar { angle: i64 },
+    /// The rotation is too fast.
+    TurnTooFast { speed: i64 },
+    /// The duration is too long.
+    TooLong { duration: i64 },
+    /// Too many commands were begun just before this one.
+    TooOften { recent: u16 },
+    /// At this speed, the device can't stop before it touches a zone or leaves the bounds; the distance that it needs, in micrometres.
+    CannotStop { distance: i64 },
+    /// The device would go on at a speed, and nothing says how fast or how hard it can brake.
+    StopUnknown,
     /// The last report is too old to move on.
-    StateTooOld,
+    StateTooOld { age_ms: u32 },
+    /// The reported position jumped further than the device can have moved.
+    Jumped,
+    /// The device is not where the motion was planned to begin; how far away, in micrometres, or `None` where that can't be measured.
+    Elsewhere { distance: Option<i64> },
     /// The device has not said where it is.
     PositionUnknown,
 }
 
 impl Envelope {
-    /// Checks one command. One that moves nothing and names no speed needs no fresh state: a lamp reports when it changes, and not before.
+    /// Checks one command. One that moves nothing and names no speed needs no fresh state: a lamp reports when it changes, and not before. An
+    /// angle is a rotation where rotations have a limit, and else may be a colour.
     ///
     /// # Errors
     /// The first [`Breach`].
     pub fn check(&self, motion: &Motion) -> Result<(), Breach> {
-        let moves = motion.to.is_some() || motion.speed.is_some();
-        if moves && motion.state_age_ms > self.state_age_ms_max {
-            return Err(Breach::StateTooOld);
-        }
-        if let (Some(speed), Some(limit)) = (motion.speed, self.speed_max)
-            && speed.unsigned_abs() > limit.unsigned_abs()
+        // No more are remembered than that, so a rate can't allow more.
+        if let Some(rate) = self.rate_max
+            && usize::from(motion.recent) >= usize::from(rate.commands).min(COMMANDS_MAX)
         {
-            return Err(Breach::TooFast);
+            return Err(Breach::TooOften { recent: motion.recent });
         }
-        let Some(to) = motion.to else { return Ok(()) };
+        if self.moves(motion) {
+            self.check_state(motion)?;
+        }
+        within(motion.speed, self.speed_max, |speed| Breach::TooFast { speed })?;
+        within(motion.acceleration, self.acceleration_max, |acceleration| {
+            Breach::TooHard { acceleration }
+        })?;
+        within(motion.turn, self.turn_max, |angle| Breach::TurnTooFar { angle })?;
+        within(motion.turn_speed, self.turn_speed_max, |speed| Breach::TurnTooFast {
+            speed,
+        })?;
+        within(motion.duration, self.duration_max, |duration| Breach::TooLong {
+            duration,
+        })?;
+        if let Some(to) = motion.to {
+            self.check_way(motion, to)?;
+        }
+        if motion.drives {
+            self.check_drive(motion)?;
+        }
+        Ok(())
+    }
+
+    /// Checks the segment from `from` to `to` against coordinates, bounds and zones, with the margin. The start may lie outside the bounds (a
+    /// device that was pushed out may come back); it may not lie in a zone.
+    ///
+    /// # Errors
+    /// The first [`Breach`].
+    pub fn check_path(&self, from: Point, to: Point) -> Result<(), Breach> {
+        self.check_wide_path(from, to, 0)
+    }
+
+    /// Checks a device that is moving at `velocity` (micrometres a second on each axis): where it stands still once it has reacted and braked,
+    /// and all of the way there, must be allowed.
+    ///
+    /// # Errors
+    /// [`Breach::TooFast`], [`Breach::StopUnknown`] or [`Breach::CannotStop`].
+    pub fn check_running(&self, at: Point, velocity: Point, react_ms: u32) -> Result<(), Breach> {
+        if velocity == [0; 3] {
+            return Ok(());
+        }
+        let speed = distance_up(velocity, [0; 3]).unwrap_or(i64::MAX);
+        within(Some(speed), self.speed_max, |speed| Breach::TooFast { speed })?;
+        let distance = self.stop_distance(speed).ok_or(Breach::StopUnknown)?;
+        let distance = distance.saturating_add(travel(speed, react_ms));
+        ahead(at, velocity, distance)
+            .and_then(|end| self.check_wide_path(at, end, ROUNDING).ok())
+            .ok_or(Breach::CannotStop { distance })
+    }
+
+    /// How far a device goes on while it brakes, `v^2 / 2a`, in micrometres, rounded up; `None` where nothing says how hard it can.
+    #[must_use]
+    pub fn stop_distance(&self, speed: i64) -> Option<i64> {
+        let brake = self.acceleration_max.filter(|limit| *limit > 0)?;
+        let speed = u128::from(speed.unsigned_abs());
+        Some(at_most_far(
+            (speed * speed).div_ceil(2 * u128::from(brake.unsigned_abs())),
+        ))
+    }
+
+    /// Whether a command moves the device, so that it needs to know where that is.
+    fn moves(&self, motion: &Motion) -> bool {
+        let turns = motion.turn.is_some() && (self.turn_max.is_some() || self.turn_speed_max.is_some());
+        motion.to.is_some()
+            || motion.drives
+            || motion.speed.is_some()
+            || motion.acceleration.is_some()
+            || motion.turn_speed.is_some()
+            || turns
+    }
+
+    fn check_state(&self, motion: &Motion) -> Result<(), Breach> {
+        if motion.state_age_ms > self.state_age_ms_max {
+            return Err(Breach::StateTooOld {
+                age_ms: motion.state_age_ms,
+            });
+        }
+        if motion.jumped { Err(Breach::Jumped) } else { Ok(()) }
+    }
+
+    fn check_way(&self, motion: &Motion, to: Point) -> Result<(), Breach> {
         let from = motion.from.ok_or(Breach::PositionUnknown)?;
+        if let Some(start) = motion.start {
+            let distance = distance_up(from, start);
+            if distance.is_none_or(|distance| distance > START_TOLERANCE) {
+                return Err(Breach::Elsewhere { distance });
+            }
+        }
         self.check_path(from, to)?;
+        if let Some(distance) = motion.speed.and_then(|speed| self.stop_distance(speed))
+            && let Some(end) = ahead(to, core::array::from_fn(|axis| to[axis] - from[axis]), distance)
+        {
+            // Both ends are near, so the difference fits.
+            let stops = self.check_wide_path(from, end, ROUNDING);
+            stops.map_err(|_| Breach::CannotStop { distance })?;
+        }
+        let length = distance_up(from, to);
         match self.step_max {
-            Some(limit) if distance(from, to).is_none_or(|length| length > limit + STEP_SLACK) => {
-                Err(Breach::StepTooLong)
+            Some(limit) if length.is_none_or(|length| length > limit.max(0).saturating_add(POSITION_SLACK)) => {
+                Err(Breach::StepTooLong { length })
             }
             _ => Ok(()),
         }
     }
 
-    /// Checks the segment from `from` to `to` against coordinates, bounds and zones. The start may lie outside the bounds (a device that
-    /// was pushed out may come back); it may not lie in a zone.
-    ///
-    /// # Errors
-    /// The first [`Breach`].
-    pub fn check_path(&self, from: Point, to: Point) -> Result<(), Breach> {
-        if from
-            .iter()
-            .chain(&to)
-            .any(|axis| axis.unsigned_abs() > COORDINATE_MAX.unsigned_abs())
-        {
+    /// Nobody says where it will go, so everything within its stopping distance must be free. It may have moved since its last report.
+    fn check_drive(&self, motion: &Motion) -> Result<(), Breach> {
+        let from = motion.from.ok_or(Breach::PositionUnknown)?;
+        let speed = motion.speed.or(self.speed_max).ok_or(Breach::StopUnknown)?;
+        let fastest = self.speed_max.unwrap_or(speed).max(speed.saturating_abs());
+        let stop = self.stop_distance(speed).ok_or(Breach::StopUnknown)?;
+        let distance = stop.saturating_add(travel(fastest, motion.state_age_ms));
+        self.check_wide_path(from, from, distance)
+            .map_err(|_| Breach::CannotStop { distance })
+    }
+
+    /// Checks a path that is `by` micrometres wide to each side, beyond the margin.
+    fn check_wide_path(&self, from: Point, to: Point, by: i64) -> Result<(), Breach> {
+        if !is_near(from) || !is_near(to) {
             return Err(Breach::Coordinate);
         }
-        if let Some(bounds) = &self.bounds {
-            for (axis, (low, high)) in (0_u8..).zip(bounds) {
-                if to[usize::from(axis)] < *low || to[usize::from(axis)] > *high {
-                    return Err(Breach::Bounds { axis });
-                }
+        let by = self.margin.max(0).saturating_add(by);
+        for (axis, (low, high)) in (0_u8..).zip(self.bounds.iter().flatten()) {
+            let at = to[usize::from(axis)];
+            if at < low.saturating_add(by) || at > high.saturating_sub(by) {
+                return Err(Breach::Bounds { axis, at });
             }
         }
-        match (0_u8..).zip(&self.keep_out).find(|(_, zone)| zone.is_touched(from, to)) {
+        self.check_zones(from, to, by)
+    }
+
+    /// Checks a path against the zones, grown by `by` micrometres.
+    fn check_zones(&self, from: Point, to: Point, by: i64) -> Result<(), Breach> {
+        match (0_u8..)
+            .zip(&self.keep_out)
+            .find(|(_, zone)| zone.is_touched(from, to, by))
+        {
             Some((zone, _)) => Err(Breach::KeepOut { zone }),
             None => Ok(()),
         }
     }
 }
 
-/// Rounding of a leg's length: legs are cut in whole micrometres and start where the device really is.
-const STEP_SLACK: i64 = 10_000;
+/// A point that is computed along a direction lies this close to it, in micrometres: the path is checked so wide.
+const ROUNDING: i64 = 2;
+/// A way of this length is as good as endless: from anywhere, its end is beyond [`COORDINATE_MAX`].
+const FAR: i64 = 4 * COORDINATE_MAX;
 
-impl Shape {
-    /// Whether any point of the segment lies inside or on the zone.
-    #[must_use]
-    pub fn is_touched(&self, from: Point, to: Point) -> bool {
-        match *self {
-            Shape::Sphere { center, radius } => sphere_is_touched(center, radius, from, to),
-            Shape::Box { min, max } => clip(from, to, &[0, 1, 2], min, max).is_some(),
-            Shape::Cylinder { base, radius, height } => cylinder_is_touched(base, radius, height, from, to),
-        }
-    }
+fn at_most_far(length: u128) -> i64 {
+    i64::try_from(length).map_or(FAR, |length| length.min(FAR))
 }
 
-fn sphere_is_touched(center: Point, radius: i64, from: Point, to: Point) -> bool {
-    let a: [i128; 3] = core::array::from_fn(|axis| i128::from(center[axis]) - i128::from(from[axis]));
-    let d: [i128; 3] = core::array::from_fn(|axis| i128::from(to[axis]) - i128::from(from[axis]));
-    let (along, length) = (dot(&a, &d), dot(&d, &d));
-    let limit = i128::from(radius) * i128::from(radius);
-    if along <= 0 {
-        return dot(&a, &a) <= limit;
-    }
-    if along >= length {
-        let b: [i128; 3] = core::array::from_fn(|axis| a[axis] - d[axis]);
-        return dot(&b, &b) <= limit;
-    }
-    // |a x d|^2 = |a|^2 |d|^2 - (a . d)^2, the squared distance to the line times |d|^2.
-    dot(&a, &a) * length - along * along <= limit * length
+/// How far a device comes at a speed, rounded up.
+fn travel(speed: i64, ms: u32) -> i64 {
+    at_most_far((u128::from(speed.unsigned_abs()) * u128::from(ms)).div_ceil(1_000))
 }
 
-fn dot<const N: usize>(a: &[i128; N], b: &[i128; N]) -> i128 {
-    (0..N).map(|axis| a[axis] * b[axis]).sum()
+/// The point `way` further in a direction, rounded outwards; `None` without a direction. `way` is at most [`FAR`] twice.
+fn ahead(from: Point, direction: Point, way: i64) -> Option<Point> {
+    // Rounded down, so that the point is rather too far away than too near.
+    let length = distance(direction, [0; 3]).filter(|length| *length > 0)?;
+    Some(core::array::from_fn(|axis| {
+        let way = u128::from(direction[axis].unsigned_abs()) * u128::from(way.unsigned_abs());
+        let way = at_most_far(way.div_ceil(u128::from(length.unsigned_abs()))).saturating_mul(direction[axis].signum());
+        from[axis].saturating_add(way)
+    }))
 }
 
-/// A parameter along the segment, `0 <= num/den <= 1`, `den > 0`.
-#[derive(Clone, Copy)]
-struct At {
-    num: i128,
-    den: i128,
-}
-
-impl At {
-    fn is_after(self, other: At) -> bool {
-        self.num * other.den > other.num * self.den
-    }
-}
-
-/// The stretch of the segment that lies between `min` and `max` on the given axes (Liang and Barsky 1984, in fractions).
-fn clip(from: Point, to: Point, axes: &[usize], min: Point, max: Point) -> Option<(At, At)> {
-    let (mut enter, mut leave) = (At { num: 0, den: 1 }, At { num: 1, den: 1 });
-    for &axis in axes {
-        let start = i128::from(from[axis]);
-        let run = i128::from(to[axis]) - start;
-        let (low, high) = (i128::from(min[axis]) - start, i128::from(max[axis]) - start);
-        if run == 0 {
-            if low > 0 || high < 0 {
-                return None;
-            }
-            continue;
-        }
-        let (near, far) = if run > 0 { (low, high) } else { (-high, -low) };
-        let (near, far) = (
-            At {
-                num: near,
-                den: run.abs(),
-            },
-            At {
-                num: far,
-                den: run.abs(),
-            },
-        );
-        if near.is_after(enter) {
-            enter = near;
-        }
-        if leave.is_after(far) {
-            leave = far;
-        }
-    }
-    if enter.is_after(leave) {
-        None
-    } else {
-        Some((enter, leave))
-    }
-}
-
-fn cylinder_is_touched(base: Point, radius: i64, height: i64, from: Point, to: Point) -> bool {
-    let top = [base[0], base[1], base[2].saturating_add(height)];
-    let Some((enter, leave)) = clip(from, to, &[2], base, top) else {
-        return false;
-    };
-    let a: [i128; 2] = core::array::from_fn(|axis| i128::from(from[axis]) - i128::from(base[axis]));
-    let d: [i128; 2] = core::array::from_fn(|axis| i128::from(to[axis]) - i128::from(from[axis]));
-    let limit = i128::from(radius) * i128::from(radius);
-    let inside = |at: At| {
-        let point: [i128; 2] = core::array::from_fn(|axis| a[axis] * at.den + d[axis] * at.num);
-        dot(&point, &point) <= limit * at.den * at.den
-    };
-    if inside(enter) || inside(leave) {
-        return true;
-    }
-    // The closest approach to the axis, if it falls between the two ends.
-    let (along, length) = (-dot(&a, &d), dot(&d, &d));
-    if length == 0 || along <= 0 {
-        return false;
-    }
-    let nearest = At {
-        num: along,
-        den: length,
-    };
-    let between = nearest.is_after(enter) && leave.is_after(nearest);
-    let cross = a[0] * d[1] - a[1] * d[0];
-    between && cross * cross <= limit * length
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const M: i64 = 1_000_000;
-
-    fn envelope(zone: Shape) -> Envelope {
-        let mut envelope = Envelope {
-            bounds: Some([(-2 * M, 2 * M), (-2 * M, 2 * M), (0, 3 * M)]),
-            state_age_ms_max: 1_000,
-            ..Envelope::default()
-        };
-        envelope.keep_out.push(zone).expect("room for one zone");
-        envelope
-    }
-
-    fn check(shape: Shape, from: Point, to: Point, expected: Result<(), Breach>) {
-        assert_eq!(
-            envelope(shape).check_path(from, to),
-            expected,
-            "{shape:?} from {from:?} to {to:?}"
-        );
-    }
-
-    #[test]
-    fn a_path_through_a_zone_is_seen_though_both_ends_are_free() {
-        let sphere = Shape::Sphere {
-            center: [0, 0, M],
-            radius: M / 2,
-        };
-        check(sphere, [-M, 0, M], [M, 0, M], Err(Breach::KeepOut { zone: 0 }));
-        check(sphere, [-M, M / 2, M], [M, M / 2, M], Err(Breach::KeepOut { zone: 0 }));
-        check(sphere, [-M, M / 2 + 1, M], [M, M / 2 + 1, M], Ok(()));
-        let cuboid = Shape::Box {
-            min: [-M / 4, -M / 4, 0],
-            max: [M / 4, M / 4, M],
-        };
-        check(cuboid, [-M, -M, M / 2], [M, M, M / 2], Err(Breach::KeepOut { zone: 0 }));
-        check(cuboid, [-M, -M, M + 1], [M, M, M + 1], Ok(()));
-        let cylinder = Shape::Cylinder {
-            base: [0, 0, 0],
-            radius: M / 4,
-            height: M,
-        };
-        check(cylinder, [-M, 0, 2 * M], [M, 0, 0], Err(Breach::KeepOut { zone: 0 }));
-        check(cylinder, [-M, 0, 2 * M], [M, 0, M + 1], Ok(()));
-        check(cylinder, [M / 8, 0, 2 * M], [M / 8, 0, M + 1], Ok(()));
-        check(
-            cylinder,
-            [M / 8, 0, 2 * M],
-            [M / 8, 0, M / 2],
-            Err(Breach::KeepOut { zone: 0 }),
-        );
-    }
-
-    #[test]
-    fn ends_outside_the_bounds_are_refused_by_axis() {
-        let far = Shape::Sphere {
-            center: [0, 0, 100 * M],
-            radius: 1,
-        };
-        check(far, [0, 0, M], [5 * M, 0, M], Err(Breach::Bounds { axis: 0 }));
-        check(far, [0, 0, M], [0, 0, -M / 2], Err(Breach::Bounds { axis: 2 }));
-        check(far, [0, 0, M], [i64::MIN, 0, M], Err(Breach::Coordinate));
-        check(far, [0, 0, -M], [0, 0, M], Ok(()));
-    }
-
-    #[test]
-    fn speed_step_and_age_are_limits_of_their_own() {
-        let envelope = Envelope {
-            step_max: Some(M / 2),
-            speed_max: Some(M),
-            state_age_ms_max: 100,
-            ..Envelope::default()
-        };
-        let still = Motion::default();
-        assert_eq!(envelope.check(&still), Ok(()));
-        assert_eq!(
-            envelope.check(&Motion {
-                state_age_ms: 101,
-                ..still
-            }),
-            Ok(())
-        );
-        assert_eq!(
-            envelope.check(&Motion {
-                state_age_ms: 101,
-                speed: Some(1),
-                ..still
-            }),
-            Err(Breach::StateTooOld)
-        );
-        assert_eq!(
-            envelope.check(&Motion {
-                state_age_ms: 101,
-                from: Some([0; 3]),
-                to: Some([0; 3]),
-                ..still
-            }),
-            Err(Breach::StateTooOld)
-        );
-        assert_eq!(
-            envelope.check(&Motion {
-                speed: Some(-M - 1),
-                ..still
-            }),
-            Err(Breach::TooFast)
-        );
-        let motion = Motion {
-            from: Some([0; 3]),
-            to: Some([0, M, 0]),
-            ..still
-        };
-        assert_eq!(envelope.check(&motion), Err(Breach::StepTooLong));
-        assert_eq!(
-            envelope.check(&Motion { from: None, ..motion }),
-            Err(Breach::PositionUnknown)
-        );
-    }
-
-    fn coordinate() -> impl Strategy<Value = i64> {
-        prop_oneof![-3 * M..3 * M, -COORDINATE_MAX..=COORDINATE_MAX]
-    }
-
-    fn point() -> impl Strategy<Value = Point> {
-        [coordinate(), coordinate(), coordinate()]
-    }
-
-    fn shape() -> impl Strategy<Value = Shape> {
-        prop_oneof![
-            (point(), 1..COORDINATE_MAX).prop_map(|(center, radius)| Shape::Sphere { center, radius }),
-            (point(), point()).prop_map(|(a, b)| Shape::Box {
-                min: core::array::from_fn(|axis| a[axis].min(b[axis])),
-                max: core::array::from_fn(|axis| a[axis].max(b[axis])),
-            }),
-            (point(), 1..COORDINATE_MAX, 1..COORDINATE_MAX).prop_map(|(base, radius, height)| Shape::Cylinder {
-                base,
-                radius,
-                height
-            }),
-        ]
-    }
-
-    /// Whether one point lies inside, written without the segment's algebra.
-    fn contains(shape: Shape, p: Point) -> bool {
-        let gap = |axis: usize, from: Point| i128::from(p[axis]) - i128::from(from[axis]);
-        match shape {
-            Shape::Sphere { center, radius } => {
-                (0..3).map(|axis| gap(axis, center).pow(2)).sum::<i128>() <= i128::from(radius).pow(2)
-            }
-            Shape::Box { min, max } => (0..3).all(|axis| p[axis] >= min[axis] && p[axis] <= max[axis]),
-            Shape::Cylinder { base, radius, height } => {
-                (0..2).map(|axis| gap(axis, base).pow(2)).sum::<i128>() <= i128::from(radius).pow(2)
-                    && p[2] >= base[2]
-                    && p[2] <= base[2] + height
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-        /// No sampled point of an allowed path lies in the zone.
-        #[test]
-        fn an_untouched_zone_contains_no_point_of_the_path(shape in shape(), from in point(), to in point()) {
-            if !shape.is_touched(from, to) {
-                for part in 0..=64_i64 {
-                    let on = core::array::from_fn(|axis| from[axis] + (to[axis] - from[axis]) * part / 64);
-                    // Rounding to whole micrometres may leave the segment; only the exact ends count strictly.
-                    if part == 0 || part == 64 || (0..3).all(|axis| (to[axis] - from[axis]) * part % 64 == 0) {
-                        prop_assert!(!contains(shape, on), "{on:?}");
-                    }
-                }
-            }
-        }
-
-        /// A zone is touched from either direction alike.
-        #[test]
-        fn touching_is_symmetric(shape in shape(), from in point(), to in point()) {
-            prop_assert_eq!(shape.is_touched(from, to), shape.is_touched(to, from));
-        }
+/// Whether a value is as small as its limit, in either direction.
+fn within(value: Option<i64>, limit: Option<i64>, breach: impl FnOnce(i64) -> Breach) -> Result<(), Breach> {
+    match (value, limit) {
+        (Some(value), Some(limit)) if value.unsigned_abs() > limit.max(0).unsigned_abs() => Err(breach(value)),
+        _ => Ok(()),
     }
 }

@@ -24,7 +24,7 @@ pub mod wire;
 pub use checkpoint::{Checkpoint, Observed};
 pub use code::{Op, Range, Scope, evaluate};
 pub use disassemble::disassemble;
-pub use envelope::{Breach, Envelope, Motion, Shape};
+pub use envelope::{Breach, Envelope, Motion, Rate, Route, Shape, Watch};
 pub use error::{Handoff, Reject};
 pub use leg::Arguments;
 pub use program::{Call, Kind, OnError, Program, Split, Step};

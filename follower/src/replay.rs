@@ -15,9 +15,10 @@
 
 use crate::checkpoint::{Checkpoint, Observed};
 use crate::code::{Range, Scope, evaluate};
+use crate::envelope::Route;
 use crate::error::{Handoff, Reject};
 use crate::leg::{Arguments, Legs};
-use crate::program::{ARGUMENTS_MAX, Kind, OnError, Program, Step};
+use crate::program::{ARGUMENTS_MAX, Kind, OnError, Program, Split, Step};
 use crate::state::{Reading, Readings};
 use crate::value::{Point, Symbol, Value};
 use heapless::{Deque, Vec};
@@ -50,6 +51,8 @@ pub enum Input {
     Sent,
     /// The gate did not let the command through.
     Refused,
+    /// The straight way is barred, and this one leads around; the legs of the new way are offered instead.
+    Detour(Route),
     /// The device accepted the command.
     Acknowledged,
     /// The device reported its state; the readings passed along are the new ones.
@@ -118,8 +121,12 @@ pub struct Offer {
     pub tool: Symbol,
     /// The arguments of this leg.
     pub arguments: Arguments,
+    /// Where the device should be before; `None` where the command moves nothing.
+    pub start: Option<Point>,
     /// Where the device will be afterwards; `None` where the command moves nothing.
     pub target: Option<Point>,
+    /// Where the whole motion ends, if the gate may have it led around what bars its way.
+    pub end: Option<Point>,
 }
 
 /// What a follower looks at, passed with every call.
@@ -265,6 +272,7 @@ impl Follower {
             (Phase::Offered, Input::Sent) => self.phase = Phase::Sent { since: now },
             (Phase::Offered, Input::Refused) => self.give_up(world, Handoff::Refused),
             (Phase::Offered | Phase::Sent { .. } | Phase::Acting { .. }, Input::Again) => self.phase = Phase::Begin,
+            (Phase::Offered, Input::Detour(route)) => self.lead_around(world, route),
             (Phase::Sent { .. }, Input::Acknowledged) => {
                 self.phase = Phase::Acting {
                     since: now,
@@ -439,8 +447,32 @@ impl Follower {
             device: step.device,
             tool: step.tool,
             arguments: self.legs.arguments(step.split, &self.arguments)?,
+            start: self.legs.start(),
             target: self.legs.target(),
+            end: self.legs.end().filter(|_| self.may_detour(step)),
         })
+    }
+
+    /// Only a way to a point can be led around; a way along a direction can't, and none is led around twice.
+    fn may_detour(&self, step: &Step) -> bool {
+        matches!(step.split, Split::Toward(_)) && !self.legs.is_detour()
+    }
+
+    /// Goes on with the legs of a way around, from where the device is.
+    fn lead_around(&mut self, world: World<'_>, route: Route) {
+        let Some(step) = self.current(world) else { return };
+        let at = world.readings.position(step.device);
+        let end = self.legs.end();
+        let end = end.filter(|_| self.may_detour(step) && !route.points().is_empty());
+        let legs = at.zip(end).and_then(|(at, end)| Legs::cut_over(step, at, route, end));
+        let Some(legs) = legs else {
+            return self.give_up(world, Handoff::Refused);
+        };
+        self.legs = legs;
+        match self.offer(step) {
+            Ok(offer) => self.queue(Output::Command(offer)),
+            Err(reject) => self.fail(world, reject.into()),
+        }
     }
 
     /// How long a pause lasts, rounded up to milliseconds.

@@ -101,12 +101,24 @@ pub fn isqrt(n: u128) -> u128 {
 /// The distance between two points, rounded down, or `None` where it does not fit.
 #[must_use]
 pub fn distance(a: Point, b: Point) -> Option<i64> {
+    i64::try_from(isqrt(distance_squared(a, b)?)).ok()
+}
+
+/// The distance between two points, rounded up, or `None` where it does not fit: for a limit, which rounding must not loosen.
+#[must_use]
+pub fn distance_up(a: Point, b: Point) -> Option<i64> {
+    let square = distance_squared(a, b)?;
+    let root = isqrt(square);
+    i64::try_from(if root * root < square { root + 1 } else { root }).ok()
+}
+
+fn distance_squared(a: Point, b: Point) -> Option<u128> {
     let mut sum = 0_u128;
     for axis in 0..3 {
         let step = (i128::from(a[axis]) - i128::from(b[axis])).unsigned_abs();
         sum = sum.checked_add(step.checked_mul(step)?)?;
     }
-    i64::try_from(isqrt(sum)).ok()
+    Some(sum)
 }
 
 /// FNV-1a over 64 bits: the digest of a run. It says "the same", not "authentic".
@@ -150,7 +162,13 @@ mod tests {
     #[test]
     fn distances_are_exact_where_they_are_whole() {
         assert_eq!(distance([0, 0, 0], [3_000_000, 4_000_000, 0]), Some(5_000_000));
+        assert_eq!(distance_up([0, 0, 0], [3_000_000, 4_000_000, 0]), Some(5_000_000));
+        assert_eq!(
+            (distance([0; 3], [1, 1, 0]), distance_up([0; 3], [1, 1, 0])),
+            (Some(1), Some(2))
+        );
         assert_eq!(distance([i64::MIN, 0, 0], [i64::MAX, 0, 0]), None);
+        assert_eq!(distance_up([i64::MIN, 0, 0], [i64::MAX, 0, 0]), None);
     }
 
     proptest! {

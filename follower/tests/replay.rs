@@ -3,7 +3,10 @@
 mod support;
 
 use llmos_follower::state::POSITION;
-use llmos_follower::{Follower, Input, Observed, OnError, Output, Progress, Reading, Readings, Symbol, Value, World};
+use llmos_follower::{
+    Follower, Handoff, Input, Observed, Offer, OnError, Op, Output, Point, Program, Progress, Range, Reading, Readings,
+    Route, Split, Symbol, Value, World,
+};
 use support::{ARM, move_right};
 
 /// The readings of an arm at this x.
@@ -298,4 +301,144 @@ fn another_follower_goes_on_from_a_command_that_was_sent() {
     assert!(Follower::resume_sent(&program, kept.clone(), &nowhere, 0, 0).is_err());
     let behind = llmos_follower::Checkpoint { step: 1, ..kept };
     assert!(Follower::resume_sent(&program, behind, &at(0), 0, 0).is_err());
+}
+
+/// A step that goes to a point in legs of half a metre.
+fn go_to(point: Point) -> Program {
+    let mut program = move_right(0, OnError::Handoff);
+    program.code.clear();
+    for op in [Op::Const(Value::Point(point)), Op::Argument(0)] {
+        program.code.push(op).expect("room");
+    }
+    let (whole, argument) = (Range { start: 0, len: 1 }, Range { start: 1, len: 1 });
+    let to = Symbol::of("to");
+    for arguments in [&mut program.calls[0].arguments, &mut program.steps[0].arguments] {
+        arguments.clear();
+        arguments.push((to, whole)).expect("room");
+    }
+    program.calls[0].ensure = Range::default();
+    let step = &mut program.steps[0];
+    (step.target, step.split) = (argument, Split::Toward(0));
+    (step.ensure, step.require) = (Range::default(), Range::default());
+    program
+}
+
+fn place(at: Point) -> Readings {
+    let mut readings = Readings::default();
+    let position = Reading {
+        device: ARM,
+        owner: Symbol::NONE,
+        field: POSITION,
+        value: Value::Point(at),
+    };
+    readings.replace(ARM, [position]).expect("room");
+    readings
+}
+
+/// Goes along with every offer, after a detour where one is offered first; returns the offers and the last output.
+fn led(program: &Program, from: Point, route: Option<Route>) -> (Vec<Offer>, Output) {
+    let mut follower = Follower::new(program, &[]).expect("a good program");
+    let (mut readings, mut offers, mut now) = (place(from), Vec::new(), 0);
+    follower.handle(
+        World {
+            program,
+            readings: &readings,
+        },
+        now,
+        Input::Tick,
+    );
+    let mut route = route;
+    while let Some(output) = follower.poll(World {
+        program,
+        readings: &readings,
+    }) {
+        now += 100;
+        let inputs = match (output, route.take()) {
+            (Output::Command(_), Some(route)) => vec![Input::Detour(route)],
+            (Output::Command(offer), None) => {
+                readings = place(offer.target.expect("it moves"));
+                offers.push(offer);
+                vec![Input::Sent, Input::Acknowledged, FINISHED]
+            }
+            (Output::StepDone { .. } | Output::CallDone { .. }, _) => Vec::new(),
+            (last, _) => return (offers, last),
+        };
+        for input in inputs {
+            follower.handle(
+                World {
+                    program,
+                    readings: &readings,
+                },
+                now,
+                input,
+            );
+        }
+    }
+    panic!("the run does not end");
+}
+
+#[test]
+fn a_way_is_led_around_in_legs_to_the_same_end() {
+    let end = [1_000_000, 0, 0];
+    let program = go_to(end);
+    let (straight, last) = led(&program, [0; 3], None);
+    assert!(matches!(last, Output::Finished { .. }), "{last:?}");
+    let targets = |offers: &[Offer]| {
+        offers
+            .iter()
+            .map(|offer| offer.target.expect("it moves"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(targets(&straight), [[500_000, 0, 0], end]);
+    assert_eq!(
+        straight.iter().map(|offer| offer.end).collect::<Vec<_>>(),
+        [Some(end); 2]
+    );
+    let starts: Vec<_> = straight.iter().map(|offer| offer.start.expect("it moves")).collect();
+    assert_eq!(starts, [[0; 3], [500_000, 0, 0]]);
+
+    let route = Route::of(&[[0, 700_000, 0], [1_000_000, 700_000, 0]]).expect("two points");
+    let (around, last) = led(&program, [0; 3], Some(route));
+    let expected = [
+        [0, 350_000, 0],
+        [0, 700_000, 0],
+        [500_000, 700_000, 0],
+        [1_000_000, 700_000, 0],
+        [1_000_000, 350_000, 0],
+        end,
+    ];
+    assert_eq!(targets(&around), expected);
+    for (index, offer) in around.iter().enumerate() {
+        assert_eq!((usize::from(offer.leg), offer.legs), (index, 6));
+        assert_eq!(offer.arguments[0].1, Value::Point(expected[index]));
+        assert_eq!(offer.start, Some(if index == 0 { [0; 3] } else { expected[index - 1] }));
+        assert_eq!(offer.end, None, "no way is led around twice");
+    }
+    let digest = |program: &Program, route| match led(program, [0; 3], route).1 {
+        Output::Finished { digest, .. } => digest,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(last, Output::Finished { .. }), "{last:?}");
+    assert_eq!(digest(&program, None), digest(&program, Some(route)));
+}
+
+#[test]
+fn a_way_that_may_not_be_led_around_is_refused() {
+    let route = Route::of(&[[0, 700_000, 0]]).expect("one point");
+    let refused = |program: &Program, route| {
+        let (offers, last) = led(program, [0; 3], Some(route));
+        assert!(offers.is_empty());
+        assert!(
+            matches!(
+                last,
+                Output::Handoff {
+                    why: Handoff::Refused,
+                    ..
+                }
+            ),
+            "{last:?}"
+        );
+    };
+    refused(&move_right(1_000_000, OnError::Handoff), route);
+    refused(&go_to([1_000_000, 0, 0]), Route::default());
 }

@@ -259,15 +259,15 @@ impl Plant for Arm {
         match tool {
             MOVE_TO | MOVE => Ok(Intent {
                 to: Some(self.target(tool, arguments)?),
-                speed: None,
+                ..Intent::default()
             }),
             GRIPPER => either(arguments, STATE, "open", "closed").map(|_| Intent::default()),
             TOOL => either(arguments, STATE, "on", "off").map(|_| Intent::default()),
             SPEED => {
                 arguments.only(&[VALUE])?;
                 Ok(Intent {
-                    to: None,
                     speed: Some(arguments.number(VALUE, CM, 100 * M)?),
+                    ..Intent::default()
                 })
             }
             _ => Err(Refusal::UnknownTool),

@@ -220,13 +220,14 @@ impl Plant for Base {
     }
 
     fn intent(&self, tool: Symbol, arguments: Arguments<'_>) -> Result<Intent, Refusal> {
-        let (_, to) = self.end(tool, arguments)?;
+        let (heading, to) = self.end(tool, arguments)?;
         if self.battery == 0 && tool != DOCK {
             return Err(Refusal::Plant);
         }
         Ok(Intent {
             to: Some(to),
-            speed: None,
+            turn: Some(heading - self.heading),
+            ..Intent::default()
         })
     }
 

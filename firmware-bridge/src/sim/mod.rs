@@ -180,6 +180,14 @@ impl Plant for Hastened {
         self.inner.position()
     }
 
+    fn velocity(&self) -> Option<Point> {
+        self.inner.velocity()
+    }
+
+    fn time(&self, uptime: Millis) -> Millis {
+        Hastened::time(self, uptime)
+    }
+
     fn intent(&self, tool: Symbol, arguments: Arguments<'_>) -> Result<Intent, Refusal> {
         self.inner.intent(tool, arguments)
     }

@@ -5,10 +5,11 @@ use crate::compile;
 use crate::kernel::{Kernel, Phase, Run};
 use crate::lesson;
 use crate::message::{Event, Fact, Named, News, Output, Status, StepReport, Verdict};
+use crate::motion;
 use crate::plan::{Argument, Given, Source};
 use crate::policy::{self, Ask};
 use llmos_follower::{
-    Compensation, Handoff, Input, Millis, Motion, Observed, Offer, Output as Followed, Progress, World as Scene,
+    Compensation, Handoff, Input, Millis, Observed, Offer, Output as Followed, Progress, World as Scene,
 };
 
 impl Kernel {
@@ -132,6 +133,9 @@ impl Kernel {
         {
             return;
         }
+        if let Some(route) = self.world.detour(&offer) {
+            return self.feed(now, Input::Detour(route));
+        }
         match self.verdict(now, &offer, call) {
             Ok(()) => {
                 let request = self.next();
@@ -158,12 +162,7 @@ impl Kernel {
         let device = self.world.device_of(offer.device).ok_or("no such device")?;
         let planned = compile::planned(&run.plan, &run.program, &self.world.devices, offer.step, call);
         let planned = planned.ok_or("no such call")?;
-        let motion = Motion {
-            from: self.world.readings.position(offer.device),
-            to: offer.target,
-            speed: policy::commanded_speed(device, offer),
-            state_age_ms: self.world.age_ms(now, &device.name),
-        };
+        let motion = motion::of(device, offer, self.world.known(now, &device.name));
         let sourced = planned.arguments.iter().all(|argument| is_sourced(run, argument));
         let ask = Ask {
             who: run.request.who,
@@ -215,6 +214,7 @@ impl Kernel {
         }
         let text = format!("{device}.{tool}({})", list.join(", "));
         self.count_command(&device);
+        self.world.note_command(now, &device);
         self.outputs.push_back(Output::Command {
             device,
             command,

@@ -5,7 +5,9 @@
 use crate::policy::{breach_text, check_range};
 use crate::tool::Device;
 use llmos_follower::state::POSITION;
-use llmos_follower::{Kind, Op, Point, Program, Range, Reading, Readings, Scope, Step, Symbol, Value, evaluate};
+use llmos_follower::{
+    Breach, Kind, Op, Point, Program, Range, Reading, Readings, Scope, Split, Step, Symbol, Value, evaluate,
+};
 
 /// Follows the motions of a program in thought.
 ///
@@ -29,10 +31,12 @@ pub fn forbidden(program: &Program, devices: &[Device], readings: &Readings) -> 
         let Some(start) = readings.position(step.device) else {
             continue;
         };
-        device
-            .envelope
-            .check_path(start, end)
-            .map_err(|breach| breach_text(device, breach))?;
+        // Only a way to a point can be led around what bars it.
+        let around = || matches!(step.split, Split::Toward(_)) && device.envelope.detour(start, end).is_some();
+        match device.envelope.check_path(start, end) {
+            Err(Breach::KeepOut { .. }) if around() => {}
+            checked => checked.map_err(|breach| breach_text(device, breach))?,
+        }
         move_to(&mut readings, step.device, end);
     }
     Ok(())

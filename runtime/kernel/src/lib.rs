@@ -24,6 +24,7 @@ pub mod library;
 pub mod matching;
 pub mod message;
 pub mod mode;
+pub mod motion;
 pub mod names;
 mod onward;
 pub mod options;

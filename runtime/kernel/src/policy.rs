@@ -5,6 +5,7 @@
 use crate::goal;
 use crate::message::Caller;
 use crate::tool::{Device, Tool, Type};
+use llmos_follower::envelope::{CALM_MS, START_TOLERANCE};
 use llmos_follower::{Breach, Motion, Offer, Symbol, Value};
 use serde::Deserialize;
 
@@ -189,65 +190,90 @@ pub fn check_range(name: &str, kind: &Type, limit: Option<(i64, i64)>, value: Va
     ))
 }
 
-/// The largest speed among a command's arguments.
-#[must_use]
-pub fn commanded_speed(device: &Device, offer: &Offer) -> Option<i64> {
-    let tool = device.tools.iter().find(|tool| Symbol::of(&tool.name) == offer.tool)?;
-    let speeds = offer.arguments.iter().filter_map(|(symbol, value)| {
-        let parameter = tool
-            .parameters
-            .iter()
-            .find(|parameter| Symbol::of(&parameter.name) == *symbol)?;
-        match (&parameter.kind, value) {
-            (Type::Quantity(goal::Dimension::Speed), Value::Number(micro)) => Some(*micro),
-            _ => None,
-        }
-    });
-    speeds.max_by_key(|micro| micro.unsigned_abs())
-}
-
-/// A breach in words, with the device's own names.
+/// A breach in words: the limit, the value that was found, and the device's own names.
 #[must_use]
 pub fn breach_text(device: &Device, breach: Breach) -> String {
+    let (name, envelope) = (&device.name, &device.envelope);
+    let limit = |value: &str, limit: Option<i64>, unit: &str| match limit {
+        Some(limit) => format!(
+            "{value} is more than {} {unit}, the limit of {name}",
+            goal::print_number(limit)
+        ),
+        None => format!("{value} is more than {name} may do"),
+    };
+    let value = |micro: i64, unit: &str| format!("{} {unit}", goal::print_number(micro.saturating_abs()));
     match breach {
         Breach::Coordinate => "a coordinate is further than 500 m from the origin".to_owned(),
-        Breach::Bounds { axis } => {
-            let name = ["x", "y", "z"].get(usize::from(axis)).copied().unwrap_or("?");
-            match device
-                .envelope
-                .bounds
-                .and_then(|bounds| bounds.get(usize::from(axis)).copied())
-            {
-                Some((low, high)) => format!(
-                    "{name} would leave {} .. {} m, the bounds of {}",
-                    goal::print_number(low),
-                    goal::print_number(high),
-                    device.name
+        Breach::Bounds { axis, at } => bounds_text(device, axis, at),
+        Breach::KeepOut { zone } => {
+            let zone = device.zones.get(usize::from(zone)).map_or("unnamed", String::as_str);
+            match envelope.margin {
+                0 => format!("the path touches the keep-out zone \"{zone}\""),
+                margin => format!(
+                    "the path touches the keep-out zone \"{zone}\" or its margin of {} m",
+                    goal::print_number(margin)
                 ),
-                None => format!("{name} would leave the bounds of {}", device.name),
             }
         }
-        Breach::KeepOut { zone } => {
-            let name = device.zones.get(usize::from(zone)).map_or("unnamed", String::as_str);
-            format!("the path touches the keep-out zone \"{name}\"")
-        }
-        Breach::StepTooLong => format!(
-            "the move is longer than the largest step of {} and can't be split",
-            device.name
+        Breach::StepTooLong { length } => format!(
+            "the move is longer than the largest step of {name} ({}) and can't be split",
+            limit(
+                &length.map_or("its length".to_owned(), |length| value(length, "m")),
+                envelope.step_max,
+                "m"
+            )
         ),
-        Breach::TooFast => match device.envelope.speed_max {
-            Some(limit) => format!(
-                "faster than {} m/s, the limit of {}",
-                goal::print_number(limit),
-                device.name
+        Breach::TooFast { speed } => limit(&value(speed, "m/s"), envelope.speed_max, "m/s"),
+        Breach::TooHard { acceleration } => limit(&value(acceleration, "m/s2"), envelope.acceleration_max, "m/s2"),
+        Breach::TurnTooFar { angle } => limit(&value(angle, "degrees"), envelope.turn_max, "degrees by one command"),
+        Breach::TurnTooFast { speed } => limit(&value(speed, "deg/s"), envelope.turn_speed_max, "deg/s"),
+        Breach::TooLong { duration } => limit(&value(duration, "s"), envelope.duration_max, "s"),
+        Breach::TooOften { recent } => match envelope.rate_max {
+            Some(rate) => format!(
+                "{name} was sent {recent} commands within {} ms, and may be sent {}",
+                rate.per_ms, rate.commands
             ),
-            None => "too fast".to_owned(),
+            None => format!("{name} was sent too many commands"),
         },
-        Breach::StateTooOld => format!(
-            "the last report of {} is older than {} ms; no motion without a fresh state",
-            device.name, device.envelope.state_age_ms_max
+        Breach::CannotStop { distance } => format!(
+            "at this speed {name} needs up to {} to stop, and would leave its bounds or touch a keep-out zone",
+            value(distance, "m")
         ),
-        Breach::PositionUnknown => format!("{} does not report its position", device.name),
+        Breach::StopUnknown => format!("{name} would go on, and its limits don't say how fast and how hard it brakes"),
+        Breach::StateTooOld { age_ms: u32::MAX } => format!("{name} has not reported its state; no motion without it"),
+        Breach::StateTooOld { age_ms } => format!(
+            "the last report of {name} is {age_ms} ms old, older than {} ms; no motion without a fresh state",
+            envelope.state_age_ms_max
+        ),
+        Breach::Jumped => format!(
+            "the position that {name} reports jumped further than it can have moved; no motion until it is plausible for {CALM_MS} ms"
+        ),
+        Breach::Elsewhere { distance } => format!(
+            "{name} is not where this motion was planned to begin: {} away, and {} m are allowed",
+            distance.map_or("too far".to_owned(), |distance| value(distance, "m")),
+            goal::print_number(START_TOLERANCE)
+        ),
+        Breach::PositionUnknown => format!("{name} does not report its position"),
+    }
+}
+
+fn bounds_text(device: &Device, axis: u8, at: i64) -> String {
+    let (name, envelope) = (&device.name, &device.envelope);
+    let letter = ["x", "y", "z"].get(usize::from(axis)).copied().unwrap_or("?");
+    let bounds = envelope
+        .bounds
+        .and_then(|bounds| bounds.get(usize::from(axis)).copied());
+    let at = goal::print_number(at);
+    let Some((low, high)) = bounds else {
+        return format!("{letter} = {at} m would leave the bounds of {name}");
+    };
+    let (low, high) = (goal::print_number(low), goal::print_number(high));
+    match envelope.margin {
+        0 => format!("{letter} = {at} m would leave {low} .. {high} m, the bounds of {name}"),
+        margin => format!(
+            "{letter} = {at} m would leave {low} .. {high} m, the bounds of {name}, or come closer to them than {} m",
+            goal::print_number(margin)
+        ),
     }
 }
 

@@ -137,6 +137,8 @@ pub struct Tool {
     pub idempotent: bool,
     /// Whether its effect only serves a later call (to pick something up, to place it).
     pub prepares: bool,
+    /// Whether the device goes on at the speed that it is given until it is told otherwise.
+    pub drives: bool,
     /// Whether a person must agree first.
     pub confirm: bool,
     /// Whether the model and the person may call it; a primitive of macros only is not offered.

@@ -5,6 +5,7 @@ use crate::goal::{Lexicon, Name, NameKind};
 use crate::intent::{self, Intents};
 use crate::library::Library;
 use crate::message::{Fact, News, State};
+use crate::motion::Known;
 use crate::names::Names;
 use crate::options::WAIT;
 use crate::plan::Plan;
@@ -14,7 +15,7 @@ use crate::text::manifest;
 use crate::text::node::Place;
 use crate::text::trace::{self, Use};
 use crate::tool::{Body, Device};
-use llmos_follower::{Millis, Reading, Readings, Symbol};
+use llmos_follower::{Millis, Offer, Reading, Readings, Route, Symbol, Watch};
 use std::collections::BTreeMap;
 
 /// Documents, devices and what they report.
@@ -55,6 +56,8 @@ pub struct View {
     pub state: State,
     /// When that came; `None` before the first.
     pub at: Option<Millis>,
+    /// What the envelope has to know of its recent past.
+    pub watch: Watch,
     /// The boot that granted us its lease, and the last sequence number that is used up.
     pub mark: Option<intent::Mark>,
 }
@@ -178,6 +181,8 @@ impl World {
                 view.online = true;
                 view.why = None;
                 view.mark = Some(intent::Mark { boot: *boot, seq: *seq });
+                // It may have been moved while nobody listened, and what it reported before may have been old.
+                view.watch.forget_position();
                 // What it reported before may speak of a command that was still under way.
                 view.state.account = None;
             }
@@ -196,7 +201,9 @@ impl World {
             News::State(state) => {
                 view.state = state.clone();
                 view.at = Some(now);
-                return self.report(device, state);
+                let reported = self.report(device, state);
+                self.note_position(now, device);
+                return reported;
             }
             News::Acknowledged { .. } | News::Rejected { .. } | News::Failed { .. } | News::Nonsense { .. } => {}
         }
@@ -255,6 +262,42 @@ impl World {
                 .get(&device.name)
                 .is_some_and(|view| (view.online && view.at.is_some()) || view.why.is_some())
         })
+    }
+
+    /// Compares the reported position with the one before it.
+    fn note_position(&mut self, now: Millis, name: &str) {
+        let Some(at) = self.readings.position(Symbol::of(name)) else {
+            return;
+        };
+        let envelope = self.devices.iter().find(|device| device.name == name);
+        if let (Some(device), Some(view)) = (envelope, self.views.get_mut(name)) {
+            view.watch.note_position(now, at, &device.envelope);
+        }
+    }
+
+    /// Takes note of a command that is sent.
+    pub fn note_command(&mut self, now: Millis, device: &str) {
+        if let Some(view) = self.views.get_mut(device) {
+            view.watch.note_command(now);
+        }
+    }
+
+    /// What is known of a device when a command is judged.
+    #[must_use]
+    pub fn known(&self, now: Millis, device: &str) -> Known<'_> {
+        Known {
+            at: self.readings.position(Symbol::of(device)),
+            age_ms: self.age_ms(now, device),
+            watch: self.views.get(device).map(|view| &view.watch),
+            now,
+        }
+    }
+
+    /// The way around what bars the motion that a command begins, where its device may take one.
+    #[must_use]
+    pub fn detour(&self, offer: &Offer) -> Option<Route> {
+        let envelope = &self.device_of(offer.device)?.envelope;
+        envelope.detour(self.readings.position(offer.device)?, offer.end?)
     }
 
     /// The age of a device's last report, in milliseconds.

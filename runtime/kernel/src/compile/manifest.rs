@@ -1,11 +1,11 @@
 //! The same checks over a manifest when it is read, so that a formula which can't be compiled is found there and not in a run.
 
 use super::emit::{Code, Emitter, Names, emit_as};
-use crate::goal::Dimension;
+use crate::goal::{Dimension, print_quantity};
 use crate::text::Diagnostic;
 use crate::text::manifest::ToolPlaces;
 use crate::text::node::Place;
-use crate::tool::{Body, Device, MacroStep, Parameter, Tool, Type};
+use crate::tool::{Body, Connect, Device, MacroStep, Parameter, Tool, Type};
 use llmos_follower::{Op, Program, Symbol, Value};
 
 /// Checks every formula of a device as if it were compiled, and that nothing acts without a limit.
@@ -103,15 +103,84 @@ fn check_guarantees(device: &Device, tool: &Tool, place: Place, found: &mut Vec<
         found.push(Diagnostic::error(place, message));
     }
     for parameter in &tool.parameters {
-        if parameter.kind == Type::Quantity(Dimension::Speed) && device.envelope.speed_max.is_none() {
-            let message = format!("{} takes a speed, and \"limits:\" has no max_speed", tool.name);
+        if let Some(message) = check_limit(device, tool, parameter) {
             found.push(Diagnostic::error(place, message));
         }
+    }
+    if tool.drives {
+        check_drive(device, tool, place, found);
     }
     let proved = tool.conditions.after.is_some() || matches!(tool.body, Body::Macro(_));
     if tool.acts && !proved {
         let message = format!(
             "{} has no \"after:\"; its success can't be seen, and its runs end unverified",
+            tool.name
+        );
+        found.push(Diagnostic::warning(place, message));
+    }
+}
+
+/// A parameter that the envelope limits needs that limit, and a value that the limit allows.
+fn check_limit(device: &Device, tool: &Tool, parameter: &Parameter) -> Option<String> {
+    let Type::Quantity(dimension) = parameter.kind else {
+        return None;
+    };
+    let envelope = &device.envelope;
+    let (key, limit, needed) = match dimension {
+        Dimension::Speed => ("max_speed", envelope.speed_max, true),
+        Dimension::Acceleration => ("max_acceleration", envelope.acceleration_max, true),
+        Dimension::AngularSpeed => ("max_turn_speed", envelope.turn_speed_max, true),
+        Dimension::Angle => ("max_turn", envelope.turn_max, false),
+        Dimension::Duration => ("max_duration", envelope.duration_max, false),
+        _ => return None,
+    };
+    let name = dimension.name().replace('_', " ");
+    let Some(limit) = limit else {
+        let article = if name.starts_with('a') { "an" } else { "a" };
+        return needed.then(|| format!("{} takes {article} {name}, and \"limits:\" has no {key}", tool.name));
+    };
+    let (low, high) = parameter.limit?;
+    let least = if low <= 0 && high >= 0 {
+        0
+    } else {
+        low.unsigned_abs().min(high.unsigned_abs())
+    };
+    (least > limit.unsigned_abs()).then(|| {
+        let (low, limit) = (print_quantity(dimension, low), print_quantity(dimension, limit));
+        format!(
+            "{} of {} starts at {low}, and {key} is {limit}; no call of it could pass",
+            parameter.name, tool.name
+        )
+    })
+}
+
+/// A device that goes on by itself must be able to stop in time, and to say where it is.
+fn check_drive(device: &Device, tool: &Tool, place: Place, found: &mut Vec<Diagnostic>) {
+    let envelope = &device.envelope;
+    for (key, missing) in [
+        ("max_speed", envelope.speed_max.is_none()),
+        ("max_acceleration", envelope.acceleration_max.is_none()),
+        ("bounds", envelope.bounds.is_none()),
+    ] {
+        if missing {
+            let message = format!("{} drives on by itself, and \"limits:\" has no {key}", tool.name);
+            found.push(Diagnostic::error(place, message));
+        }
+    }
+    if !device
+        .reports
+        .iter()
+        .any(|(field, kind)| field == "position" && *kind == Type::Point)
+    {
+        let message = format!(
+            "{} drives on by itself, and \"reports:\" has no position: point; nobody would know where to",
+            tool.name
+        );
+        found.push(Diagnostic::error(place, message));
+    }
+    if device.connect != Connect::Native {
+        let message = format!(
+            "{} drives on by itself, and a device with topics of its own does not watch where it goes: only the command is checked",
             tool.name
         );
         found.push(Diagnostic::warning(place, message));

@@ -2,15 +2,17 @@
 //! `workspace/README.md`. All mistakes are reported, each with its place; a manifest with an error is not used. What a formula means is
 //! checked by `compile`; this file reads keys and values and checks the configuration as a whole.
 
+mod limits;
+
 use super::expression::{self, Expression};
 use super::node::{Fields, Key, Kind, Node, Place};
 use super::{Diagnostic, document, topics};
 use crate::compile;
 use crate::goal::{self, Dimension};
 use crate::tool::{Body, Conditions, Connect, Device, MacroStep, Parameter, Tool, Type};
-use llmos_follower::envelope::{COORDINATE_MAX, ZONES_MAX};
+use llmos_follower::envelope::COORDINATE_MAX;
 use llmos_follower::program::ARGUMENTS_MAX;
-use llmos_follower::{Digest, Envelope, MICRO, Point, Shape, Value};
+use llmos_follower::{Digest, Envelope, MICRO, Point, Value};
 
 /// Reads a manifest. The device is only there when the document has no error.
 #[must_use]
@@ -115,8 +117,7 @@ struct Reader<'a> {
 
 const DEVICE_KEYS: &str =
     "device, description, connect, simulator, limits, places, reports, entities, directions, tools, macros";
-const TOOL_KEYS: &str = "does, before, after, timeout, reads, idempotent, prepares, confirm, offered";
-const LIMIT_KEYS: &str = "bounds, keep_out, max_speed, max_step, command_expiry, heartbeat, state_age";
+const TOOL_KEYS: &str = "does, before, after, timeout, reads, idempotent, prepares, drives, confirm, offered";
 const TIMEOUT_MS: u32 = 15_000;
 
 impl Reader<'_> {
@@ -214,28 +215,6 @@ impl Reader<'_> {
         connect
     }
 
-    fn limits(&mut self, node: &Node, device: &mut Device) {
-        let mut fields = Fields::of(node, "limits", self.found);
-        if let Some(bounds) = fields.take("bounds") {
-            device.envelope.bounds = self.bounds(bounds);
-        }
-        if let Some(zones) = fields.take("keep_out") {
-            self.zones(zones, device);
-        }
-        device.envelope.speed_max = self.quantity(&mut fields, "max_speed", Dimension::Speed);
-        device.envelope.step_max = self.quantity(&mut fields, "max_step", Dimension::Length);
-        for (key, slot) in [
-            ("command_expiry", &mut device.expiry_ms),
-            ("heartbeat", &mut device.heartbeat_ms),
-            ("state_age", &mut device.envelope.state_age_ms_max),
-        ] {
-            if let Some(micro) = self.quantity(&mut fields, key, Dimension::Duration) {
-                *slot = milliseconds(micro);
-            }
-        }
-        fields.finish(LIMIT_KEYS, self.found);
-    }
-
     fn quantity(&mut self, fields: &mut Fields<'_>, key: &str, dimension: Dimension) -> Option<i64> {
         let (text, place) = fields.text(key, self.found)?;
         match goal::parse_quantity(text) {
@@ -256,90 +235,6 @@ impl Reader<'_> {
                 None
             }
         }
-    }
-
-    fn bounds(&mut self, node: &Node) -> Option<[(i64, i64); 3]> {
-        let mut fields = Fields::of(node, "bounds", self.found);
-        let axes = ["x", "y", "z"].map(|axis| {
-            let (text, place) = fields.required(axis, self.found)?;
-            match goal::parse_range(text) {
-                Ok((Dimension::Length, low, high)) => Some((low, high)),
-                Ok(_) => {
-                    self.error(
-                        place,
-                        format!("the bounds of {axis} should be lengths, such as \"-2..2 m\", found \"{text}\""),
-                    );
-                    None
-                }
-                Err(message) => {
-                    self.error(place, format!("the bounds of {axis}: {message}"));
-                    None
-                }
-            }
-        });
-        fields.finish("x, y, z", self.found);
-        Some([axes[0]?, axes[1]?, axes[2]?])
-    }
-
-    fn zones(&mut self, node: &Node, device: &mut Device) {
-        let Kind::List(list) = &node.kind else {
-            return self.error(
-                node.place,
-                "keep_out should be a list: [ { sphere: \"0, 0, 0.4 m\", radius: \"0.3 m\", name: person } ]",
-            );
-        };
-        for item in list {
-            let mut fields = Fields::of(item, "a zone", self.found);
-            let name = fields
-                .text("name", self.found)
-                .map_or("zone", |(text, _)| text)
-                .to_owned();
-            let shape = self.shape(&mut fields, item.place);
-            fields.finish("sphere, box, to, cylinder, radius, height, name", self.found);
-            let Some(shape) = shape else { continue };
-            if device.envelope.keep_out.push(shape).is_err() {
-                return self.error(item.place, format!("more than {ZONES_MAX} zones; join some of them"));
-            }
-            device.zones.push(name);
-        }
-    }
-
-    fn shape(&mut self, fields: &mut Fields<'_>, place: Place) -> Option<Shape> {
-        if let Some((text, at)) = fields.text("sphere", self.found) {
-            let center = self.point(text, at)?;
-            return Some(Shape::Sphere {
-                center,
-                radius: self.needed(fields, "radius", place)?,
-            });
-        }
-        if let Some((text, at)) = fields.text("cylinder", self.found) {
-            let base = self.point(text, at)?;
-            let (radius, height) = (
-                self.needed(fields, "radius", place)?,
-                self.needed(fields, "height", place)?,
-            );
-            return Some(Shape::Cylinder { base, radius, height });
-        }
-        if let Some((text, at)) = fields.text("box", self.found) {
-            let a = self.point(text, at)?;
-            let (to, at) = fields.required("to", self.found)?;
-            let b = self.point(to, at)?;
-            let corner = |pick: fn(i64, i64) -> i64| std::array::from_fn(|axis| pick(a[axis], b[axis]));
-            return Some(Shape::Box {
-                min: corner(i64::min),
-                max: corner(i64::max),
-            });
-        }
-        self.error(place, "a zone is { sphere: POINT, radius: LENGTH }, { box: POINT, to: POINT } or { cylinder: POINT, radius: LENGTH, height: LENGTH }");
-        None
-    }
-
-    fn needed(&mut self, fields: &mut Fields<'_>, key: &str, place: Place) -> Option<i64> {
-        let value = self.quantity(fields, key, Dimension::Length);
-        if value.is_none() {
-            self.error(place, format!("this zone needs a positive length \"{key}:\""));
-        }
-        value.filter(|micro| *micro <= COORDINATE_MAX)
     }
 
     fn point(&mut self, text: &str, place: Place) -> Option<Point> {
@@ -516,6 +411,7 @@ impl Reader<'_> {
         let reads = self.flag(&mut fields, "reads", false);
         let idempotent = self.flag(&mut fields, "idempotent", false);
         let prepares = self.flag(&mut fields, "prepares", false);
+        let drives = self.flag(&mut fields, "drives", false);
         let confirm = self.flag(&mut fields, "confirm", false);
         let offered = self.flag(&mut fields, "offered", true);
         let body = if is_macro {
@@ -551,6 +447,7 @@ impl Reader<'_> {
             acts: !reads,
             idempotent,
             prepares,
+            drives,
             confirm,
             offered,
             timeout_ms: timeout.map_or(TIMEOUT_MS, milliseconds),

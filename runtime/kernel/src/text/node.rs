@@ -210,6 +210,13 @@ impl<'a> Fields<'a> {
         self.place
     }
 
+    /// Where the value of a key stands; of one that is missing, where the mapping begins.
+    #[must_use]
+    pub fn place_of(&self, name: &str) -> Place {
+        let entry = self.entries.iter().find(|(key, ..)| key.name == name);
+        entry.map_or(self.place, |(_, value, _)| value.place)
+    }
+
     /// The value of a key.
     pub fn take(&mut self, name: &str) -> Option<&'a Node> {
         let entry = self.entries.iter_mut().find(|(key, ..)| key.name == name)?;

@@ -1,0 +1,76 @@
+//! What only a history can tell: how many commands were just begun, and whether the device's position jumped. A few numbers, kept by the host
+//! and by the device alike; the limits that they are compared with are the [`Envelope`]'s. This file must not know what a command does.
+
+use super::{Envelope, POSITION_SLACK, Rate};
+use crate::replay::Millis;
+use crate::value::{Point, distance_up};
+use heapless::Deque;
+
+/// Commands that are remembered: no [`Rate`] may allow more.
+pub const COMMANDS_MAX: usize = 32;
+/// How long reports must have been plausible after one that was not, in milliseconds.
+pub const CALM_MS: Millis = 500;
+
+/// The recent past of one device.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Watch {
+    /// When the last commands were begun.
+    commands: Deque<Millis, COMMANDS_MAX>,
+    /// The last position, and when it was reported.
+    seen: Option<(Millis, Point)>,
+    /// When the position last jumped.
+    jumped_at: Option<Millis>,
+}
+
+impl Watch {
+    /// Takes note of a command that is begun.
+    pub fn note_command(&mut self, now: Millis) {
+        if self.commands.is_full() {
+            self.commands.pop_front();
+        }
+        // There is room now.
+        let _ = self.commands.push_back(now);
+    }
+
+    /// Commands that were begun less than the rate's time ago.
+    #[must_use]
+    pub fn recent(&self, now: Millis, rate: Option<Rate>) -> u16 {
+        let Some(rate) = rate else { return 0 };
+        let fresh = |at: &&Millis| now.saturating_sub(**at) < Millis::from(rate.per_ms);
+        u16::try_from(self.commands.iter().filter(fresh).count()).unwrap_or(u16::MAX)
+    }
+
+    /// Takes note of a reported position. A device can't have come further than its largest speed takes it since the report before, whose age
+    /// was at most what the envelope allows. Without a largest speed, nothing is implausible.
+    pub fn note_position(&mut self, now: Millis, at: Point, envelope: &Envelope) {
+        let Some(speed) = envelope.speed_max else { return };
+        if let Some((then, before)) = self.seen {
+            let since = now
+                .saturating_sub(then)
+                .saturating_add(Millis::from(envelope.state_age_ms_max));
+            let way = i128::from(speed.max(0)) * i128::from(since) / 1_000 + i128::from(POSITION_SLACK);
+            let jumps = distance_up(before, at).is_none_or(|distance| i128::from(distance) > way);
+            if jumps {
+                self.jumped_at = Some(now);
+            } else if self
+                .jumped_at
+                .is_some_and(|jumped| now.saturating_sub(jumped) >= CALM_MS)
+            {
+                self.jumped_at = None;
+            }
+        }
+        self.seen = Some((now, at));
+    }
+
+    /// Forgets where the device was: what it reports from now on is a new beginning, as after a restart. Commands stay counted.
+    pub fn forget_position(&mut self) {
+        self.seen = None;
+        self.jumped_at = None;
+    }
+
+    /// Whether the position has jumped and has not been plausible for long enough since.
+    #[must_use]
+    pub fn has_jumped(&self) -> bool {
+        self.jumped_at.is_some()
+    }
+}

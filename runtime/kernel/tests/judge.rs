@@ -1,0 +1,286 @@
+//! The gate by itself: one command, one verdict. Each row changes one thing of a command that passes.
+
+use llmos_follower::{Offer, Symbol, Value};
+use llmos_kernel::message::Caller;
+use llmos_kernel::motion::{self, Known};
+use llmos_kernel::policy::{Ask, Policy, judge};
+use llmos_kernel::text::manifest;
+use llmos_kernel::tool::Device;
+
+const RIG: &str = r#"---
+device: rig
+description: Something of everything
+connect: { mqtt: llmos }
+limits: { bounds: { x: "-2..2 m", y: "-2..2 m", z: "0..3 m" }, max_speed: "1 m/s", max_acceleration: "2 m/s2", max_turn: "90 deg", max_turn_speed: "45 deg/s", max_duration: "10 s" }
+reports: { position: point }
+tools:
+  - all: { far: "length 0..2 m", count: "integer 1..5", share: "number -1..1", on: boolean, side: left|right, thing: entity }
+    does: Take arguments of many types
+  - go: { at: place, spot: point, note?: text }
+    does: Take the other types
+  - run: { pace: speed, push: acceleration, time: duration }
+    does: Ask for what the envelope limits
+  - spin: { by: angle, rate: angular_speed, slow: angular_speed }
+    does: Ask for rotations
+  - cruise: { pace: speed }
+    does: Drive on
+    drives: true
+---
+"#;
+const ALLOW: &str = "[[rule]]\neffect = \"allow\"\nwho = [\"person\"]\n";
+const M: i64 = 1_000_000;
+
+fn rig() -> Device {
+    let (device, found) = manifest::read(RIG);
+    device.unwrap_or_else(|| panic!("{found:?}"))
+}
+
+fn offer(tool: &str, arguments: &[(&str, Value)]) -> Offer {
+    Offer {
+        step: 0,
+        leg: 0,
+        legs: 1,
+        device: Symbol::of("rig"),
+        tool: Symbol::of(tool),
+        arguments: arguments
+            .iter()
+            .map(|(name, value)| (Symbol::of(name), *value))
+            .collect(),
+        start: None,
+        target: None,
+        end: None,
+    }
+}
+
+struct Gate<'a> {
+    policy: &'a str,
+    who: Caller,
+    confirmed: bool,
+    sourced: bool,
+    age_ms: u32,
+}
+
+const OPEN: Gate<'_> = Gate {
+    policy: ALLOW,
+    who: Caller::Person,
+    confirmed: false,
+    sourced: true,
+    age_ms: 0,
+};
+
+fn verdict(gate: &Gate<'_>, offer: &Offer) -> Result<(), String> {
+    let device = rig();
+    let known = Known {
+        at: Some([0, 0, M]),
+        age_ms: gate.age_ms,
+        watch: None,
+        now: 0,
+    };
+    let ask = Ask {
+        who: gate.who,
+        confirmed: gate.confirmed,
+        device: &device,
+        call: "all",
+        offer,
+        sourced: gate.sourced,
+        motion: motion::of(&device, offer, known),
+    };
+    judge(&Policy::read(gate.policy).expect("a policy"), &ask)
+}
+
+fn name(word: &str) -> Value {
+    Value::Symbol(Symbol::of(word))
+}
+
+fn good() -> Vec<(&'static str, Value)> {
+    vec![
+        ("far", Value::Number(M)),
+        ("count", Value::Number(3 * M)),
+        ("share", Value::Number(M / 2)),
+        ("on", Value::Bool(true)),
+        ("side", name("left")),
+        ("thing", name("cup")),
+    ]
+}
+
+#[test]
+fn every_argument_is_there_of_its_type_and_in_its_range() {
+    assert_eq!(verdict(&OPEN, &offer("all", &good())), Ok(()));
+    for (parameter, value, words) in [
+        ("far", Value::Number(0), ""),
+        ("far", Value::Number(2 * M), ""),
+        (
+            "far",
+            Value::Number(2 * M + 1),
+            "far = 2.000001 m is outside 0 m .. 2 m",
+        ),
+        ("far", Value::Number(-1), "outside"),
+        ("far", Value::Bool(true), "far of all should be length"),
+        ("far", Value::Point([M; 3]), "should be length"),
+        ("count", Value::Number(5 * M), ""),
+        ("count", Value::Number(M / 2 * 3), "count of all should be integer"),
+        ("count", Value::Number(6 * M), "count = 6 is outside 1 .. 5"),
+        ("share", Value::Number(-M), ""),
+        ("share", Value::Number(-M - 1), "share = -1.000001 is outside -1 .. 1"),
+        ("share", name("half"), "should be number"),
+        ("on", Value::Bool(false), ""),
+        ("on", Value::Number(1), "should be boolean"),
+        ("side", name("right"), ""),
+        ("side", name("up"), "should be left|right"),
+        ("side", Value::Number(0), "should be left|right"),
+        ("thing", Value::Symbol(Symbol::NONE), "should be entity"),
+        ("thing", Value::Number(0), "should be entity"),
+    ] {
+        let mut arguments = good();
+        for argument in &mut arguments {
+            if argument.0 == parameter {
+                argument.1 = value;
+            }
+        }
+        match verdict(&OPEN, &offer("all", &arguments)) {
+            Ok(()) => assert!(words.is_empty(), "{parameter} = {value:?}"),
+            Err(why) => assert!(
+                !words.is_empty() && why.contains(words),
+                "{parameter} = {value:?}: {why}"
+            ),
+        }
+    }
+    for missing in 0..good().len() {
+        let mut arguments = good();
+        let (parameter, _) = arguments.remove(missing);
+        assert_eq!(
+            verdict(&OPEN, &offer("all", &arguments)),
+            Err(format!("all lacks {parameter}"))
+        );
+    }
+    let spot = ("spot", Value::Point([M; 3]));
+    for (at, note, words) in [
+        (Value::Point([0; 3]), None, ""),
+        (Value::Point([0; 3]), Some(name("why")), ""),
+        (
+            Value::Point([0; 3]),
+            Some(Value::Symbol(Symbol::NONE)),
+            "should be text",
+        ),
+        (name("home"), None, "at of go should be place"),
+        (Value::Number(0), None, "at of go should be place"),
+    ] {
+        let note = note.map(|note| ("note", note));
+        let arguments: Vec<_> = [("at", at), spot].into_iter().chain(note).collect();
+        match verdict(&OPEN, &offer("go", &arguments)) {
+            Ok(()) => assert!(words.is_empty(), "{arguments:?}"),
+            Err(why) => assert!(!words.is_empty() && why.contains(words), "{arguments:?}: {why}"),
+        }
+    }
+    let mut more = good();
+    more[5].0 = "force";
+    assert_eq!(
+        verdict(&OPEN, &offer("all", &more)),
+        Err("all has no such parameter".to_owned())
+    );
+    assert_eq!(
+        verdict(&OPEN, &offer("none", &good())),
+        Err("rig has no such tool".to_owned())
+    );
+}
+
+#[test]
+fn policy_and_provenance_are_asked() {
+    let passes = |gate: Gate<'_>| verdict(&gate, &offer("all", &good()));
+    let said = |gate: Gate<'_>, words: &str| {
+        let why = passes(gate).expect_err(words);
+        assert!(why.contains(words), "{why}");
+    };
+    said(Gate { sourced: false, ..OPEN }, "where it came from");
+    said(Gate { policy: "", ..OPEN }, "allows");
+    said(
+        Gate {
+            who: Caller::Http,
+            ..OPEN
+        },
+        "allows",
+    );
+    for (pattern, allowed) in [
+        ("device = \"rig\"", true),
+        ("device = \"jig\"", false),
+        ("tool = \"all\"", true),
+        ("tool = \"home\"", false),
+    ] {
+        let policy = format!("{ALLOW}{pattern}\n");
+        assert_eq!(
+            passes(Gate {
+                policy: &policy,
+                ..OPEN
+            })
+            .is_ok(),
+            allowed,
+            "{pattern}"
+        );
+    }
+    let confirm = ALLOW.replace("allow", "confirm");
+    said(
+        Gate {
+            policy: &confirm,
+            ..OPEN
+        },
+        "--confirm",
+    );
+    assert_eq!(
+        passes(Gate {
+            policy: &confirm,
+            confirmed: true,
+            ..OPEN
+        }),
+        Ok(())
+    );
+    let deny = ALLOW.replace("allow", "deny");
+    said(
+        Gate {
+            policy: &deny,
+            confirmed: true,
+            ..OPEN
+        },
+        "allows",
+    );
+    let first = format!("{deny}{ALLOW}");
+    said(Gate { policy: &first, ..OPEN }, "allows");
+}
+
+#[test]
+fn what_the_envelope_limits_is_found_among_the_arguments() {
+    let number = |name: &'static str, value: i64| (name, Value::Number(value));
+    let run = |pace, push, time| {
+        offer(
+            "run",
+            &[number("pace", pace), number("push", push), number("time", time)],
+        )
+    };
+    let spin = |by, rate, slow| offer("spin", &[number("by", by), number("rate", rate), number("slow", slow)]);
+    for (offer, words) in [
+        (run(M, 2 * M, 10 * M), ""),
+        (run(-M - 1, 2 * M, 10 * M), "m/s is more than 1 m/s"),
+        (run(M, -2 * M - 1, 10 * M), "m/s2 is more than 2 m/s2"),
+        (run(M, 2 * M, 10 * M + 1), "s is more than 10 s"),
+        (spin(90 * M, 45 * M, M), ""),
+        (spin(-90 * M - 1, 45 * M, M), "degrees is more than 90 degrees"),
+        (spin(90 * M, -45 * M - 1, M), "deg/s is more than 45 deg/s"),
+        // The larger of two counts, whichever comes first.
+        (spin(0, M, 45 * M + 1), "deg/s is more than 45 deg/s"),
+    ] {
+        match verdict(&OPEN, &offer) {
+            Ok(()) => assert!(words.is_empty(), "{:?}", offer.arguments),
+            Err(why) => assert!(!words.is_empty() && why.contains(words), "{:?}: {why}", offer.arguments),
+        }
+    }
+    let stale = Gate { age_ms: 2_001, ..OPEN };
+    assert_eq!(verdict(&stale, &offer("all", &good())), Ok(()), "nothing moves");
+    for offer in [run(0, 0, 0), spin(0, 0, 0), offer("cruise", &[number("pace", 0)])] {
+        let why = verdict(&stale, &offer).expect_err("it moves");
+        assert!(why.contains("2001 ms old"), "{why}");
+    }
+    // At 1 m/s it needs 25 cm to stop, and a metre is free below it.
+    assert_eq!(verdict(&OPEN, &offer("cruise", &[number("pace", M)])), Ok(()));
+    let late = Gate { age_ms: 900, ..OPEN };
+    let why = verdict(&late, &offer("cruise", &[number("pace", M)])).expect_err("it may have moved");
+    assert!(why.contains("1.15 m to stop"), "{why}");
+}
