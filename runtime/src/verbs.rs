@@ -70,14 +70,8 @@ fn config(common: &Common) -> Result<Config, Trouble> {
 /// A goal of the person here, at this time.
 pub fn request(goal: &str) -> Request {
     Request {
-        goal: goal.to_owned(),
-        who: Caller::Person,
-        mode: None,
-        trace: None,
-        dry_run: false,
-        confirm: false,
-        tools: None,
         date: host::date(),
+        ..Request::new(goal, Caller::Person)
     }
 }
 

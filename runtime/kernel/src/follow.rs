@@ -6,11 +6,12 @@ use crate::kernel::{Kernel, Phase, Run};
 use crate::matching::{self, Generalised};
 use crate::message::{Event, Fact, Named, News, Output, Report, Status, StepReport, Verdict};
 use crate::mode::Mode;
-use crate::plan::{Argument, Given, Plan, Source};
-use crate::policy::{self, Ask};
+use crate::plan::{Argument, Given, Plan, PlannedCall, Source};
+use crate::policy::{self, Agreed, Ask};
 use crate::text::trace::{self, Cost, Trace, TraceStep, Use};
 use llmos_follower::{
-    Compensation, Digest, Handoff, Input, Millis, Motion, Observed, Offer, Output as Followed, Progress, World as Scene,
+    Compensation, Digest, Handoff, Input, Millis, Motion, Observed, Offer, Output as Followed, Progress, Symbol,
+    World as Scene,
 };
 use std::fmt::Write;
 
@@ -159,26 +160,38 @@ impl Kernel {
 
     pub(crate) fn verdict(&self, now: Millis, offer: &Offer, call: usize) -> Result<(), String> {
         let run = self.run.as_ref().ok_or("no run")?;
-        let device = self.world.device_of(offer.device).ok_or("no such device")?;
-        let planned = compile::planned(&run.plan, &run.program, &self.world.devices, offer.step, call);
-        let planned = planned.ok_or("no such call")?;
-        let motion = Motion {
-            from: self.world.readings.position(offer.device),
-            to: offer.target,
-            speed: policy::commanded_speed(device, offer),
-            state_age_ms: self.world.age_ms(now, &device.name),
-        };
-        let sourced = planned.arguments.iter().all(|argument| is_sourced(run, argument));
-        let ask = Ask {
-            who: run.request.who,
-            confirmed: run.confirmed,
-            device,
-            call: &planned.tool,
-            offer,
-            sourced,
-            motion,
-        };
-        policy::judge(&self.world.policy, &ask)
+        let asking = self.asking(now).ok_or("no run")?;
+        // The program was made from the devices that the run began with.
+        let pinned = run
+            .pinned
+            .as_ref()
+            .map_or(&self.world.devices, |pinned| &pinned.devices);
+        let planned = compile::planned(&run.plan, &run.program, pinned, offer.step, call).ok_or("no such call")?;
+        let sourced = is_call_sourced(run, planned);
+        for (law, devices) in self.laws() {
+            let device = devices.iter().find(|device| Symbol::of(&device.name) == offer.device);
+            let device = device.ok_or("no such device")?;
+            let motion = Motion {
+                from: self.world.readings.position(offer.device),
+                to: offer.target,
+                speed: policy::commanded_speed(device, offer),
+                state_age_ms: self.world.age_ms(now, &device.name),
+            };
+            let ask = Ask {
+                asking: &asking,
+                agreed: Agreed {
+                    yes: run.confirmed,
+                    people: &run.consent.people,
+                },
+                device,
+                call: planned,
+                offer,
+                sourced,
+                motion,
+            };
+            policy::judge(law, &ask)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn refuse(&mut self, now: Millis, call: usize, why: String) {
@@ -644,6 +657,21 @@ impl Kept {
             (true, false) => Kept::Trace,
         }
     }
+}
+
+/// Whether every argument of a call has a source, and no two numbers have the same one.
+fn is_call_sourced(run: &Run, call: &PlannedCall) -> bool {
+    let numbers = call.arguments.iter().filter(|argument| !is_word(&argument.value));
+    let mut spans: Vec<(usize, usize)> = numbers
+        .filter_map(|argument| match argument.source {
+            Source::Goal { start, end, .. } => Some((start, end)),
+            _ => None,
+        })
+        .collect();
+    let count = spans.len();
+    spans.sort_unstable();
+    spans.dedup();
+    spans.len() == count && call.arguments.iter().all(|argument| is_sourced(run, argument))
 }
 
 /// Whether the words that an argument claims to come from are there and mean that value.

@@ -7,6 +7,7 @@ use crate::message::{Answer, Event, Input, News, Output, Report, Request, Status
 use crate::mode::Mode;
 use crate::onward::HandedOff;
 use crate::plan::Plan;
+use crate::policy::{Consent, Policy};
 use crate::text::Diagnostic;
 use crate::text::trace::Trace;
 use crate::tool::Device;
@@ -63,6 +64,10 @@ pub(crate) struct Run {
     pub tokens: Tokens,
     pub model_calls: u32,
     pub confirmed: bool,
+    /// What is being agreed to, and who has agreed by name.
+    pub consent: Consenting,
+    /// Policy and devices as they were when a document changed during the run: what is looser since holds from the next run.
+    pub pinned: Option<Box<Pinned>>,
     pub command: Option<(u64, Millis)>,
     pub refusal: Option<String>,
     /// Devices for which an intent was written down.
@@ -84,6 +89,21 @@ pub(crate) struct Run {
     /// Whether the model planned the ending.
     pub replanned: bool,
     pub report: Option<Box<Report>>,
+}
+
+/// An agreement that is being asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Consenting {
+    pub wanted: Consent,
+    pub question: String,
+    pub people: Vec<String>,
+}
+
+/// Documents as a run began with them.
+#[derive(Debug)]
+pub(crate) struct Pinned {
+    pub policy: Policy,
+    pub devices: Vec<Device>,
 }
 
 /// What a run waits for.
@@ -126,13 +146,18 @@ impl Kernel {
     /// Takes one input; outputs are drained with [`Kernel::poll`].
     pub fn handle(&mut self, now: Millis, input: Input) {
         match input {
-            Input::Document { path, text } => self.world.document(&path, &text),
+            Input::Document { path, text } => {
+                self.pin();
+                self.world.document(&path, &text);
+            }
             Input::Ready => {}
             Input::Goal(request) => self.handle_goal(now, request),
             Input::Device { device, news } => self.handle_news(now, &device, &news),
             Input::Generated { request, answer } => self.handle_answer(now, request, answer),
             Input::Verdict { request, verdict } => self.handle_verdict(now, request, verdict),
             Input::Answered { request, yes } => self.handle_consent(now, request, yes),
+            Input::Agreed { request, name } => self.handle_name(now, request, &name),
+            Input::Unanswered { request } => self.handle_silence(now, request),
             Input::Stored { request, error } => self.handle_stored(now, request, error),
             Input::Stop { device } => self.handle_stop(now, device),
             Input::Reset { device } => self.outputs.push_back(Output::ResetDevice { device }),
@@ -179,6 +204,18 @@ impl Kernel {
 
     pub(crate) fn tell(&mut self, event: Event) {
         self.outputs.push_back(Output::Tell(event));
+    }
+
+    /// A run judges by what it began with and by what is there now: tighter limits hold at once, looser ones from the next run.
+    fn pin(&mut self) {
+        let Some(run) = self.run.as_mut() else { return };
+        let (policy, devices) = (&self.world.policy, &self.world.devices);
+        run.pinned.get_or_insert_with(|| {
+            Box::new(Pinned {
+                policy: policy.clone(),
+                devices: devices.clone(),
+            })
+        });
     }
 
     fn handle_goal(&mut self, now: Millis, request: Request) {
@@ -241,17 +278,56 @@ impl Kernel {
         self.after_hooks(now, &offer, verdict);
     }
 
+    /// The run that waits for the answer to this question.
+    fn confirming(&mut self, request: u64) -> Option<&mut Run> {
+        let run = self.run.as_mut()?;
+        matches!(run.phase, Phase::Confirming { request: mine } if mine == request).then_some(run)
+    }
+
     fn handle_consent(&mut self, now: Millis, request: u64, yes: bool) {
-        let Some(run) = self.run.as_mut() else { return };
-        if !matches!(run.phase, Phase::Confirming { request: mine } if mine == request) {
-            return;
-        }
-        run.confirmed = yes;
-        if yes {
+        let Some(run) = self.confirming(request) else { return };
+        // A yes without a name is none of several people's.
+        if yes && !matches!(run.consent.wanted, Consent::People(_)) {
+            run.confirmed = true;
             self.begin(now);
         } else {
             self.finish(now, Status::Refused, "nobody agreed, so nothing was done");
         }
+    }
+
+    fn handle_name(&mut self, now: Millis, request: u64, name: &str) {
+        let listed = self.world.policy.people.iter().any(|known| known == name.trim());
+        let Some(run) = self.confirming(request) else { return };
+        let name = name.trim();
+        if name.is_empty() {
+            let who = if run.consent.people.is_empty() {
+                "nobody"
+            } else {
+                "not everybody"
+            };
+            return self.finish(now, Status::Refused, &format!("{who} agreed, so nothing was done"));
+        }
+        let text = if !listed {
+            Some(format!("\"{name}\" is not among the people of policy.toml"))
+        } else if run.consent.people.iter().any(|known| known == name) {
+            Some(format!("{name} has agreed already; somebody else must, too"))
+        } else {
+            run.consent.people.push(name.to_owned());
+            None
+        };
+        if let Some(text) = text {
+            self.tell(Event::Warning { text });
+        }
+        self.ask_or_begin(now);
+    }
+
+    fn handle_silence(&mut self, now: Millis, request: u64) {
+        let Some(run) = self.confirming(request) else { return };
+        let question = run.consent.question.clone();
+        self.finish_asking(
+            now,
+            &format!("{question} Nobody is at a terminal to agree, so nothing was done."),
+        );
     }
 
     fn handle_stored(&mut self, now: Millis, request: u64, error: Option<String>) {
@@ -360,6 +436,8 @@ impl Run {
             tokens: Tokens::default(),
             model_calls: 0,
             confirmed: false,
+            consent: Consenting::default(),
+            pinned: None,
             command: None,
             refusal: None,
             intended: Vec::new(),

@@ -92,14 +92,9 @@ impl Case {
 
     fn goal(&mut self, dry_run: bool) {
         self.give(Input::Goal(Request {
-            goal: GOAL.to_owned(),
-            who: Caller::Person,
-            mode: None,
-            trace: None,
             dry_run,
-            confirm: false,
-            tools: None,
             date: "2026-01-01T00:00:00Z".to_owned(),
+            ..Request::new(GOAL, Caller::Person)
         }));
     }
 

@@ -99,14 +99,9 @@ fn ask_with(
     model: impl Fn(&Query) -> Answer,
 ) -> Ended {
     let request = Request {
-        goal: goal.to_owned(),
-        who: Caller::Person,
-        mode: None,
-        trace: None,
         dry_run,
-        confirm: false,
         tools: tools.map(str::to_owned),
-        date: String::new(),
+        ..Request::new(goal, Caller::Person)
     };
     kernel.handle(1, Input::Goal(request));
     let mut commands = Vec::new();
@@ -444,14 +439,8 @@ fn foreign_tools_get_what_it_means_and_their_units() {
 /// Carries a goal out with a device that does at once what it is told, and returns the report and what the shell was told to keep.
 fn carry_out(kernel: &mut Kernel, goal: &str, model: impl Fn(&Query) -> Answer) -> (Report, Vec<Output>) {
     let request = Request {
-        goal: goal.to_owned(),
-        who: Caller::Person,
-        mode: None,
-        trace: None,
-        dry_run: false,
-        confirm: false,
-        tools: None,
         date: "2026-11-21T00:00:00Z".to_owned(),
+        ..Request::new(goal, Caller::Person)
     };
     kernel.handle(1, Input::Goal(request));
     let device = |news| Input::Device {
@@ -638,14 +627,8 @@ fn what_changed_in_a_manifest_since_is_named() {
         kernel.handle(1, document);
         while kernel.poll().is_some() {}
         let request = Request {
-            goal: "close the gripper".to_owned(),
-            who: Caller::Person,
-            mode: None,
-            trace: None,
             dry_run: true,
-            confirm: false,
-            tools: None,
-            date: String::new(),
+            ..Request::new("close the gripper", Caller::Person)
         };
         kernel.handle(1, Input::Goal(request));
         let warnings = std::iter::from_fn(|| kernel.poll()).filter_map(|output| match output {

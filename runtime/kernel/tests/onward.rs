@@ -107,14 +107,8 @@ fn kernel(arm: &Arm, traces: &[&str]) -> Kernel {
 /// Runs a goal to its end; returns the report and the traces that were to be stored.
 fn run(kernel: &mut Kernel, arm: &mut Arm, goal: &str, model: impl Fn(&Query) -> Answer) -> (Report, Vec<String>) {
     let request = Request {
-        goal: goal.to_owned(),
-        who: Caller::Person,
-        mode: None,
-        trace: None,
-        dry_run: false,
-        confirm: false,
-        tools: None,
         date: "2026-11-21T00:00:00Z".to_owned(),
+        ..Request::new(goal, Caller::Person)
     };
     let device = |news| Input::Device {
         device: "arm".to_owned(),

@@ -370,14 +370,8 @@ fn follow(kernel: &mut Kernel, goal: &str, fails: impl Fn(&str) -> bool) -> Ende
     kernel.handle(
         1,
         Input::Goal(Request {
-            goal: goal.to_owned(),
-            who: Caller::Person,
-            mode: None,
-            trace: None,
-            dry_run: false,
-            confirm: false,
-            tools: None,
             date: "2026-11-21T00:00:00Z".to_owned(),
+            ..Request::new(goal, Caller::Person)
         }),
     );
     let mut sent = Vec::new();

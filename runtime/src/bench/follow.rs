@@ -177,16 +177,7 @@ fn once(kernel: &mut Kernel, goal: &str) -> (f64, Option<Mode>) {
         },
     );
     while kernel.poll().is_some() {}
-    let request = Request {
-        goal: goal.to_owned(),
-        who: Caller::Person,
-        mode: None,
-        trace: None,
-        dry_run: false,
-        confirm: false,
-        tools: None,
-        date: String::new(),
-    };
+    let request = Request::new(goal, Caller::Person);
     let begun = Instant::now();
     let mut time = None;
     kernel.handle(1, Input::Goal(request));
