@@ -6,8 +6,9 @@ use crate::kernel::{Kernel, Phase, Run};
 use crate::matching::{self, Generalised};
 use crate::message::{Event, Fact, Named, News, Output, Report, Status, StepReport, Verdict};
 use crate::mode::Mode;
-use crate::plan::{Argument, Given, Plan, PlannedCall, Source};
+use crate::plan::{Plan, Source};
 use crate::policy::{self, Agreed, Ask};
+use crate::provenance;
 use crate::text::trace::{self, Cost, Trace, TraceStep, Use};
 use llmos_follower::{
     Compensation, Digest, Handoff, Input, Millis, Motion, Observed, Offer, Output as Followed, Progress, Symbol,
@@ -167,7 +168,8 @@ impl Kernel {
             .as_ref()
             .map_or(&self.world.devices, |pinned| &pinned.devices);
         let planned = compile::planned(&run.plan, &run.program, pinned, offer.step, call).ok_or("no such call")?;
-        let sourced = is_call_sourced(run, planned);
+        let goal = run.goal.as_ref();
+        let sourced = goal.is_some_and(|goal| provenance::is_sourced(goal, run.followed.is_some(), planned));
         for (law, devices) in self.laws() {
             let device = devices.iter().find(|device| Symbol::of(&device.name) == offer.device);
             let device = device.ok_or("no such device")?;
@@ -656,73 +658,6 @@ impl Kept {
             (true, false) if status == Status::Refused && !sent => Kept::Nothing,
             (true, false) => Kept::Trace,
         }
-    }
-}
-
-/// Whether every argument of a call has a source, and no two numbers have the same one.
-fn is_call_sourced(run: &Run, call: &PlannedCall) -> bool {
-    let numbers = call.arguments.iter().filter(|argument| !is_word(&argument.value));
-    let mut spans: Vec<(usize, usize)> = numbers
-        .filter_map(|argument| match argument.source {
-            Source::Goal { start, end, .. } => Some((start, end)),
-            _ => None,
-        })
-        .collect();
-    let count = spans.len();
-    spans.sort_unstable();
-    spans.dedup();
-    spans.len() == count && call.arguments.iter().all(|argument| is_sourced(run, argument))
-}
-
-/// Whether the words that an argument claims to come from are there and mean that value.
-fn is_sourced(run: &Run, argument: &Argument) -> bool {
-    let Some(goal) = &run.goal else { return false };
-    let said = |words: &str| !words.is_empty() && goal.text.contains(words);
-    match (&argument.source, &argument.value) {
-        (Source::Goal { start, end, words }, value) => {
-            goal.text.get(*start..*end) == Some(words.as_str()) && is_meant(goal, *start, *end, value)
-        }
-        (Source::Slot { words, .. }, value) => {
-            let named = |span: &&crate::goal::Span| goal.text.get(span.start..span.end) == Some(words.as_str());
-            let computed = || {
-                goal.spans
-                    .iter()
-                    .filter(named)
-                    .any(|span| is_meant(goal, span.start, span.end, value))
-            };
-            said(words) && (is_word(value) || computed())
-        }
-        (Source::State { words }, value) => said(words) && is_word(value),
-        (Source::Manifest, Given::Option(_) | Given::Boolean(_)) => true,
-        (Source::Trace, _) => run.followed.is_some(),
-        (Source::Manifest | Source::Answer, _) => false,
-    }
-}
-
-/// Whether a value is a name or a word, which is looked up and not computed.
-fn is_word(value: &Given) -> bool {
-    match value {
-        Given::Quantity(..) | Given::Number(_) | Given::Point(_) | Given::Result(_) => false,
-        Given::Boolean(_)
-        | Given::Option(_)
-        | Given::Entity(_)
-        | Given::Named(_)
-        | Given::Start(_)
-        | Given::Text(_) => true,
-    }
-}
-
-/// Whether a number or point stands at this place of the goal. Names and words are looked up, not computed.
-fn is_meant(goal: &crate::goal::Goal, start: usize, end: usize, value: &Given) -> bool {
-    use crate::goal::Meaning;
-    let mut spans = goal.spans.iter().filter(|span| span.start == start && span.end == end);
-    match value {
-        Given::Quantity(wanted, number) => {
-            spans.any(|span| matches!(&span.meaning, Meaning::Quantity { dimension, micro } if dimension == wanted && micro == number))
-        }
-        Given::Number(number) => spans.any(|span| matches!(&span.meaning, Meaning::Number { micro } if micro == number)),
-        Given::Point(point) => spans.any(|span| matches!(&span.meaning, Meaning::Point { micro } if micro == point)),
-        _ => true,
     }
 }
 

@@ -28,6 +28,7 @@ pub mod options;
 pub mod plan;
 pub mod policy;
 pub mod prepare;
+pub mod provenance;
 pub mod search;
 pub mod text;
 pub mod tool;
