@@ -3,6 +3,7 @@
 
 use super::rule::{AXES, Allowed, Effect, Policy, Rule, print_minute};
 use super::{check_range, show_number};
+use crate::goal::Dimension;
 use crate::message::{Caller, Request};
 use crate::plan::{Given, PlannedCall};
 use crate::tool::{Body, Device, Parameter, Tool, Type};
@@ -166,6 +167,11 @@ impl<'p> Ruling<'p> {
     /// The rule, the limit and the value, in words.
     pub fn check_call(&self, device: &Device, tool: &Tool, call: &PlannedCall) -> Result<(), String> {
         for Deciding { rule, .. } in self.rules.iter().filter(|deciding| deciding.step.is_none()) {
+            let speeds = call.arguments.iter().filter_map(|argument| match argument.value {
+                Given::Quantity(Dimension::Speed, micro) => Some(micro),
+                _ => None,
+            });
+            rule.check_speed(speeds.max_by_key(|micro| micro.unsigned_abs()))?;
             for (name, allowed) in &rule.limits.parameters {
                 let line = |why: String| format!("policy.toml line {}: {why}", rule.place.line);
                 let Some(parameter) = tool.parameters.iter().find(|parameter| parameter.name == *name) else {
@@ -229,11 +235,7 @@ impl<'p> Ruling<'p> {
         offer.target.map_or(Ok(()), |end| self.check_end(tool, end))?;
         for Deciding { rule, step, .. } in self.about(tool) {
             let line = |why: String| format!("policy.toml line {}: {why}", rule.place.line);
-            if let (Some(limit), Some(speed)) = (rule.limits.speed_max, speed)
-                && speed.unsigned_abs() > limit.unsigned_abs()
-            {
-                return Err(line(format!("faster than {} m/s", show_number(limit))));
-            }
+            rule.check_speed(speed)?;
             for (name, allowed) in &rule.limits.parameters {
                 // What the call itself says was compared as it was said; a place by name is coordinates by now.
                 let said = step.is_none() && call.parameters.iter().any(|parameter| parameter.name == *name);
@@ -249,6 +251,18 @@ impl<'p> Ruling<'p> {
             }
         }
         Ok(())
+    }
+}
+
+impl Rule {
+    fn check_speed(&self, speed: Option<i64>) -> Result<(), String> {
+        match (self.limits.speed_max, speed) {
+            (Some(limit), Some(speed)) if speed.unsigned_abs() > limit.unsigned_abs() => {
+                let (line, limit) = (self.place.line, show_number(limit));
+                Err(format!("policy.toml line {line}: faster than {limit} m/s"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
