@@ -9,6 +9,7 @@ use crate::mode::Mode;
 use crate::plan::{Plan, Source};
 use crate::policy::{self, Agreed, Ask};
 use crate::provenance;
+use crate::review::Failed;
 use crate::text::trace::{self, Cost, Trace, TraceStep, Use};
 use llmos_follower::{
     Compensation, Digest, Handoff, Input, Millis, Motion, Observed, Offer, Output as Followed, Progress, Symbol,
@@ -269,6 +270,7 @@ impl Kernel {
             step.observed = Some(observed);
         }
         self.tell(Event::CallObserved { call, observed });
+        self.review_done(call, observed);
     }
 
     pub(crate) fn follow_tick(&mut self, now: Millis) {
@@ -277,6 +279,9 @@ impl Kernel {
     }
 
     pub(crate) fn follow_stop(&mut self, now: Millis) {
+        if self.reviews_failure() {
+            return self.finish(now, Status::Stopped, "stopped after a call had failed");
+        }
         if let Some(run) = self.run.as_mut() {
             run.phase = Phase::Following;
         }
@@ -316,9 +321,15 @@ impl Kernel {
             }
             _ => return,
         };
-        // While a command waits for the hooks or the disk, only what ends the run counts.
+        if self.reviews_failure() {
+            if matches!(input, Input::Stop) {
+                self.follow_stop(now);
+            }
+            return;
+        }
+        // While the run waits for the hooks or the disk, only what ends the run counts.
         if let Some(Run {
-            phase: phase @ (Phase::Hooking { .. } | Phase::Intending { .. }),
+            phase: phase @ (Phase::Hooking { .. } | Phase::Intending { .. } | Phase::Reviewing { .. }),
             ..
         }) = &mut self.run
         {
@@ -375,7 +386,27 @@ impl Kernel {
                 });
             }
         }
-        if compensation != Compensation::None || !self.go_on(now, call, why, &reason) {
+        let failed = Failed {
+            call,
+            why,
+            compensation,
+            reason,
+        };
+        if !self.review_failed(failed.clone()) {
+            self.fail_on(now, failed, true);
+        }
+    }
+
+    /// What is left to do about a call that failed: another way, if there may be one, or the end.
+    pub(crate) fn fail_on(&mut self, now: Millis, failed: Failed, other_way: bool) {
+        let Failed {
+            call,
+            why,
+            compensation,
+            reason,
+        } = failed;
+        let other_way = other_way && compensation == Compensation::None;
+        if !other_way || !self.go_on(now, call, why, &reason) {
             self.end_failed(now, why, &reason);
         }
     }

@@ -8,6 +8,7 @@ use crate::mode::Mode;
 use crate::onward::HandedOff;
 use crate::plan::Plan;
 use crate::policy::{Consent, Policy};
+use crate::review::Failed;
 use crate::text::Diagnostic;
 use crate::text::trace::Trace;
 use crate::tool::Device;
@@ -21,11 +22,17 @@ use std::collections::{BTreeMap, VecDeque};
 pub struct Settings {
     /// How long devices have to report before a goal is looked at, in milliseconds.
     pub discovery_ms: Millis,
+    /// Whether hooks want to know what became of every call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reviewed: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { discovery_ms: 5_000 }
+        Settings {
+            discovery_ms: 5_000,
+            reviewed: false,
+        }
     }
 }
 
@@ -128,6 +135,11 @@ pub(crate) enum Phase {
         offer: Box<Offer>,
     },
     Following,
+    /// The hooks look at what became of a call.
+    Reviewing {
+        request: u64,
+        failed: Option<Box<Failed>>,
+    },
     Storing {
         left: Vec<u64>,
     },
@@ -248,7 +260,7 @@ impl Kernel {
         }
         match self.run.as_ref().map(|run| &run.phase) {
             Some(Phase::Gathering { .. }) => self.gather(now),
-            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. }) => {
+            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. } | Phase::Reviewing { .. }) => {
                 self.follow_news(now, device, news);
             }
             _ => {}
@@ -267,6 +279,12 @@ impl Kernel {
 
     fn handle_verdict(&mut self, now: Millis, request: u64, verdict: Verdict) {
         let Some(run) = self.run.as_mut() else { return };
+        if let Phase::Reviewing { request: mine, failed } = &mut run.phase {
+            let failed = failed.take_if(|_| *mine == request);
+            return if *mine == request {
+                self.after_review(now, failed, verdict);
+            };
+        }
         let Phase::Hooking { request: mine, offer } = &run.phase else {
             return;
         };
@@ -401,7 +419,9 @@ impl Kernel {
             });
         }
         match self.run.as_ref().map(|run| &run.phase) {
-            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. }) => self.follow_stop(now),
+            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. } | Phase::Reviewing { .. }) => {
+                self.follow_stop(now);
+            }
             Some(Phase::Storing { .. }) | None => {}
             Some(_) => self.finish(now, Status::Stopped, "stopped before the first command"),
         }

@@ -111,7 +111,7 @@ pub enum Input {
     Device { device: String, news: News },
     /// The model's answer to [`Output::Generate`].
     Generated { request: u64, answer: Answer },
-    /// The hooks' verdict on [`Output::Hook`].
+    /// The hooks' verdict on [`Output::Hook`] or [`Output::Review`].
     Verdict { request: u64, verdict: Verdict },
     /// The person's answer to [`Output::Ask`].
     Answered { request: u64, yes: bool },
@@ -367,6 +367,8 @@ pub enum Output {
         tool: String,
         arguments: Vec<(String, Fact)>,
     },
+    /// Ask the hooks about what has happened. It can't be undone, but what they deny ends the run.
+    Review { request: u64, what: Aftermath },
     /// Ask the person.
     Ask { request: u64, question: String },
     /// Ask somebody to agree by name.
@@ -388,6 +390,21 @@ pub enum Output {
     Done(Box<Report>),
     /// Call again at this time at the latest.
     Wake { at: Millis },
+}
+
+/// What became of a call.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Aftermath {
+    /// The device.
+    pub device: String,
+    /// The tool or macro that the plan names.
+    pub tool: String,
+    /// Its arguments, as text.
+    pub arguments: Vec<(String, String)>,
+    /// How it was observed; `None` where it failed.
+    pub observed: Option<Observed>,
+    /// Why it failed; empty where it did not.
+    pub why: String,
 }
 
 /// Something a person may want to see as it happens.
