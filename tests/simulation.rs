@@ -351,6 +351,11 @@ impl<'a> Simulation<'a> {
                 None
             }
             Output::Ask { request, .. } => Some(Input::Answered { request, yes: true }),
+            Output::AskName { request, .. } => Some(Input::Unanswered { request }),
+            Output::Review { request, .. } => Some(Input::Verdict {
+                request,
+                verdict: Verdict::Pass,
+            }),
             Output::Store { request, path, text } => {
                 self.trace = Some((path, text));
                 Some(Input::Stored { request, error: None })

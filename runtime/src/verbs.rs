@@ -71,6 +71,7 @@ fn config(common: &Common) -> Result<Config, Trouble> {
 pub fn request(goal: &str) -> Request {
     Request {
         date: host::date(),
+        minute: host::minute_of_day(),
         ..Request::new(goal, Caller::Person)
     }
 }
@@ -132,10 +133,11 @@ async fn interactive(config: &Config, form: &Request, printer: Printer) -> Resul
             Ok(line) if line.trim().is_empty() => continue,
             Ok(line) => {
                 let goal = line.trim().to_owned();
-                let date = host::date();
+                let (date, minute) = (host::date(), host::minute_of_day());
                 let request = Request {
                     goal,
                     date,
+                    minute,
                     ..form.clone()
                 };
                 let report = host.goal(request).await?;

@@ -244,7 +244,11 @@ impl Host {
                 self.drain_link();
             }
             Output::Wake { at } => self.wake = at,
-            Output::ResetDevice { .. } | Output::Ask { .. } | Output::Tell(_) => {}
+            Output::ResetDevice { .. }
+            | Output::Ask { .. }
+            | Output::AskName { .. }
+            | Output::Review { .. }
+            | Output::Tell(_) => {}
         }
     }
 

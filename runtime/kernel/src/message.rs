@@ -288,6 +288,17 @@ pub enum Answer {
     Unavailable { why: String },
 }
 
+impl Answer {
+    /// What it cost.
+    #[must_use]
+    pub fn tokens(&self) -> Tokens {
+        match self {
+            Answer::Calls { tokens, .. } | Answer::NoTool { tokens } | Answer::Missing { tokens, .. } => *tokens,
+            Answer::Unavailable { .. } => Tokens::default(),
+        }
+    }
+}
+
 /// One call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AnswerCall {

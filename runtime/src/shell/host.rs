@@ -2,7 +2,7 @@
 //! output to, and nothing about what it means.
 
 use super::devices::Devices;
-use super::hooks::Hooks;
+use super::hooks::{Books, Hooks, Subject, When};
 use super::journal::Journal;
 use super::model::Model;
 use super::person::Person;
@@ -18,7 +18,7 @@ use llmos_firmware_bridge::sim::SimHandle;
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_follower::Millis;
 use llmos_kernel::kernel::{Kernel, Settings};
-use llmos_kernel::message::{Event, Input, News, Output, Report, Request};
+use llmos_kernel::message::{Event, Input, News, Output, Report, Request, Verdict};
 use llmos_kernel::tool::Device;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -56,10 +56,21 @@ impl Part {
 enum Happened {
     Bus(BusEvent),
     Input(Input),
+    /// A hook of a stop has ended.
+    Told(Verdict),
     /// What the person typed; `None` at the end.
     Line(Option<Line>),
     Interrupted,
     Time,
+}
+
+/// A question that a person is to answer.
+#[derive(Clone, Copy)]
+enum Asked {
+    /// With yes or no.
+    Consent(u64),
+    /// With a name.
+    Name(u64),
 }
 
 /// A line that the person typed, or why it can't be read.
@@ -69,16 +80,20 @@ pub type Line = Result<String, String>;
 pub struct Host {
     part: Part,
     kernel: Kernel,
+    settings: Settings,
     journal: Option<Journal>,
     workspace: Workspace,
     devices: Option<Devices>,
     bus: Option<mpsc::Receiver<BusEvent>>,
     model: Model,
     hooks: Hooks,
-    verdicts: (mpsc::UnboundedSender<Input>, mpsc::UnboundedReceiver<Input>),
+    books: Books,
+    verdicts: (mpsc::UnboundedSender<Happened>, mpsc::UnboundedReceiver<Happened>),
+    /// Hooks of a stop that have not ended.
+    told: u32,
     person: Person,
     /// The question that the next line answers.
-    asked: Option<u64>,
+    asked: Option<Asked>,
     signals: Signals,
     printer: Printer,
     clock: Instant,
@@ -103,16 +118,24 @@ impl Host {
         if matches!(part, Part::Acts | Part::Plans) {
             model.load();
         }
+        let hooks = Hooks::read(workspace.root(), workspace.read("hooks.toml"));
+        let settings = Settings {
+            reviewed: hooks.review(),
+            ..Settings::default()
+        };
         Ok(Host {
             part,
-            kernel: Kernel::new(Settings::default()),
+            kernel: Kernel::new(settings.clone()),
+            settings,
             journal: None,
-            hooks: Hooks::read(workspace.root(), workspace.read("hooks.toml")),
+            hooks,
+            books: Books::open(&workspace),
             workspace,
             devices: None,
             bus: None,
             model,
             verdicts: mpsc::unbounded_channel(),
+            told: 0,
             person: Person::new(),
             asked: None,
             signals,
@@ -132,7 +155,7 @@ impl Host {
     pub async fn online(config: &Config, workspace: Workspace, printer: Printer, part: Part) -> Result<Host, Trouble> {
         let mut host = Host::offline(config, workspace, printer, part)?;
         if part.acts() {
-            host.journal = Some(Journal::begin(host.workspace.root(), &date(), &Settings::default()));
+            host.journal = Some(Journal::begin(host.workspace.root(), &date(), &host.settings));
         }
         host.read_documents();
         host.show_findings();
@@ -302,6 +325,13 @@ impl Host {
 
     /// Gives leases back and ends the connections.
     pub async fn close(mut self) {
+        // What was told of a stop may be told to the end, within its own time.
+        while self.told > 0 {
+            let Some(happened) = self.verdicts.1.recv().await else {
+                break;
+            };
+            self.take(happened);
+        }
         let now = self.now();
         if let Some(mut devices) = self.devices.take() {
             devices.release(now);
@@ -319,6 +349,12 @@ impl Host {
         match happened {
             Happened::Bus(event) => self.bus_event(&event),
             Happened::Input(input) => self.input(input),
+            Happened::Told(verdict) => {
+                self.told = self.told.saturating_sub(1);
+                if let Verdict::Deny { why } = verdict {
+                    self.printer.note(&format!("warning: a hook of the stop: {why}"));
+                }
+            }
             Happened::Line(line) => self.answered(line),
             Happened::Interrupted => self.interrupted(),
             Happened::Time => {}
@@ -347,9 +383,19 @@ impl Host {
     }
 
     fn answered(&mut self, line: Option<Line>) {
-        let Some(request) = self.asked.take() else { return };
-        let yes = matches!(line, Some(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes"));
-        self.input(Input::Answered { request, yes });
+        let text = line.and_then(Result::ok).unwrap_or_default();
+        let text = text.trim();
+        match self.asked.take() {
+            Some(Asked::Consent(request)) => {
+                let yes = matches!(text, "y" | "Y" | "yes");
+                self.input(Input::Answered { request, yes });
+            }
+            Some(Asked::Name(request)) => {
+                let name = text.to_owned();
+                self.input(Input::Agreed { request, name });
+            }
+            None => {}
+        }
     }
 
     async fn happening(&mut self, listens: bool) -> Happened {
@@ -365,7 +411,7 @@ impl Host {
             () = self.signals.next() => Happened::Interrupted,
             Some(event) = receive(&mut self.bus) => Happened::Bus(event),
             (request, answer) = self.model.answer() => Happened::Input(Input::Generated { request, answer }),
-            Some(input) = self.verdicts.1.recv() => Happened::Input(input),
+            Some(happened) = self.verdicts.1.recv() => happened,
             line = self.person.line(), if listens => Happened::Line(line),
             () = tokio::time::sleep(Duration::from_millis(wait)) => Happened::Time,
         }
@@ -394,6 +440,9 @@ impl Host {
         self.pending.push_back(input);
         while let Some(input) = self.pending.pop_front() {
             let now = self.now();
+            if let Input::Generated { answer, .. } = &input {
+                self.books.planned(answer.tokens());
+            }
             if let Some(journal) = self.journal.as_mut() {
                 journal.input(now, &input);
             }
@@ -439,6 +488,7 @@ impl Host {
                 news = self.devices.as_mut().map_or_else(Vec::new, |devices| {
                     devices.command(now, &device, command, &tool, arguments)
                 });
+                self.books.sent();
                 let left = self.devices.as_ref().and_then(Devices::published);
                 if let (Some(timing), Some(left)) = (self.timing.as_mut(), left) {
                     timing.left(left);
@@ -449,6 +499,7 @@ impl Host {
                     .devices
                     .as_mut()
                     .map_or_else(Vec::new, |devices| devices.stop(now, &device, &why));
+                self.tell_hooks(device, why);
             }
             Output::ResetDevice { device } => {
                 news = self
@@ -462,14 +513,18 @@ impl Host {
                 tool,
                 arguments,
             } => {
-                let (hooks, sender) = (self.hooks.clone(), self.verdicts.0.clone());
-                tokio::spawn(async move {
-                    let verdict = hooks.ask(device, tool, arguments).await;
-                    // The host outlives its hooks, or there is nobody left to tell.
-                    let _ = sender.send(Input::Verdict { request, verdict });
-                });
+                let subject = Subject {
+                    when: When::PreToolUse,
+                    device,
+                    tool,
+                    arguments,
+                    more: serde_json::Value::Null,
+                };
+                self.ask_hooks(request, subject);
             }
-            Output::Ask { request, question } => self.ask(request, &question),
+            Output::Review { request, what } => self.ask_hooks(request, Subject::of(what)),
+            Output::Ask { request, question } => self.ask(Asked::Consent(request), &format!("{question} [y/N]")),
+            Output::AskName { request, question } => self.ask(Asked::Name(request), &question),
             Output::Store { request, path, text } => {
                 let error = self.workspace.store(&path, &text).err();
                 self.pending.push_back(Input::Stored { request, error });
@@ -487,9 +542,17 @@ impl Host {
                 let error = self.workspace.append(&path, &line).err();
                 self.pending.push_back(Input::Stored { request, error });
             }
-            Output::Tell(event) => self.printer.event(&event),
+            Output::Tell(event) => {
+                if let Event::StepObserved { .. } = event {
+                    self.books.observed();
+                }
+                self.printer.event(&event);
+            }
             Output::Done(report) => {
                 self.asked = None;
+                if let Err(why) = self.books.charge(&report, self.hooks.counts()) {
+                    self.printer.note(&format!("warning: {why}"));
+                }
                 self.done = Some(report);
             }
             Output::Wake { at } => self.wake = Some(at),
@@ -498,15 +561,50 @@ impl Host {
             .extend(news.into_iter().map(|(device, news)| Input::Device { device, news }));
     }
 
-    fn ask(&mut self, request: u64, question: &str) {
+    fn ask(&mut self, asked: Asked, question: &str) {
         if self.person.talks() {
-            self.printer.note(&format!("{question} [y/N]"));
-            self.asked = Some(request);
+            self.printer.note(question);
+            self.asked = Some(asked);
         } else {
-            self.printer.note(&format!(
-                "{question} Nobody is at a terminal to agree, so the answer is no."
-            ));
-            self.pending.push_back(Input::Answered { request, yes: false });
+            let (Asked::Consent(request) | Asked::Name(request)) = asked;
+            self.pending.push_back(Input::Unanswered { request });
+        }
+    }
+
+    /// Asks the built-ins at once, then programs, which take their time.
+    fn ask_hooks(&mut self, request: u64, subject: Subject) {
+        let verdict = self.hooks.ask_builtins(&mut self.books, &subject);
+        if verdict != Verdict::Pass || !self.hooks.has_programs(&subject) {
+            self.pending.push_back(Input::Verdict { request, verdict });
+            return;
+        }
+        let (hooks, sender) = (self.hooks.clone(), self.verdicts.0.clone());
+        tokio::spawn(async move {
+            let verdict = hooks.ask(subject).await;
+            // The host outlives its hooks, or there is nobody left to tell.
+            let _ = sender.send(Happened::Input(Input::Verdict { request, verdict }));
+        });
+    }
+
+    /// Tells the hooks of a stop that has been published. Nothing waits for them, and what they say changes nothing.
+    fn tell_hooks(&mut self, device: String, why: String) {
+        let subject = Subject {
+            when: When::OnStop,
+            device,
+            tool: String::new(),
+            arguments: Vec::new(),
+            more: serde_json::json!({ "why": why }),
+        };
+        if let Verdict::Deny { why } = self.hooks.ask_builtins(&mut self.books, &subject) {
+            self.printer.note(&format!("warning: a hook of the stop: {why}"));
+        }
+        if self.hooks.has_programs(&subject) {
+            let (hooks, sender) = (self.hooks.clone(), self.verdicts.0.clone());
+            self.told += 1;
+            tokio::spawn(async move {
+                let verdict = hooks.ask(subject).await;
+                let _ = sender.send(Happened::Told(verdict));
+            });
         }
     }
 }
@@ -529,6 +627,14 @@ async fn receive(bus: &mut Option<mpsc::Receiver<BusEvent>>) -> Option<BusEvent>
 /// Today's date and time, for documents.
 pub fn date() -> String {
     humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string()
+}
+
+/// The local time of day, in minutes since midnight; `None` where the time zone can't be found, so that quiet hours are not guessed.
+pub fn minute_of_day() -> Option<u16> {
+    let zone = jiff::tz::TimeZone::try_system().ok()?;
+    let now = jiff::Timestamp::now().to_zoned(zone);
+    let minute = u16::try_from(now.hour()).ok()? * 60 + u16::try_from(now.minute()).ok()?;
+    Some(minute)
 }
 
 /// A session number that no other process has: time and process id, mixed.

@@ -208,7 +208,7 @@ struct Reader<'t> {
 
 impl Reader<'_> {
     fn error(&mut self, span: &Range<usize>, message: impl Into<String>) {
-        let place = place_of(self.text, span.start);
+        let place = Place::of_byte(self.text, span.start);
         self.found.push(Diagnostic::error(place, message));
     }
 
@@ -279,7 +279,7 @@ impl Reader<'_> {
             .limits
             .map_or_else(Limits::default, |limits| self.limits(limits.into_inner()));
         Rule {
-            place: place_of(self.text, span.start),
+            place: Place::of_byte(self.text, span.start),
             effect: written.effect,
             who: written.who.into_inner(),
             device: written.device,
@@ -378,18 +378,6 @@ fn speed(text: &str) -> Result<i64, String> {
     match goal::parse_quantity(text)? {
         (Dimension::Speed, micro) if micro > 0 => Ok(micro),
         _ => Err(format!("a speed such as \"0.2 m/s\" was expected, found \"{text}\"")),
-    }
-}
-
-/// Line and column of a byte.
-fn place_of(text: &str, byte: usize) -> Place {
-    let before = text.get(..byte).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    Place {
-        line: count(line),
-        column: count(column),
     }
 }
 
