@@ -13,6 +13,7 @@ mod journal;
 mod links;
 mod main_job;
 mod mosquitto;
+mod policy;
 mod simulation;
 mod support;
 mod tidy;

@@ -76,6 +76,9 @@ pub fn check_devices(config: &Config, printer: Printer) -> Result<u8, Trouble> {
         errors += found.iter().filter(|diagnostic| diagnostic.is_error()).count();
         lines.extend(found.iter().map(|diagnostic| show(path, diagnostic)));
     }
+    let rules = kernel.world().policy.check(kernel.devices());
+    errors += rules.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    lines.extend(rules.iter().map(|diagnostic| show("policy.toml", diagnostic)));
     for problem in kernel.devices().iter().flat_map(binding_problems) {
         errors += 1;
         lines.push(problem);

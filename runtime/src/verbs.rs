@@ -4,6 +4,7 @@ use crate::bench;
 use crate::cli::{BenchVerb, Cli, Common, DeviceVerb, PlanArgs, RunArgs, Verb};
 use crate::config::{Broker, Config};
 use crate::doctor;
+use crate::explain;
 use crate::inspect;
 use crate::output::{Printer, plan_json};
 use crate::replay;
@@ -57,6 +58,7 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
         Verb::Device(DeviceVerb::Ls) => inspect::devices(&config, printer),
         Verb::Device(DeviceVerb::Check) => inspect::check_devices(&config, printer),
         Verb::Trace(verb) => inspect::traces(&config, verb, printer),
+        Verb::Policy(verb) => explain::explain(&config, verb, printer),
         Verb::Model(verb) => inspect::model(&config, verb, printer),
         Verb::Journal(verb) => inspect::journal(&config, verb, printer),
         Verb::Doctor => doctor::doctor(&config, printer).await,

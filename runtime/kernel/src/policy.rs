@@ -2,6 +2,7 @@
 //! workspace's policy (who may call what, how and when), the provenance of the arguments, and the device's envelope. Hooks come after it and
 //! can only tighten. It must not know modes: a plan, a replay and a person at the prompt are all alike here.
 
+mod check;
 pub mod rule;
 pub mod ruling;
 

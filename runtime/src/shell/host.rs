@@ -33,6 +33,11 @@ const IDLE_MS: u64 = 100;
 /// How long a stop may take to leave when the program ends.
 const STOP_MS: u64 = 1_000;
 
+/// The files that say what is allowed; they are read again while a run is under way.
+const LAW: [&str; 2] = ["policy.toml", "hooks.toml"];
+/// How often, in milliseconds.
+const LAW_MS: u64 = 500;
+
 /// What a host is there for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Part {
@@ -87,7 +92,12 @@ pub struct Host {
     bus: Option<mpsc::Receiver<BusEvent>>,
     model: Model,
     hooks: Hooks,
+    /// The hooks of the next run, where the file has changed in this one.
+    next_hooks: Option<Hooks>,
     books: Books,
+    /// `policy.toml` and `hooks.toml` as they were last read, and when they are looked at again.
+    law: [Option<Result<String, String>>; 2],
+    look_at: Millis,
     verdicts: (mpsc::UnboundedSender<Happened>, mpsc::UnboundedReceiver<Happened>),
     /// Hooks of a stop that have not ended.
     told: u32,
@@ -120,7 +130,7 @@ impl Host {
         }
         let hooks = Hooks::read(workspace.root(), workspace.read("hooks.toml"));
         let settings = Settings {
-            reviewed: hooks.review(),
+            reviewed: part.acts(),
             ..Settings::default()
         };
         Ok(Host {
@@ -129,6 +139,9 @@ impl Host {
             settings,
             journal: None,
             hooks,
+            next_hooks: None,
+            law: LAW.map(|path| workspace.read(path)),
+            look_at: 0,
             books: Books::open(&workspace),
             workspace,
             devices: None,
@@ -292,6 +305,9 @@ impl Host {
         loop {
             if let Some(report) = self.done.take() {
                 self.busy = false;
+                if let Some(hooks) = self.next_hooks.take() {
+                    self.hooks = hooks;
+                }
                 return Ok(*report);
             }
             if self.interrupts > 0 && !self.part.acts() {
@@ -360,6 +376,10 @@ impl Host {
             Happened::Time => {}
         }
         let now = self.now();
+        if self.part.acts() && now >= self.look_at {
+            self.look_at = now + LAW_MS;
+            self.read_law();
+        }
         if self.wake.is_some_and(|at| at <= now) {
             self.wake = None;
             self.input(Input::Tick);
@@ -367,6 +387,36 @@ impl Host {
         if let Some(devices) = self.devices.as_mut() {
             let news = devices.tick(now);
             self.news(news);
+        }
+    }
+
+    /// What is tighter by now holds at once, what is looser from the next run: the kernel sees to that for the policy, and hooks of before
+    /// are asked beside those of now. A file that is gone or can't be read allows nothing.
+    fn read_law(&mut self) {
+        let law = LAW.map(|path| self.workspace.read(path));
+        let [policy, hooks] = &law;
+        let [old_policy, old_hooks] = &self.law;
+        let (new_policy, new_hooks) = (policy != old_policy, hooks != old_hooks);
+        if new_hooks {
+            let new = Hooks::read(self.workspace.root(), hooks.clone());
+            self.printer.note("hooks.toml has changed");
+            if self.busy {
+                self.hooks = self.hooks.clone().and(&new);
+                self.next_hooks = Some(new);
+            } else {
+                self.hooks = new;
+            }
+        }
+        let text = match policy {
+            Some(Ok(text)) => text.clone(),
+            None | Some(Err(_)) => String::new(),
+        };
+        self.law = law;
+        if new_policy {
+            let path = LAW[0].to_owned();
+            self.printer.note("policy.toml has changed");
+            self.input(Input::Document { path, text });
+            self.show_findings();
         }
     }
 

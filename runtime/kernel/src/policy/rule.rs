@@ -14,7 +14,7 @@ const PEOPLE_MAX: u8 = 4;
 /// Minutes of a day.
 const DAY: u16 = 24 * 60;
 /// The axes of `bounds`.
-pub(crate) const AXES: [&str; 3] = ["x", "y", "z"];
+pub const AXES: [&str; 3] = ["x", "y", "z"];
 
 /// `policy.toml`: rules in order; the first that fits decides; none means no.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -65,7 +65,7 @@ pub struct Deciding<'p> {
 }
 
 /// The steps of a tool: itself, or what a macro is made of.
-fn steps_of(tool: &Tool) -> impl Iterator<Item = &str> {
+pub(super) fn steps_of(tool: &Tool) -> impl Iterator<Item = &str> {
     let steps: &[_] = match &tool.body {
         Body::Primitive => &[],
         Body::Macro(steps) => steps,

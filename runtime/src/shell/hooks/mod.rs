@@ -91,10 +91,13 @@ impl Hooks {
         self.hooks.as_ref().err().map(String::as_str)
     }
 
-    /// Whether a hook wants to know what became of a call.
-    pub fn review(&self) -> bool {
-        let after = |hook: &Hook| matches!(hook.when, When::PostToolUse | When::OnError);
-        self.hooks.as_ref().is_ok_and(|hooks| hooks.iter().any(after))
+    /// These hooks and others: what either denies is denied.
+    pub fn and(self, others: &Hooks) -> Hooks {
+        let hooks = self.hooks.and_then(|mut hooks| {
+            hooks.extend(others.hooks.clone()?);
+            Ok(hooks)
+        });
+        Hooks { hooks, ..self }
     }
 
     /// Whether a built-in keeps the ledger of costs.

@@ -246,10 +246,23 @@ fn each_hook_is_asked_at_its_time() {
         ("on_stop", When::OnStop),
     ] {
         let hooks = place.hooks(&format!("{PROGRAMS}[[{key}]]\ncommand = [\"hooks/hook\"]\n"));
-        assert_eq!(hooks.review(), matches!(when, When::PostToolUse | When::OnError));
         for other in [When::PreToolUse, When::PostToolUse, When::OnError, When::OnStop] {
             let denied = ask(hooks.clone(), subject(other)) != Verdict::Pass;
             assert_eq!(denied, other == when, "{key}, {other:?}");
         }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_either_file_denies_is_denied() {
+    let place = Place::new();
+    place.script("hook", "exit 2");
+    let denies = place.hooks(&format!("{PROGRAMS}{}", hook("*", "hooks/hook")));
+    let (none, broken) = (place.hooks(""), place.hooks("nonsense"));
+    let verdict = |one: &Hooks, other: &Hooks| ask(one.clone().and(other), subject(When::PreToolUse));
+    assert_eq!(verdict(&none, &none), Verdict::Pass);
+    for (one, other) in [(&none, &denies), (&denies, &none), (&none, &broken), (&broken, &none)] {
+        assert_ne!(verdict(one, other), Verdict::Pass);
     }
 }
