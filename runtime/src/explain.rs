@@ -129,31 +129,29 @@ fn explained(policy: &Policy, asking: &Asking, device: &Device, tool: &Tool, hoo
 /// The rules that decide, with what they narrow.
 fn rules_of(ruling: &Ruling<'_>) -> Vec<String> {
     let rules = ruling.rules.iter().map(|deciding| {
-        let rule = deciding.rule;
-        let mut text = format!(
-            "line {}: {} for {}",
-            rule.place.line,
-            rule.effect.word(),
-            deciding.who.word()
+        let (rule, limits) = (deciding.rule, &deciding.rule.limits);
+        let about = deciding
+            .step
+            .map_or_else(String::new, |step| format!(", about its step {step}"));
+        let (effect, who) = (rule.effect.word(), deciding.who.word());
+        let mut parts = vec![format!("line {}: {effect} for {who}{about}", rule.place.line)];
+        let named = limits.parameters.iter();
+        parts.extend(named.map(|(name, allowed)| format!("{name} {}", allowed.text())));
+        let axes = AXES.iter().zip(limits.bounds);
+        let axes = axes.filter_map(|(axis, range)| Some((axis, range?)));
+        parts.extend(
+            axes.map(|(axis, (low, high))| format!("{axis} {} .. {} m", print_number(low), print_number(high))),
         );
-        if let Some(step) = deciding.step {
-            text += &format!(", about its step {step}");
-        }
-        for (name, allowed) in &rule.limits.parameters {
-            text += &format!("; {name} {}", allowed.text());
-        }
-        for (axis, range) in AXES.iter().zip(rule.limits.bounds) {
-            if let Some((low, high)) = range {
-                text += &format!("; {axis} {} .. {} m", print_number(low), print_number(high));
-            }
-        }
-        if let Some(speed) = rule.limits.speed_max {
-            text += &format!("; at most {} m/s", print_number(speed));
-        }
-        if let Some(quiet) = rule.quiet {
-            text += &format!("; quiet {}-{}", print_minute(quiet.from), print_minute(quiet.to));
-        }
-        text
+        parts.extend(
+            limits
+                .speed_max
+                .map(|speed| format!("at most {} m/s", print_number(speed))),
+        );
+        let hours = rule
+            .quiet
+            .map(|quiet| (print_minute(quiet.from), print_minute(quiet.to)));
+        parts.extend(hours.map(|(from, to)| format!("quiet {from}-{to}")));
+        parts.join("; ")
     });
     rules.collect()
 }

@@ -488,24 +488,20 @@ impl Kernel {
         } = &run.consent;
         let question = question.clone();
         let output = match *wanted {
-            Consent::None => None,
             Consent::Yes => Some(Output::Ask { request, question }),
             Consent::People(wanted) if people.len() < usize::from(wanted) => {
                 let number = people.len() + 1;
                 let question = format!("{question} {wanted} people must agree. Name of person {number}:");
                 Some(Output::AskName { request, question })
             }
-            Consent::People(_) => None,
+            Consent::None | Consent::People(_) => None,
         };
-        match output {
-            Some(output) => {
-                run.phase = Phase::Confirming { request };
-                self.outputs.push_back(output);
-            }
-            None => {
-                run.confirmed = !people.is_empty();
-                self.begin(now);
-            }
+        if let Some(output) = output {
+            run.phase = Phase::Confirming { request };
+            self.outputs.push_back(output);
+        } else {
+            run.confirmed = !people.is_empty();
+            self.begin(now);
         }
     }
 

@@ -181,25 +181,16 @@ const CASES: [Case; 23] = [
 
 /// A policy with the rule for this caller, and everything for everybody else.
 fn policy(case: &Case, who: Caller, path: Path) -> String {
-    let mut text = case.head.to_owned();
-    if let Some(rule) = case.rule {
-        text += &format!(
-            "[[rule]]\nwho = [\"{}\"]\ntool = \"{}\"\n{rule}\n",
-            who.word(),
-            path.deed().0
-        );
-    }
+    let (name, deed) = (who.word(), path.deed().0);
+    let rule = case.rule.map_or_else(String::new, |rule| {
+        format!("[[rule]]\nwho = [\"{name}\"]\ntool = \"{deed}\"\n{rule}\n")
+    });
     // What fails before the deed is not what is tried.
-    text += &format!(
-        "[[rule]]\neffect = \"allow\"\nwho = [\"{}\"]\ntool = \"tool\"\n",
-        who.word()
-    );
-    let others: Vec<String> = Caller::ALL
-        .iter()
-        .filter(|other| **other != who)
-        .map(|other| format!("\"{}\"", other.word()))
-        .collect();
-    text + &format!("[[rule]]\neffect = \"allow\"\nwho = [{}]\n", others.join(", "))
+    let before = format!("[[rule]]\neffect = \"allow\"\nwho = [\"{name}\"]\ntool = \"tool\"\n");
+    let others = Caller::ALL.iter().filter(|other| **other != who);
+    let others: Vec<String> = others.map(|other| format!("\"{}\"", other.word())).collect();
+    let others = format!("[[rule]]\neffect = \"allow\"\nwho = [{}]\n", others.join(", "));
+    [case.head, &rule, &before, &others].concat()
 }
 
 const OPEN: &str =
@@ -511,7 +502,7 @@ fn a_rule_about_a_step_holds_inside_a_macro_and_gives_nothing() {
     let go = |rules: &str| {
         let mut stage = Stage::new(rules);
         let report = stage.run(Request::new("move the arm to (1, 0.5, 1.5)", Caller::Person), &[], &[]);
-        (report.status, stage.sent.len() > 0, report.reason)
+        (report.status, !stage.sent.is_empty(), report.reason)
     };
     assert_eq!(go(all).0, Status::Done);
     let step = |rest: &str| format!("[[rule]]\nwho = [\"person\"]\ntool = \"move_to\"\n{rest}\n");

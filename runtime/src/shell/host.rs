@@ -549,7 +549,7 @@ impl Host {
                     .devices
                     .as_mut()
                     .map_or_else(Vec::new, |devices| devices.stop(now, &device, &why));
-                self.tell_hooks(device, why);
+                self.tell_hooks(device, &why);
             }
             Output::ResetDevice { device } => {
                 news = self
@@ -637,7 +637,7 @@ impl Host {
     }
 
     /// Tells the hooks of a stop that has been published. Nothing waits for them, and what they say changes nothing.
-    fn tell_hooks(&mut self, device: String, why: String) {
+    fn tell_hooks(&mut self, device: String, why: &str) {
         let subject = Subject {
             when: When::OnStop,
             device,

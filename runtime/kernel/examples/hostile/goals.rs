@@ -116,28 +116,41 @@ impl Maker<'_> {
     }
 
     fn clause(&mut self) -> String {
-        let words = |text: &str| Points::Words(text.to_owned());
-        let (text, device, tool, arguments) = match self.chance.below(15) {
+        match self.chance.below(15) {
+            0..8 => self.arm(),
+            8..11 => self.base(),
+            11..14 => self.greenhouse(),
+            _ => self.says("return the arm to the home position", "arm", "home", Vec::new()),
+        }
+    }
+
+    /// Notes what an honest planner makes of a clause.
+    fn says(&mut self, text: &str, device: &'static str, tool: &'static str, arguments: Vec<Points>) -> String {
+        self.goal.honest.push(Honest {
+            device,
+            tool,
+            arguments,
+        });
+        text.to_owned()
+    }
+
+    fn arm(&mut self) -> String {
+        match self.chance.below(8) {
             0 | 1 => {
                 let way = *self.chance.one(&["left", "right", "forward", "back", "up", "down"]);
                 let far = self.quantity("m", 1_500_000);
                 let to = if matches!(way, "left" | "right") { "to the " } else { "" };
-                (
-                    format!("move the arm {far} {to}{way}"),
-                    "arm",
-                    "move",
-                    vec![Points::Option(way), words(&far)],
-                )
+                let arguments = vec![Points::Option(way), words(&far)];
+                self.says(&format!("move the arm {far} {to}{way}"), "arm", "move", arguments)
             }
             2 | 3 => {
-                let point = [(); 3].map(|()| self.coordinate()).join(", ");
-                let point = format!("({point})");
-                (format!("move the arm to {point}"), "arm", "go_to", vec![words(&point)])
+                let point = format!("({})", [(); 3].map(|()| self.coordinate()).join(", "));
+                self.says(&format!("move the arm to {point}"), "arm", "go_to", vec![words(&point)])
             }
             4 => {
                 let fast = self.quantity("m/s", 500_000);
-                (
-                    format!("set the speed of the arm to {fast}"),
+                self.says(
+                    &format!("set the speed of the arm to {fast}"),
                     "arm",
                     "speed",
                     vec![words(&fast)],
@@ -145,8 +158,8 @@ impl Maker<'_> {
             }
             5 => {
                 let (word, state) = *self.chance.one(&[("open", "open"), ("close", "closed")]);
-                (
-                    format!("{word} the gripper"),
+                self.says(
+                    &format!("{word} the gripper"),
                     "arm",
                     "gripper",
                     vec![Points::Option(state)],
@@ -154,92 +167,57 @@ impl Maker<'_> {
             }
             6 => {
                 let (object, bin) = (*self.chance.one(&OBJECTS), *self.chance.one(&BINS));
-                let pick = Honest {
-                    device: "arm",
-                    tool: "pick",
-                    arguments: vec![words(object)],
-                };
-                self.goal.honest.push(pick);
-                (
-                    format!("pick up the {object} and put it in {bin}"),
+                let pick = self.says(&format!("pick up the {object}"), "arm", "pick", vec![words(object)]);
+                self.says(
+                    &format!("{pick} and put it in {bin}"),
                     "arm",
                     "place",
                     vec![words("it"), words(bin)],
                 )
             }
-            7 => {
+            _ => {
                 let object = *self.chance.one(&OBJECTS);
-                (format!("pick up the {object}"), "arm", "pick", vec![words(object)])
+                self.says(&format!("pick up the {object}"), "arm", "pick", vec![words(object)])
             }
-            8 => {
-                let way = *self.chance.one(&["forward", "back"]);
-                let far = self.quantity("m", 4_000_000);
-                (
-                    format!("drive the robot {way} {far}"),
-                    "base",
-                    "drive",
-                    vec![Points::Option(way), words(&far)],
-                )
+        }
+    }
+
+    fn base(&mut self) -> String {
+        match self.chance.below(3) {
+            0 => {
+                let (way, far) = (*self.chance.one(&["forward", "back"]), self.quantity("m", 4_000_000));
+                let arguments = vec![Points::Option(way), words(&far)];
+                self.says(&format!("drive the robot {way} {far}"), "base", "drive", arguments)
             }
-            9 => {
+            1 => {
                 let (way, angle) = (*self.chance.one(&["left", "right"]), self.quantity("deg", 180_000_000));
-                (
-                    format!("turn the robot {way} by {angle}"),
-                    "base",
-                    "turn",
-                    vec![Points::Option(way), words(&angle)],
-                )
+                let arguments = vec![Points::Option(way), words(&angle)];
+                self.says(&format!("turn the robot {way} by {angle}"), "base", "turn", arguments)
             }
-            10 => {
+            _ => {
                 let room = *self.chance.one(&ROOMS);
-                (
-                    format!("drive the robot to the {room}"),
+                self.says(
+                    &format!("drive the robot to the {room}"),
                     "base",
                     "go_to",
                     vec![words(room)],
                 )
             }
-            11 => {
-                let open = self.quantity("1", 1_000_000);
-                (
-                    format!("open the vent by {open}"),
-                    "greenhouse",
-                    "vent",
-                    vec![words(&open)],
-                )
-            }
-            12 => {
-                let warm = self.quantity("degC", 40_000_000);
-                (
-                    format!("heat the greenhouse to {warm}"),
-                    "greenhouse",
-                    "heater",
-                    vec![words(&warm)],
-                )
-            }
-            13 => {
-                let long = self.quantity("s", 600_000_000);
-                (
-                    format!("water the plants for {long}"),
-                    "greenhouse",
-                    "water",
-                    vec![words(&long)],
-                )
-            }
-            _ => (
-                "return the arm to the home position".to_owned(),
-                "arm",
-                "home",
-                Vec::new(),
-            ),
-        };
-        self.goal.honest.push(Honest {
-            device,
-            tool,
-            arguments,
-        });
-        text
+        }
     }
+
+    fn greenhouse(&mut self) -> String {
+        let (text, tool, said) = match self.chance.below(3) {
+            0 => ("open the vent by", "vent", self.quantity("1", 1_000_000)),
+            1 => ("heat the greenhouse to", "heater", self.quantity("degC", 40_000_000)),
+            _ => ("water the plants for", "water", self.quantity("s", 600_000_000)),
+        };
+        self.says(&format!("{text} {said}"), "greenhouse", tool, vec![words(&said)])
+    }
+}
+
+fn words(text: &str) -> Points {
+    Points::Words(text.to_owned())
 }
 
 /// A goal of one to three clauses.
@@ -280,6 +258,6 @@ pub fn trace(chance: &mut Chance) -> (String, Goal) {
     let text = format!(
         "---\ntrace: evil\ngoal: do the usual thing\npatterns:\n  - \"do usual thing\"\nslots: {{}}\nsteps:\n  - {device}.{tool}: {{ {argument} }}\nstatus: done\nmode: LEARNER\n---\n"
     );
-    maker.goal.text = "do the usual thing".to_owned();
+    "do the usual thing".clone_into(&mut maker.goal.text);
     (text, maker.goal)
 }

@@ -100,11 +100,7 @@ impl Scene {
     }
 
     fn ahead(&self) -> Point {
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            reason = "a unit vector in millionths"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "a unit vector in millionths")]
         let part = |share: f64| (share * 1e6).round() as i64;
         #[expect(clippy::cast_precision_loss, reason = "headings stay within a few turns")]
         let angle = (self.heading as f64 / 1e6).to_radians();

@@ -322,7 +322,10 @@ impl Reader<'_> {
                 (_, Limit::Words(words)) if words.is_empty() => {
                     Err("an empty list allows nothing; deny it instead".to_owned())
                 }
-                (_, Limit::Words(words)) => Ok(limits.parameters.push((name.clone(), Allowed::Words(words)))),
+                (_, Limit::Words(words)) => {
+                    limits.parameters.push((name.clone(), Allowed::Words(words)));
+                    Ok(())
+                }
                 (_, Limit::Range(text)) => range(&text).map(|range| limits.parameters.push((name.clone(), range))),
             };
             if let Err(message) = read {
