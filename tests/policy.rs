@@ -247,6 +247,29 @@ fn what_a_hook_says_afterwards_ends_the_run() {
 
 #[cfg(unix)]
 #[test]
+fn a_stop_is_told_and_waits_for_no_hook() {
+    let place = Place::new();
+    script(&place, "cat > told; sleep 30");
+    place.write(
+        "hooks.toml",
+        "programs = [\"./hook\"]\n[[on_stop]]\ncommand = [\"./hook\"]\ntimeout_ms = 60000\n[[on_stop]]\nbuiltin = \"trace\"\n",
+    );
+    let start = std::time::Instant::now();
+    // A device that stalls is told to stop.
+    let (status, code, report) = place.run(&["--fault", "silent", GOAL]);
+    assert_eq!((status.as_str(), code), ("failed", 1), "{report}");
+    assert!(start.elapsed().as_secs() < 25, "{:?}", start.elapsed());
+    let told: Value = serde_json::from_str(&place.read("told")).expect("the hook was told");
+    assert_eq!(
+        (&told["event"], &told["device"]),
+        (&"OnStop".into(), &"arm".into()),
+        "{told}"
+    );
+    assert!(place.read("traces/calls.jsonl").contains("OnStop"));
+}
+
+#[cfg(unix)]
+#[test]
 fn a_policy_that_tightens_while_a_hook_thinks_holds_at_once() {
     let place = Place::new();
     // The hook stands for a person with an editor.

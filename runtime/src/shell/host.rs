@@ -38,6 +38,9 @@ const LAW: [&str; 2] = ["policy.toml", "hooks.toml"];
 /// How often, in milliseconds.
 const LAW_MS: u64 = 500;
 
+/// How long hooks of a stop may take when the program ends.
+const FAREWELL_MS: u64 = 3_000;
+
 /// What a host is there for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Part {
@@ -341,13 +344,16 @@ impl Host {
 
     /// Gives leases back and ends the connections.
     pub async fn close(mut self) {
-        // What was told of a stop may be told to the end, within its own time.
-        while self.told > 0 {
-            let Some(happened) = self.verdicts.1.recv().await else {
-                break;
-            };
-            self.take(happened);
-        }
+        // What was told of a stop may be told to the end, but not for ever.
+        let told = async {
+            while self.told > 0 {
+                let Some(happened) = self.verdicts.1.recv().await else {
+                    break;
+                };
+                self.take(happened);
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_millis(FAREWELL_MS), told).await;
         let now = self.now();
         if let Some(mut devices) = self.devices.take() {
             devices.release(now);
