@@ -148,9 +148,12 @@ fn a_hook_can_only_say_no() {
     let workspace = path.to_str().expect("a path");
     assert_eq!(llmos.run(&["init", workspace]).status.code(), Some(0));
     for hooks in [
-        "[[pre_tool_use]]\nmatcher = \"arm.*\"\ncommand = [\"false\"]\n",
-        "[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"no-such-program-anywhere\"]\n",
-        "[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"sleep\", \"5\"]\ntimeout_ms = 100\n",
+        "programs = [\"false\"]\n[[pre_tool_use]]\nmatcher = \"arm.*\"\ncommand = [\"false\"]\n",
+        "programs = [\"no-such-program-anywhere\"]\n[[pre_tool_use]]\ncommand = [\"no-such-program-anywhere\"]\n",
+        "programs = [\"sleep\"]\n[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"sleep\", \"5\"]\ntimeout_ms = 100\n",
+        "[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"true\"]\n",
+        "programs = [\"sh\"]\n[[pre_tool_use]]\ncommand = [\"sh\", \"-c\", \"exit 0\"]\n",
+        "[[pre_tool_use]]\nbuiltin = \"budget\"\nbudget = { commands_per_run = 0 }\n",
         "pre_tool_use = 7\n",
     ] {
         std::fs::write(path.join("hooks.toml"), hooks).expect("a file");
@@ -164,7 +167,7 @@ fn a_hook_can_only_say_no() {
     }
     std::fs::write(
         path.join("hooks.toml"),
-        "[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"true\"]\n",
+        "programs = [\"true\"]\n[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"true\"]\n",
     )
     .expect("a file");
     let (report, _) = llmos.json(&["run", "--workspace", workspace, "move the arm 30 cm to the left"]);

@@ -110,7 +110,7 @@ fn goals_come_line_by_line_and_a_bad_line_spoils_no_other() {
 fn without_a_terminal_nobody_agrees() {
     let llmos = Llmos::new();
     let (report, code) = llmos.json(&["run", "--confirm", "move the arm 30 cm to the left"]);
-    assert_eq!((report["status"].as_str(), code), (Some("refused"), 3), "{report}");
+    assert_eq!((report["status"].as_str(), code), (Some("needs_answer"), 4), "{report}");
     assert_eq!(report["steps"], serde_json::json!([]), "{report}");
 }
 

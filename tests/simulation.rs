@@ -124,14 +124,8 @@ pub fn run(documents: &[(String, String)], request: Request, script: Script<'_>,
 /// A request of a person.
 pub fn request(goal: &str) -> Request {
     Request {
-        goal: goal.to_owned(),
-        who: Caller::Person,
-        mode: None,
-        trace: None,
-        dry_run: false,
-        confirm: false,
-        tools: None,
         date: "2026-01-01T00:00:00Z".to_owned(),
+        ..Request::new(goal, Caller::Person)
     }
 }
 
@@ -357,6 +351,11 @@ impl<'a> Simulation<'a> {
                 None
             }
             Output::Ask { request, .. } => Some(Input::Answered { request, yes: true }),
+            Output::AskName { request, .. } => Some(Input::Unanswered { request }),
+            Output::Review { request, .. } => Some(Input::Verdict {
+                request,
+                verdict: Verdict::Pass,
+            }),
             Output::Store { request, path, text } => {
                 self.trace = Some((path, text));
                 Some(Input::Stored { request, error: None })

@@ -287,14 +287,9 @@ fn once(model: &mut LocalModel, tools: &str, goal: &str, example: Option<&QueryE
     kernel.handle(
         0,
         Input::Goal(Request {
-            goal: goal.to_owned(),
-            who: Caller::Person,
-            mode: None,
-            trace: None,
             dry_run: true,
-            confirm: false,
             tools: Some(tools.to_owned()),
-            date: String::new(),
+            ..Request::new(goal, Caller::Person)
         }),
     );
     let mut last = Answer::Unavailable { why: String::new() };

@@ -108,6 +108,12 @@ pub enum Verb {
         after_help = "Examples:\n  llmos device ls\n  llmos device check devices/examples/tasmota-plug.md\n  llmos device sim arm --broker mqtt://localhost:1883 --seed 7 --fault slip@2\n  llmos device watch arm --broker mqtt://localhost:1883"
     )]
     Device(DeviceVerb),
+    /// Why a call is allowed or not.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  llmos policy explain\n  llmos policy explain arm.move\n  llmos policy explain --who agent --for http --at 23:30 arm.move"
+    )]
+    Policy(PolicyVerb),
     /// Look at the model.
     #[command(
         subcommand,
@@ -279,6 +285,25 @@ pub enum DeviceVerb {
         /// End after so many seconds.
         #[arg(long)]
         seconds: Option<u64>,
+    },
+}
+
+/// `llmos policy`.
+#[derive(Subcommand, Debug)]
+pub enum PolicyVerb {
+    /// Say which rule decides about a tool, and what narrows it; without one, about all tools.
+    Explain {
+        /// Who asks: person, agent, cron, http, mcp or device.
+        #[arg(long, value_name = "CALLER", default_value = "person")]
+        who: String,
+        /// On whose behalf; may be given several times.
+        #[arg(long = "for", value_name = "CALLER")]
+        behalf: Vec<String>,
+        /// At this time of day; otherwise now.
+        #[arg(long, value_name = "HH:MM")]
+        at: Option<String>,
+        /// DEVICE.TOOL.
+        tool: Option<String>,
     },
 }
 

@@ -9,6 +9,7 @@ mod bench;
 mod cli;
 mod config;
 mod doctor;
+mod explain;
 mod inspect;
 mod manifests;
 mod output;

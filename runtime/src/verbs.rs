@@ -4,6 +4,7 @@ use crate::bench;
 use crate::cli::{BenchVerb, Cli, Common, DeviceVerb, EarlierArgs, PlanArgs, RunArgs, Verb};
 use crate::config::{Broker, Config};
 use crate::doctor;
+use crate::explain;
 use crate::inspect;
 use crate::manifests;
 use crate::output::{Printer, plan_json};
@@ -61,6 +62,7 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
         Verb::Device(DeviceVerb::Ls) => inspect::devices(&config, printer),
         Verb::Device(DeviceVerb::Check { file }) => manifests::check(&config, file.as_deref(), printer),
         Verb::Trace(verb) => inspect::traces(&config, verb, printer),
+        Verb::Policy(verb) => explain::explain(&config, verb, printer),
         Verb::Model(verb) => inspect::model(&config, verb, printer),
         Verb::Journal(verb) => inspect::journal(&config, verb, printer),
         Verb::Doctor => doctor::doctor(&config, printer).await,
@@ -74,14 +76,9 @@ fn config(common: &Common) -> Result<Config, Trouble> {
 /// A goal of the person here, at this time.
 pub fn request(goal: &str) -> Request {
     Request {
-        goal: goal.to_owned(),
-        who: Caller::Person,
-        mode: None,
-        trace: None,
-        dry_run: false,
-        confirm: false,
-        tools: None,
         date: host::date(),
+        minute: host::minute_of_day(),
+        ..Request::new(goal, Caller::Person)
     }
 }
 
@@ -166,10 +163,11 @@ async fn interactive(config: &Config, form: &Request, earlier: &Earlier, printer
             Ok(line) if line.trim().is_empty() => continue,
             Ok(line) => {
                 let goal = line.trim().to_owned();
-                let date = host::date();
+                let (date, minute) = (host::date(), host::minute_of_day());
                 let request = Request {
                     goal,
                     date,
+                    minute,
                     ..form.clone()
                 };
                 let report = host.goal(request).await?;

@@ -126,14 +126,8 @@ impl Host {
         self.done = false;
         say(&Said::Begins { run: self.run.clone() })?;
         self.input(Input::Goal(Request {
-            goal,
-            who: Caller::Person,
-            mode: None,
-            trace: None,
-            dry_run: false,
-            confirm: false,
-            tools: None,
             date: self.run.clone(),
+            ..Request::new(goal, Caller::Person)
         }));
         while !self.done {
             self.step()?;
@@ -251,7 +245,7 @@ impl Host {
             }
             Output::Wake { at } => self.wake = at,
             Output::Ask { request, .. } => self.pending.push_back(Input::Answered { request, yes: true }),
-            Output::ResetDevice { .. } | Output::Tell(_) => {}
+            Output::ResetDevice { .. } | Output::AskName { .. } | Output::Review { .. } | Output::Tell(_) => {}
         }
     }
 

@@ -7,19 +7,19 @@ use crate::example;
 use crate::foresee;
 use crate::goal::{self, Language, Negation};
 use crate::ground::{self, Offered};
-use crate::kernel::{Kernel, Phase};
+use crate::kernel::{Consenting, Kernel, Phase};
 use crate::matching::{self, Found};
 use crate::message::{Answer, Event, Output, Query, QueryExample, QueryTool, Status, Tokens};
 use crate::mode::{FOLLOW_MIN, MIXED_MIN, Mode};
 use crate::plan::{Given, Plan};
-use crate::policy::Effect;
+use crate::policy::{Asking, Consent, Policy};
 use crate::prepare;
 use crate::resume::Resume;
 use crate::search::{self, Candidate};
 use crate::text::trace::Trace;
-use crate::tool::{Tool, Type};
+use crate::tool::{Device, Tool, Type};
 use crate::toolset::Toolset;
-use llmos_follower::{Follower, Input, Millis, Progress, Reject};
+use llmos_follower::{Follower, Input, Millis, Program, Progress, Reject, Symbol};
 
 /// Calls that a plan may have.
 const CALLS_MAX: usize = 12;
@@ -440,7 +440,8 @@ impl Kernel {
         if let Err(why) = foresee::forbidden(&program, &self.world.devices, &self.world.readings) {
             return self.finish(now, Status::Refused, &format!("the gate refuses the plan: {why}"));
         }
-        if let Some(why) = self.denied(&plan) {
+        let denied = self.denied(now, &plan);
+        if let Some(why) = denied.or_else(|| self.ends_out_of_rules(now, &plan, &program)) {
             return self.finish(now, Status::Refused, &why);
         }
         // What is to be put back is where it was, until it has been taken: that is no reason to do nothing.
@@ -469,51 +470,117 @@ impl Kernel {
         self.begin_or_ask(now, &plan);
     }
 
-    /// Begins, once a person has agreed where that is needed, and has said what nobody else knows.
+    /// Begins, once whoever must agree has agreed, and a person has said what nobody else knows.
     pub(crate) fn begin_or_ask(&mut self, now: Millis, plan: &Plan) {
         if let Some(intent) = self.unsettled(plan) {
             return self.ask_about(now, &intent);
         }
-        if self.needs_consent(plan) {
-            let request = self.next();
-            let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
-            if let Some(run) = self.run.as_mut() {
-                run.phase = Phase::Confirming { request };
-            }
-            let lesson = self.run.as_ref().and_then(|run| run.tries.lesson.as_ref());
+        let wanted = self.consent_to(plan);
+        let calls: Vec<String> = plan.calls.iter().map(ToString::to_string).collect();
+        if let Some(run) = self.run.as_mut() {
+            let lesson = run.tries.lesson.as_ref();
             let lesson = lesson.map_or_else(String::new, |lesson| format!("{lesson}; "));
-            self.outputs.push_back(Output::Ask {
-                request,
+            run.confirmed = false;
+            run.consent = Consenting {
+                wanted,
                 question: format!("{lesson}carry out {}?", calls.join(", ")),
-            });
+                people: Vec::new(),
+            };
+        }
+        self.ask_or_begin(now);
+    }
+
+    /// Asks the next person who must agree, if there is one.
+    pub(crate) fn ask_or_begin(&mut self, now: Millis) {
+        let request = self.next();
+        let Some(run) = self.run.as_mut() else { return };
+        let Consenting {
+            wanted,
+            question,
+            people,
+        } = &run.consent;
+        let question = question.clone();
+        let output = match *wanted {
+            Consent::Yes => Some(Output::Ask { request, question }),
+            Consent::People(wanted) if people.len() < usize::from(wanted) => {
+                let number = people.len() + 1;
+                let question = format!("{question} {wanted} people must agree. Name of person {number}:");
+                Some(Output::AskName { request, question })
+            }
+            Consent::None | Consent::People(_) => None,
+        };
+        if let Some(output) = output {
+            run.phase = Phase::Confirming { request };
+            self.outputs.push_back(output);
         } else {
+            run.confirmed = !people.is_empty();
             self.begin(now);
         }
     }
 
-    pub(crate) fn denied(&self, plan: &Plan) -> Option<String> {
-        let who = self.run.as_ref()?.request.who;
-        let call = plan
-            .acts()
-            .find(|call| self.world.policy.effect(who, &call.device, &call.tool) == Effect::Deny)?;
-        Some(format!(
-            "policy.toml does not allow {}.{}; add a rule for it if it should be allowed",
-            call.device, call.tool
-        ))
+    /// The policies that a run is under, with the devices that they are about: those of now, and those that it began with.
+    pub(crate) fn laws(&self) -> impl Iterator<Item = (&Policy, &[Device])> {
+        let pinned = self.run.as_ref().and_then(|run| run.pinned.as_deref());
+        let pinned = pinned.map(|pinned| (&pinned.policy, pinned.devices.as_slice()));
+        std::iter::once((&self.world.policy, self.world.devices.as_slice())).chain(pinned)
     }
 
-    fn needs_consent(&self, plan: &Plan) -> bool {
-        let Some(run) = &self.run else { return true };
-        run.request.confirm
-            || run.tries.lesson.is_some()
-            || plan.acts().any(|call| {
-                let tool = self
-                    .world
-                    .device(&call.device)
-                    .and_then(|device| device.tool(&call.tool));
-                tool.is_none_or(|tool| tool.confirm)
-                    || self.world.policy.effect(run.request.who, &call.device, &call.tool) == Effect::Confirm
+    /// Who asks for this run, now.
+    pub(crate) fn asking(&self, now: Millis) -> Option<Asking> {
+        let run = self.run.as_ref()?;
+        Some(Asking::of(&run.request, now.saturating_sub(run.since)))
+    }
+
+    /// What the rules of all laws come to for every call of a plan.
+    ///
+    /// # Errors
+    /// Why a call is denied, in words.
+    fn rulings(&self, now: Millis, plan: &Plan) -> Result<Vec<Consent>, String> {
+        let asking = self.asking(now).ok_or("there is no run")?;
+        let mut consents = Vec::new();
+        for (policy, devices) in self.laws() {
+            for call in plan.acts() {
+                let device = devices.iter().find(|device| device.name == call.device);
+                let found = device.and_then(|device| Some((device, device.tool(&call.tool)?)));
+                let (device, tool) = found.ok_or_else(|| format!("there is no {}.{}", call.device, call.tool))?;
+                let ruling = policy.ruling(&asking, device, tool)?;
+                ruling.check_call(device, tool, call)?;
+                consents.push(ruling.consent);
+            }
+        }
+        Ok(consents)
+    }
+
+    /// Why a plan is not allowed, if it is not.
+    pub(crate) fn denied(&self, now: Millis, plan: &Plan) -> Option<String> {
+        self.rulings(now, plan).err()
+    }
+
+    /// Why a motion of a program ends where a rule does not allow it, if one does.
+    fn ends_out_of_rules(&self, now: Millis, plan: &Plan, program: &Program) -> Option<String> {
+        let asking = self.asking(now)?;
+        let ends = foresee::ends(program, &self.world.readings);
+        ends.into_iter().find_map(|(call, step, end)| {
+            let call = plan.calls.get(call)?;
+            self.laws().find_map(|(policy, devices)| {
+                let device = devices.iter().find(|device| device.name == call.device)?;
+                let tool = device.tools.iter().find(|tool| Symbol::of(&tool.name) == step)?;
+                let ruling = policy.ruling(&asking, device, device.tool(&call.tool)?).ok()?;
+                ruling.check_end(tool, end).err()
             })
+        })
+    }
+
+    fn consent_to(&self, plan: &Plan) -> Consent {
+        let Some(run) = &self.run else { return Consent::Yes };
+        // What is denied by now is refused by the gate; the person is asked no less for that.
+        let rulings = self.rulings(run.since, plan).unwrap_or_else(|_| vec![Consent::Yes]);
+        let own = if run.request.confirm || run.tries.lesson.is_some() {
+            Consent::Yes
+        } else {
+            Consent::None
+        };
+        rulings.into_iter().max().unwrap_or_default().max(own)
     }
 
     pub(crate) fn absent(&self, plan: &Plan) -> Option<String> {

@@ -6,10 +6,11 @@ use crate::kernel::{Kernel, Phase, Run};
 use crate::lesson;
 use crate::message::{Event, Fact, Named, News, Output, Status, StepReport, Verdict};
 use crate::motion;
-use crate::plan::{Argument, Given, Source};
-use crate::policy::{self, Ask};
+use crate::policy::{self, Agreed, Ask};
+use crate::provenance;
+use crate::review::Failed;
 use llmos_follower::{
-    Compensation, Handoff, Input, Millis, Observed, Offer, Output as Followed, Progress, World as Scene,
+    Compensation, Handoff, Input, Millis, Observed, Offer, Output as Followed, Progress, Symbol, World as Scene,
 };
 
 impl Kernel {
@@ -159,21 +160,34 @@ impl Kernel {
 
     pub(crate) fn verdict(&self, now: Millis, offer: &Offer, call: usize) -> Result<(), String> {
         let run = self.run.as_ref().ok_or("no run")?;
-        let device = self.world.device_of(offer.device).ok_or("no such device")?;
-        let planned = compile::planned(&run.plan, &run.program, &self.world.devices, offer.step, call);
-        let planned = planned.ok_or("no such call")?;
-        let motion = motion::of(device, offer, self.world.known(now, &device.name));
-        let sourced = planned.arguments.iter().all(|argument| is_sourced(run, argument));
-        let ask = Ask {
-            who: run.request.who,
-            confirmed: run.confirmed,
-            device,
-            call: &planned.tool,
-            offer,
-            sourced,
-            motion,
-        };
-        policy::judge(&self.world.policy, &ask)
+        let asking = self.asking(now).ok_or("no run")?;
+        // The program was made from the devices that the run began with.
+        let pinned = run
+            .pinned
+            .as_ref()
+            .map_or(&self.world.devices, |pinned| &pinned.devices);
+        let planned = compile::planned(&run.plan, &run.program, pinned, offer.step, call).ok_or("no such call")?;
+        let goal = run.goal.as_ref();
+        let sourced = goal.is_some_and(|goal| provenance::is_sourced(goal, run.followed.is_some(), planned));
+        for (law, devices) in self.laws() {
+            let device = devices.iter().find(|device| Symbol::of(&device.name) == offer.device);
+            let device = device.ok_or("no such device")?;
+            let motion = motion::of(device, offer, self.world.known(now, &device.name));
+            let ask = Ask {
+                asking: &asking,
+                agreed: Agreed {
+                    yes: run.confirmed,
+                    people: &run.consent.people,
+                },
+                device,
+                call: planned,
+                offer,
+                sourced,
+                motion,
+            };
+            policy::judge(law, &ask)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn refuse(&mut self, now: Millis, call: usize, why: String) {
@@ -250,6 +264,7 @@ impl Kernel {
             step.observed = Some(observed);
         }
         self.tell(Event::CallObserved { call, observed });
+        self.review_done(call, observed);
     }
 
     pub(crate) fn follow_tick(&mut self, now: Millis) {
@@ -258,6 +273,9 @@ impl Kernel {
     }
 
     pub(crate) fn follow_stop(&mut self, now: Millis) {
+        if self.reviews_failure() {
+            return self.finish(now, Status::Stopped, "stopped after a call had failed");
+        }
         if let Some(run) = self.run.as_mut() {
             run.phase = Phase::Following;
         }
@@ -306,9 +324,15 @@ impl Kernel {
             }
             _ => return,
         };
-        // While a command waits for the hooks or the disk, only what ends the run counts.
+        if self.reviews_failure() {
+            if matches!(input, Input::Stop) {
+                self.follow_stop(now);
+            }
+            return;
+        }
+        // While the run waits for the hooks or the disk, only what ends the run counts.
         if let Some(Run {
-            phase: phase @ (Phase::Hooking { .. } | Phase::Intending { .. }),
+            phase: phase @ (Phase::Hooking { .. } | Phase::Intending { .. } | Phase::Reviewing { .. }),
             ..
         }) = &mut self.run
         {
@@ -388,7 +412,27 @@ impl Kernel {
         if let Some(run) = self.run.as_mut() {
             run.tries.contradicted = contradicted;
         }
-        if compensation != Compensation::None || !self.go_on(now, call, why, &reason) {
+        let failed = Failed {
+            call,
+            why,
+            compensation,
+            reason,
+        };
+        if !self.review_failed(failed.clone()) {
+            self.fail_on(now, failed, true);
+        }
+    }
+
+    /// What is left to do about a call that failed: another way, if there may be one, or the end.
+    pub(crate) fn fail_on(&mut self, now: Millis, failed: Failed, other_way: bool) {
+        let Failed {
+            call,
+            why,
+            compensation,
+            reason,
+        } = failed;
+        let other_way = other_way && compensation == Compensation::None;
+        if !other_way || !self.go_on(now, call, why, &reason) {
             self.end_failed(now, why, &reason);
         }
     }
@@ -426,58 +470,6 @@ impl Kernel {
             None,
             Some(calls.to_owned()),
         );
-    }
-}
-
-/// Whether the words that an argument claims to come from are there and mean that value.
-fn is_sourced(run: &Run, argument: &Argument) -> bool {
-    let Some(goal) = &run.goal else { return false };
-    let said = |words: &str| !words.is_empty() && goal.text.contains(words);
-    match (&argument.source, &argument.value) {
-        (Source::Goal { start, end, words }, value) => {
-            goal.text.get(*start..*end) == Some(words.as_str()) && is_meant(goal, *start, *end, value)
-        }
-        (Source::Slot { words, .. }, value) => {
-            let named = |span: &&crate::goal::Span| goal.text.get(span.start..span.end) == Some(words.as_str());
-            let computed = || {
-                goal.spans
-                    .iter()
-                    .filter(named)
-                    .any(|span| is_meant(goal, span.start, span.end, value))
-            };
-            said(words) && (is_word(value) || computed())
-        }
-        (Source::State { words }, value) => said(words) && is_word(value),
-        (Source::Manifest, Given::Option(_) | Given::Boolean(_)) => true,
-        (Source::Trace, _) => run.followed.is_some(),
-        (Source::Manifest | Source::Answer, _) => false,
-    }
-}
-
-/// Whether a value is a name or a word, which is looked up and not computed.
-fn is_word(value: &Given) -> bool {
-    match value {
-        Given::Quantity(..) | Given::Number(_) | Given::Point(_) | Given::Result(_) => false,
-        Given::Boolean(_)
-        | Given::Option(_)
-        | Given::Entity(_)
-        | Given::Named(_)
-        | Given::Start(_)
-        | Given::Text(_) => true,
-    }
-}
-
-/// Whether a number or point stands at this place of the goal. Names and words are looked up, not computed.
-fn is_meant(goal: &crate::goal::Goal, start: usize, end: usize, value: &Given) -> bool {
-    use crate::goal::Meaning;
-    let mut spans = goal.spans.iter().filter(|span| span.start == start && span.end == end);
-    match value {
-        Given::Quantity(wanted, number) => {
-            spans.any(|span| matches!(&span.meaning, Meaning::Quantity { dimension, micro } if dimension == wanted && micro == number))
-        }
-        Given::Number(number) => spans.any(|span| matches!(&span.meaning, Meaning::Number { micro } if micro == number)),
-        Given::Point(point) => spans.any(|span| matches!(&span.meaning, Meaning::Point { micro } if micro == point)),
-        _ => true,
     }
 }
 

@@ -42,6 +42,21 @@ pub fn forbidden(program: &Program, devices: &[Device], readings: &Readings) -> 
     Ok(())
 }
 
+/// Where each motion of a program would end: the call, the tool of its step, and the end.
+#[must_use]
+pub fn ends(program: &Program, readings: &Readings) -> Vec<(usize, Symbol, Point)> {
+    let mut readings = readings.clone();
+    let mut ends = Vec::new();
+    for step in program.main() {
+        let values = arguments(program, step, &readings);
+        if let Some(end) = target(program, step, &values, &readings) {
+            ends.push((usize::from(step.call), step.tool, end));
+            move_to(&mut readings, step.device, end);
+        }
+    }
+    ends
+}
+
 fn arguments(program: &Program, step: &Step, readings: &Readings) -> Vec<Value> {
     let scope = Scope::of(step.device, readings);
     let values = step

@@ -7,7 +7,9 @@ use crate::message::{Answer, Event, Input, News, Output, Report, Request, Status
 use crate::mode::Mode;
 use crate::onward::HandedOff;
 use crate::plan::Plan;
+use crate::policy::{Consent, Policy};
 use crate::resume::Resume;
+use crate::review::Failed;
 use crate::text::Diagnostic;
 use crate::text::trace::Trace;
 use crate::tool::Device;
@@ -21,11 +23,17 @@ use std::collections::{BTreeMap, VecDeque};
 pub struct Settings {
     /// How long devices have to report before a goal is looked at, in milliseconds.
     pub discovery_ms: Millis,
+    /// Whether hooks want to know what became of every call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reviewed: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { discovery_ms: 5_000 }
+        Settings {
+            discovery_ms: 5_000,
+            reviewed: false,
+        }
     }
 }
 
@@ -66,6 +74,10 @@ pub(crate) struct Run {
     pub tokens: Tokens,
     pub model_calls: u32,
     pub confirmed: bool,
+    /// What is being agreed to, and who has agreed by name.
+    pub consent: Consenting,
+    /// Policy and devices as they were when a document changed during the run: what is looser since holds from the next run.
+    pub pinned: Option<Box<Pinned>>,
     pub command: Option<(u64, Millis)>,
     pub refusal: Option<String>,
     /// Devices for which an intent was written down.
@@ -112,6 +124,21 @@ pub(crate) struct Tries {
     pub contradicted: bool,
 }
 
+/// An agreement that is being asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Consenting {
+    pub wanted: Consent,
+    pub question: String,
+    pub people: Vec<String>,
+}
+
+/// Documents as a run began with them.
+#[derive(Debug)]
+pub(crate) struct Pinned {
+    pub policy: Policy,
+    pub devices: Vec<Device>,
+}
+
 /// What a run waits for.
 #[derive(Debug)]
 pub(crate) enum Phase {
@@ -145,6 +172,11 @@ pub(crate) enum Phase {
         until: Millis,
         leased: bool,
     },
+    /// The hooks look at what became of a call.
+    Reviewing {
+        request: u64,
+        failed: Option<Box<Failed>>,
+    },
     Storing {
         left: Vec<u64>,
     },
@@ -163,13 +195,17 @@ impl Kernel {
     /// Takes one input; outputs are drained with [`Kernel::poll`].
     pub fn handle(&mut self, now: Millis, input: Input) {
         match input {
-            Input::Document { path, text } => self.world.document(&path, &text),
+            Input::Document { path, text } => {
+                self.pin();
+                self.world.document(&path, &text);
+            }
             Input::Ready => {}
             Input::Goal(request) => self.handle_goal(now, request),
             Input::Device { device, news } => self.handle_news(now, &device, &news),
             Input::Generated { request, answer } => self.handle_answer(now, request, answer),
             Input::Verdict { request, verdict } => self.handle_verdict(now, request, verdict),
             Input::Answered { request, yes } => self.handle_word(now, request, Some(yes)),
+            Input::Agreed { request, name } => self.handle_name(now, request, &name),
             Input::Unanswered { request } => self.handle_word(now, request, None),
             Input::Settled { device, yes } => self.answer(&device, yes),
             Input::Anew => {
@@ -224,6 +260,18 @@ impl Kernel {
         self.outputs.push_back(Output::Tell(event));
     }
 
+    /// A run judges by what it began with and by what is there now: tighter limits hold at once, looser ones from the next run.
+    fn pin(&mut self) {
+        let Some(run) = self.run.as_mut() else { return };
+        let (policy, devices) = (&self.world.policy, &self.world.devices);
+        run.pinned.get_or_insert_with(|| {
+            Box::new(Pinned {
+                policy: policy.clone(),
+                devices: devices.clone(),
+            })
+        });
+    }
+
     fn handle_goal(&mut self, now: Millis, request: Request) {
         let busy = self.run.is_some();
         let until = now + self.settings.discovery_ms;
@@ -256,7 +304,7 @@ impl Kernel {
         }
         match self.run.as_ref().map(|run| &run.phase) {
             Some(Phase::Gathering { .. }) => self.gather(now),
-            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. }) => {
+            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. } | Phase::Reviewing { .. }) => {
                 self.follow_news(now, device, news);
             }
             Some(Phase::Returning { .. }) => self.return_news(now, device, news),
@@ -276,6 +324,12 @@ impl Kernel {
 
     fn handle_verdict(&mut self, now: Millis, request: u64, verdict: Verdict) {
         let Some(run) = self.run.as_mut() else { return };
+        if let Phase::Reviewing { request: mine, failed } = &mut run.phase {
+            let failed = failed.take_if(|_| *mine == request);
+            return if *mine == request {
+                self.after_review(now, failed, verdict);
+            };
+        }
         let Phase::Hooking { request: mine, offer } = &run.phase else {
             return;
         };
@@ -296,7 +350,8 @@ impl Kernel {
                     let text = format!("{lesson}. Agree at a terminal, or say --anew to do it nevertheless");
                     self.finish_asking(now, &text);
                 }
-                _ => self.handle_consent(now, yes == Some(true)),
+                (None, None) => self.handle_silence(now),
+                (Some(yes), _) => self.handle_consent(now, yes),
             },
             Phase::Settling { request: mine, device } if *mine == request => {
                 let device = device.clone();
@@ -308,12 +363,51 @@ impl Kernel {
 
     fn handle_consent(&mut self, now: Millis, yes: bool) {
         let Some(run) = self.run.as_mut() else { return };
-        run.confirmed = yes;
-        if yes {
+        // A yes without a name is none of several people's.
+        if yes && !matches!(run.consent.wanted, Consent::People(_)) {
+            run.confirmed = true;
             self.begin(now);
         } else {
             self.finish(now, Status::Refused, "nobody agreed, so nothing was done");
         }
+    }
+
+    fn handle_name(&mut self, now: Millis, request: u64, name: &str) {
+        let listed = self.world.policy.people.iter().any(|known| known == name.trim());
+        let Some(run) = self.run.as_mut() else { return };
+        if !matches!(run.phase, Phase::Confirming { request: mine } if mine == request) {
+            return;
+        }
+        let name = name.trim();
+        if name.is_empty() {
+            let who = if run.consent.people.is_empty() {
+                "nobody"
+            } else {
+                "not everybody"
+            };
+            return self.finish(now, Status::Refused, &format!("{who} agreed, so nothing was done"));
+        }
+        let text = if !listed {
+            Some(format!("\"{name}\" is not among the people of policy.toml"))
+        } else if run.consent.people.iter().any(|known| known == name) {
+            Some(format!("{name} has agreed already; somebody else must, too"))
+        } else {
+            run.consent.people.push(name.to_owned());
+            None
+        };
+        if let Some(text) = text {
+            self.tell(Event::Warning { text });
+        }
+        self.ask_or_begin(now);
+    }
+
+    fn handle_silence(&mut self, now: Millis) {
+        let Some(run) = &self.run else { return };
+        let question = run.consent.question.clone();
+        self.finish_asking(
+            now,
+            &format!("{question} Nobody is at a terminal to agree, so nothing was done."),
+        );
     }
 
     fn handle_stored(&mut self, now: Millis, request: u64, error: Option<String>) {
@@ -387,7 +481,13 @@ impl Kernel {
             });
         }
         match self.run.as_ref().map(|run| &run.phase) {
-            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. } | Phase::Returning { .. }) => {
+            Some(
+                Phase::Following
+                | Phase::Hooking { .. }
+                | Phase::Intending { .. }
+                | Phase::Returning { .. }
+                | Phase::Reviewing { .. },
+            ) => {
                 self.follow_stop(now);
             }
             Some(Phase::Storing { .. }) | None => {}
@@ -426,6 +526,8 @@ impl Run {
             tokens: Tokens::default(),
             model_calls: 0,
             confirmed: false,
+            consent: Consenting::default(),
+            pinned: None,
             command: None,
             refusal: None,
             intended: Vec::new(),

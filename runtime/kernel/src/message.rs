@@ -19,6 +19,35 @@ pub enum Caller {
     Cron,
     /// A network client.
     Http,
+    /// A program that speaks the Model Context Protocol.
+    Mcp,
+    /// A device that asks by itself.
+    Device,
+}
+
+impl Caller {
+    /// All of them.
+    pub const ALL: [Caller; 6] = [
+        Caller::Person,
+        Caller::Agent,
+        Caller::Cron,
+        Caller::Http,
+        Caller::Mcp,
+        Caller::Device,
+    ];
+
+    /// The word in `policy.toml`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Caller::Person => "person",
+            Caller::Agent => "agent",
+            Caller::Cron => "cron",
+            Caller::Http => "http",
+            Caller::Mcp => "mcp",
+            Caller::Device => "device",
+        }
+    }
 }
 
 /// A goal and how it is to be treated.
@@ -28,6 +57,12 @@ pub struct Request {
     pub goal: String,
     /// Who said it.
     pub who: Caller,
+    /// On whose behalf, up to who began it: what one of them may not do, none does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<Caller>,
+    /// The local time of day when it was said, in minutes since midnight; without it no rule with quiet hours allows anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minute: Option<u16>,
     /// A mode that the person insists on; `None` lets the kernel choose.
     pub mode: Option<Mode>,
     /// A trace that the person names (`replay`); its own goal is used.
@@ -40,6 +75,25 @@ pub struct Request {
     pub tools: Option<String>,
     /// Today's date and time for the trace, as text; the kernel has no clock of its own.
     pub date: String,
+}
+
+impl Request {
+    /// A goal that is to be carried out, at a time that nobody knows.
+    #[must_use]
+    pub fn new(goal: impl Into<String>, who: Caller) -> Request {
+        Request {
+            goal: goal.into(),
+            who,
+            parents: Vec::new(),
+            minute: None,
+            mode: None,
+            trace: None,
+            dry_run: false,
+            confirm: false,
+            tools: None,
+            date: String::new(),
+        }
+    }
 }
 
 /// What the outside tells the kernel.
@@ -57,11 +111,13 @@ pub enum Input {
     Device { device: String, news: News },
     /// The model's answer to [`Output::Generate`].
     Generated { request: u64, answer: Answer },
-    /// The hooks' verdict on [`Output::Hook`].
+    /// The hooks' verdict on [`Output::Hook`] or [`Output::Review`].
     Verdict { request: u64, verdict: Verdict },
     /// The person's answer to [`Output::Ask`].
     Answered { request: u64, yes: bool },
-    /// Nobody is there to answer [`Output::Ask`], or the person does not know.
+    /// Somebody agrees by name, as the answer to [`Output::AskName`]; an empty name is a no.
+    Agreed { request: u64, name: String },
+    /// Nobody is there to answer [`Output::Ask`] or [`Output::AskName`], or the person does not know.
     Unanswered { request: u64 },
     /// A person says whether the command was carried out that was broken off on this device.
     Settled { device: String, yes: bool },
@@ -238,6 +294,17 @@ pub enum Answer {
     Unavailable { why: String },
 }
 
+impl Answer {
+    /// What it cost.
+    #[must_use]
+    pub fn tokens(&self) -> Tokens {
+        match self {
+            Answer::Calls { tokens, .. } | Answer::NoTool { tokens } | Answer::Missing { tokens, .. } => *tokens,
+            Answer::Unavailable { .. } => Tokens::default(),
+        }
+    }
+}
+
 /// One call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AnswerCall {
@@ -317,8 +384,12 @@ pub enum Output {
         tool: String,
         arguments: Vec<(String, Fact)>,
     },
+    /// Ask the hooks about what has happened. It can't be undone, but what they deny ends the run.
+    Review { request: u64, what: Aftermath },
     /// Ask the person.
     Ask { request: u64, question: String },
+    /// Ask somebody to agree by name.
+    AskName { request: u64, question: String },
     /// Write a document, atomically.
     Store { request: u64, path: String, text: String },
     /// Add a pattern to a trace's document, atomically, and leave every other byte as it is; the note says where it comes from.
@@ -336,6 +407,21 @@ pub enum Output {
     Done(Box<Report>),
     /// Call again at this time at the latest.
     Wake { at: Millis },
+}
+
+/// What became of a call.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Aftermath {
+    /// The device.
+    pub device: String,
+    /// The tool or macro that the plan names.
+    pub tool: String,
+    /// Its arguments, as text.
+    pub arguments: Vec<(String, String)>,
+    /// How it was observed; `None` where it failed.
+    pub observed: Option<Observed>,
+    /// Why it failed; empty where it did not.
+    pub why: String,
 }
 
 /// Something a person may want to see as it happens.

@@ -111,7 +111,7 @@ impl Kernel {
         });
         // Calls that name others by number mean those of the plan as it was.
         let numbered = ending.calls.iter().any(|call| !call.options.depends_on.is_empty());
-        if !sound || numbered || self.denied(ending).is_some() {
+        if !sound || numbered || self.denied(now, ending).is_some() {
             return false;
         }
         let done = run.plan.calls.get(..call).unwrap_or_default();

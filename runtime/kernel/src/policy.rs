@@ -1,87 +1,31 @@
 //! The one gate. Every command, whoever asked for it, passes [`judge`]: pure, deny by default, fail closed. It joins three things: the
-//! workspace's policy (who may call what), the provenance of the arguments, and the device's envelope. Hooks come after it and can
-//! only tighten. It must not know modes: a plan, a replay and a person at the prompt are all alike here.
+//! workspace's policy (who may call what, how and when), the provenance of the arguments, and the device's envelope. Hooks come after it and
+//! can only tighten. It must not know modes: a plan, a replay and a person at the prompt are all alike here.
+
+mod check;
+pub mod rule;
+pub mod ruling;
+
+pub use rule::{Effect, Policy, Rule};
+pub use ruling::{Asking, Consent, Ruling};
 
 use crate::goal;
-use crate::message::Caller;
+use crate::plan::PlannedCall;
 use crate::tool::{Device, Tool, Type};
 use llmos_follower::envelope::{CALM_MS, START_TOLERANCE};
 use llmos_follower::{Breach, Motion, Offer, Symbol, Value};
-use serde::Deserialize;
-
-/// `policy.toml`: rules in order; the first that fits decides; none means no.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Policy {
-    /// The rules.
-    #[serde(default)]
-    pub rule: Vec<Rule>,
-}
-
-/// One rule.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// `allow`, `confirm` or `deny`.
-    pub effect: Effect,
-    /// Who it is about.
-    pub who: Vec<Caller>,
-    /// The device, or `*`.
-    #[serde(default = "any")]
-    pub device: String,
-    /// The tool or macro, or `*`.
-    #[serde(default = "any")]
-    pub tool: String,
-}
-
-/// What a rule says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Effect {
-    /// Yes.
-    Allow,
-    /// Yes, once a person has agreed.
-    Confirm,
-    /// No.
-    Deny,
-}
-
-fn any() -> String {
-    "*".to_owned()
-}
-
-impl Policy {
-    /// Reads `policy.toml`.
-    ///
-    /// # Errors
-    /// What is wrong and where, as the TOML parser says it. A policy that can't be read allows nothing.
-    pub fn read(text: &str) -> Result<Policy, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
-    }
-
-    /// What the policy says about a call.
-    #[must_use]
-    pub fn effect(&self, who: Caller, device: &str, tool: &str) -> Effect {
-        let fits = |pattern: &str, name: &str| pattern == "*" || pattern == name;
-        let rule = self
-            .rule
-            .iter()
-            .find(|rule| rule.who.contains(&who) && fits(&rule.device, device) && fits(&rule.tool, tool));
-        rule.map_or(Effect::Deny, |rule| rule.effect)
-    }
-}
 
 /// A command before the gate, with all that the gate looks at.
 #[derive(Clone, Copy)]
 pub struct Ask<'a> {
     /// Who asked for the run.
-    pub who: Caller,
-    /// Whether a person agreed to this run.
-    pub confirmed: bool,
+    pub asking: &'a Asking,
+    /// Who agreed to it.
+    pub agreed: Agreed<'a>,
     /// The device.
     pub device: &'a Device,
-    /// The tool or macro that the person's plan names.
-    pub call: &'a str,
+    /// The call that the command belongs to.
+    pub call: &'a PlannedCall,
     /// The command.
     pub offer: &'a Offer,
     /// Whether every argument of the call says where it came from.
@@ -90,43 +34,65 @@ pub struct Ask<'a> {
     pub motion: Motion,
 }
 
+/// Who agreed to a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Agreed<'a> {
+    /// Whether somebody at the terminal said yes.
+    pub yes: bool,
+    /// The people who agreed by name.
+    pub people: &'a [String],
+}
+
+impl Agreed<'_> {
+    /// Whether that is enough. Only people count that the policy lists now.
+    #[must_use]
+    pub fn meets(&self, consent: Consent, policy: &Policy) -> bool {
+        match consent {
+            Consent::None => true,
+            Consent::Yes => self.yes,
+            Consent::People(wanted) => {
+                let listed = policy.people.iter().filter(|name| self.people.contains(name));
+                listed.count() >= usize::from(wanted)
+            }
+        }
+    }
+}
+
 /// Judges one command.
 ///
 /// # Errors
 /// Why not, in words for the person.
 pub fn judge(policy: &Policy, ask: &Ask<'_>) -> Result<(), String> {
-    let Some(tool) = ask
-        .device
+    let device = ask.device;
+    let tool = device
         .tools
         .iter()
-        .find(|tool| Symbol::of(&tool.name) == ask.offer.tool)
-    else {
-        return Err(format!("{} has no such tool", ask.device.name));
-    };
-    match policy.effect(ask.who, &ask.device.name, ask.call) {
-        Effect::Allow => {}
-        Effect::Confirm if ask.confirmed => {}
-        Effect::Confirm => {
-            return Err(format!(
-                "policy.toml wants a person to agree to {}.{}; run with --confirm",
-                ask.device.name, ask.call
-            ));
-        }
-        Effect::Deny => {
-            return Err(format!(
-                "policy.toml allows {:?} no {}.{}",
-                ask.who, ask.device.name, ask.call
-            ));
-        }
+        .find(|tool| Symbol::of(&tool.name) == ask.offer.tool);
+    let tool = tool.ok_or_else(|| format!("{} has no such tool", device.name))?;
+    let call = device.tool(&ask.call.tool);
+    let call = call.ok_or_else(|| format!("{} has no tool \"{}\" any more", device.name, ask.call.tool))?;
+    let ruling = policy.ruling(ask.asking, device, call)?;
+    if !ask.agreed.meets(ruling.consent, policy) {
+        let who = match ruling.consent {
+            Consent::None | Consent::Yes => "a person".to_owned(),
+            Consent::People(wanted) => format!("{wanted} listed people"),
+        };
+        return Err(format!("{who} must agree to {}.{} first", device.name, call.name));
     }
     if !ask.sourced {
         return Err("an argument does not say where it came from".to_owned());
     }
+    ruling.check_call(device, call, ask.call)?;
+    ruling.check_offer(call, tool, ask.offer, ask.motion.speed)?;
     check_arguments(tool, ask.offer)?;
-    ask.device
+    device
         .envelope
         .check(&ask.motion)
-        .map_err(|breach| breach_text(ask.device, breach))
+        .map_err(|breach| breach_text(device, breach))
+}
+
+pub(crate) fn show_number(micro: i64) -> String {
+    goal::print_number(micro)
 }
 
 /// Whether every argument is there, of its type and within the manifest's range.
@@ -274,33 +240,5 @@ fn bounds_text(device: &Device, axis: u8, at: i64) -> String {
             "{letter} = {at} m would leave {low} .. {high} m, the bounds of {name}, or come closer to them than {} m",
             goal::print_number(margin)
         ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn policy(text: &str) -> Policy {
-        Policy::read(text).expect("a policy")
-    }
-
-    #[test]
-    fn what_no_rule_allows_is_denied() {
-        let empty = policy("");
-        assert_eq!(empty.effect(Caller::Person, "arm", "move"), Effect::Deny);
-        let some = policy(
-            "[[rule]]\neffect = \"deny\"\nwho = [\"person\"]\ntool = \"home\"\n[[rule]]\neffect = \"allow\"\nwho = [\"person\"]\ndevice = \"arm\"\n",
-        );
-        assert_eq!(some.effect(Caller::Person, "arm", "move"), Effect::Allow);
-        assert_eq!(some.effect(Caller::Person, "arm", "home"), Effect::Deny);
-        assert_eq!(some.effect(Caller::Person, "lamp", "light"), Effect::Deny);
-        assert_eq!(some.effect(Caller::Http, "arm", "move"), Effect::Deny);
-    }
-
-    #[test]
-    fn a_policy_with_an_unknown_key_is_refused() {
-        assert!(Policy::read("[[rule]]\neffect = \"allow\"\nwho = [\"person\"]\ndevcie = \"arm\"\n").is_err());
-        assert!(Policy::read("[[rule]]\neffect = \"permit\"\nwho = [\"person\"]\n").is_err());
     }
 }

@@ -110,7 +110,7 @@ impl Kernel {
         if let Some(why) = self.absent(&record.plan) {
             return self.finish(now, Status::Environment, &why);
         }
-        if let Some(why) = self.denied(&record.plan) {
+        if let Some(why) = self.denied(now, &record.plan) {
             return self.finish(now, Status::Refused, &why);
         }
         let Some(resume) = self.resumption(now, intent) else {

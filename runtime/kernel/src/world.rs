@@ -75,19 +75,11 @@ impl World {
                 found
             }
             ["traces", file] if is_markdown(file) => self.trace(text),
-            ["policy.toml"] => match Policy::read(text) {
-                Ok(policy) => {
-                    self.policy = policy;
-                    Vec::new()
-                }
-                Err(message) => {
-                    self.policy = Policy::default();
-                    vec![Diagnostic::error(
-                        Place::default(),
-                        format!("nothing is allowed until this is mended: {message}"),
-                    )]
-                }
-            },
+            ["policy.toml"] => {
+                let (policy, found) = Policy::read(text);
+                self.policy = policy;
+                found
+            }
             _ => Vec::new(),
         };
         self.findings.insert(path.to_owned(), found);

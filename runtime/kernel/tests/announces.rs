@@ -96,14 +96,9 @@ impl Case {
 
     fn ask(&mut self, goal: &str, dry_run: bool) {
         self.give(Input::Goal(Request {
-            goal: goal.to_owned(),
-            who: Caller::Person,
-            mode: None,
-            trace: None,
             dry_run,
-            confirm: false,
-            tools: None,
             date: "2026-01-01T00:00:00Z".to_owned(),
+            ..Request::new(goal, Caller::Person)
         }));
     }
 

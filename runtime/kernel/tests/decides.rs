@@ -87,14 +87,9 @@ fn ask_with(
     model: impl Fn(&Query) -> Answer,
 ) -> Ended {
     let request = Request {
-        goal: goal.to_owned(),
-        who: Caller::Person,
-        mode: None,
-        trace: None,
         dry_run,
-        confirm: false,
         tools: tools.map(str::to_owned),
-        date: String::new(),
+        ..Request::new(goal, Caller::Person)
     };
     kernel.handle(1, Input::Goal(request));
     let mut commands = Vec::new();
@@ -565,14 +560,8 @@ fn what_changed_in_a_manifest_since_is_named() {
         kernel.handle(1, document);
         while kernel.poll().is_some() {}
         let request = Request {
-            goal: "close the gripper".to_owned(),
-            who: Caller::Person,
-            mode: None,
-            trace: None,
             dry_run: true,
-            confirm: false,
-            tools: None,
-            date: String::new(),
+            ..Request::new("close the gripper", Caller::Person)
         };
         kernel.handle(1, Input::Goal(request));
         let warnings = std::iter::from_fn(|| kernel.poll()).filter_map(|output| match output {

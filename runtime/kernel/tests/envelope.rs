@@ -157,7 +157,7 @@ fn limits_that_contradict_each_other_are_found_with_their_line() {
         ("\"10 s\"", "\"10 m\"", 14, "\"max_duration\""),
         ("\"20 Hz\"", "\"33 Hz\"", 15, "at most 32"),
         ("\"20 Hz\"", "\"1.5 Hz\"", 15, "whole number"),
-        ("max_step: \"1 m\"", "heartbeat: \"1 min\"", 16, "at most 20000 ms"),
+        ("max_step: \"1 m\"", "heartbeat: \"2 min\"", 16, "at most 60000 ms"),
         ("max_step: \"1 m\"", "heartbeat: \"0.0001 s\"", 16, "at least 1 ms"),
         ("max_step: \"1 m\"", "command_expiry: \"0.0001 s\"", 16, "at least 1 ms"),
         ("  max_speed: \"0.5 m/s\"\n", "", 23, "has no max_speed"),
@@ -332,17 +332,7 @@ fn kernel(manifest: &str) -> Kernel {
 
 /// Follows a goal to its end; reports come every 200 ms.
 fn run(kernel: &mut Kernel, begin: u64, cart: &mut Cart, goal: &str) -> Report {
-    let request = Request {
-        goal: goal.to_owned(),
-        who: Caller::Person,
-        mode: None,
-        trace: None,
-        dry_run: false,
-        confirm: false,
-        tools: None,
-        date: String::new(),
-    };
-    kernel.handle(begin, Input::Goal(request));
+    kernel.handle(begin, Input::Goal(Request::new(goal, Caller::Person)));
     for now in (begin..begin + 100_000).step_by(200) {
         let mut inputs = Vec::new();
         while let Some(output) = kernel.poll() {

@@ -3,7 +3,8 @@
 use llmos_follower::{Offer, Symbol, Value};
 use llmos_kernel::message::Caller;
 use llmos_kernel::motion::{self, Known};
-use llmos_kernel::policy::{Ask, Policy, judge};
+use llmos_kernel::plan::PlannedCall;
+use llmos_kernel::policy::{Agreed, Ask, Asking, Policy, judge};
 use llmos_kernel::text::manifest;
 use llmos_kernel::tool::Device;
 
@@ -76,16 +77,24 @@ fn verdict(gate: &Gate<'_>, offer: &Offer) -> Result<(), String> {
         watch: None,
         now: 0,
     };
+    let asking = Asking {
+        callers: vec![gate.who],
+        minute: None,
+    };
+    let call = PlannedCall::new("rig", "all", Vec::new());
     let ask = Ask {
-        who: gate.who,
-        confirmed: gate.confirmed,
+        asking: &asking,
+        agreed: Agreed {
+            yes: gate.confirmed,
+            people: &[],
+        },
         device: &device,
-        call: "all",
+        call: &call,
         offer,
         sourced: gate.sourced,
         motion: motion::of(&device, offer, known),
     };
-    judge(&Policy::read(gate.policy).expect("a policy"), &ask)
+    judge(&Policy::read(gate.policy).0, &ask)
 }
 
 fn name(word: &str) -> Value {

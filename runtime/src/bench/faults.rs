@@ -283,7 +283,8 @@ impl<'a> Stage<'a> {
 
     fn hook(&self, script: &str, write: impl Fn(&str, &[u8]) -> Result<(), Trouble>) -> Result<(), Trouble> {
         write("hook", format!("#!/bin/sh\n{script}\n").as_bytes())?;
-        let hooks = "[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"./hook\"]\ntimeout_ms = 500\n";
+        let hooks =
+            "programs = [\"./hook\"]\n[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"./hook\"]\ntimeout_ms = 500\n";
         write("hooks.toml", hooks.as_bytes())?;
         executable(&self.folder.join("hook")).map_err(|error| fails(&self.folder, &error))
     }

@@ -193,16 +193,7 @@ fn once(kernel: &mut Kernel, workspace: &Workspace, goal: &str) -> Result<Once, 
         },
     );
     while kernel.poll().is_some() {}
-    let request = Request {
-        goal: goal.to_owned(),
-        who: Caller::Person,
-        mode: None,
-        trace: None,
-        dry_run: false,
-        confirm: false,
-        tools: None,
-        date: String::new(),
-    };
+    let request = Request::new(goal, Caller::Person);
     let begun = Instant::now();
     let (mut time, mut disk, mut waited) = (None, 0.0, 0.0);
     kernel.handle(1, Input::Goal(request));

@@ -2,7 +2,7 @@
 //! output to, and nothing about what it means.
 
 use super::devices::Devices;
-use super::hooks::Hooks;
+use super::hooks::{Books, Hooks, Subject, When};
 use super::journal::Journal;
 use super::model::Model;
 use super::person::Person;
@@ -18,7 +18,7 @@ use llmos_firmware_bridge::sim::SimHandle;
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_follower::Millis;
 use llmos_kernel::kernel::{Kernel, Settings};
-use llmos_kernel::message::{Event, Input, News, Output, Report, Request};
+use llmos_kernel::message::{Event, Input, News, Output, Report, Request, Verdict};
 use llmos_kernel::tool::Device;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -32,6 +32,14 @@ const LOOK_MS: u64 = 2_000;
 const IDLE_MS: u64 = 100;
 /// How long a stop may take to leave when the program ends.
 const STOP_MS: u64 = 1_000;
+
+/// The files that say what is allowed; they are read again while a run is under way.
+const LAW: [&str; 2] = ["policy.toml", "hooks.toml"];
+/// How often, in milliseconds.
+const LAW_MS: u64 = 500;
+
+/// How long hooks of a stop may take when the program ends.
+const FAREWELL_MS: u64 = 3_000;
 
 /// What a host is there for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +64,8 @@ impl Part {
 enum Happened {
     Bus(BusEvent),
     Input(Input),
+    /// A hook of a stop has ended.
+    Told(Verdict),
     /// What the person typed; `None` at the end.
     Line(Option<Line>),
     Interrupted,
@@ -71,6 +81,15 @@ pub struct Earlier {
     pub anew: bool,
 }
 
+/// A question that a person is to answer.
+#[derive(Clone, Copy)]
+enum Asked {
+    /// With yes or no.
+    Consent(u64),
+    /// With a name.
+    Name(u64),
+}
+
 /// A line that the person typed, or why it can't be read.
 pub type Line = Result<String, String>;
 
@@ -78,16 +97,25 @@ pub type Line = Result<String, String>;
 pub struct Host {
     part: Part,
     kernel: Kernel,
+    settings: Settings,
     journal: Option<Journal>,
     workspace: Workspace,
     devices: Option<Devices>,
     bus: Option<mpsc::Receiver<BusEvent>>,
     model: Model,
     hooks: Hooks,
-    verdicts: (mpsc::UnboundedSender<Input>, mpsc::UnboundedReceiver<Input>),
+    /// The hooks of the next run, where the file has changed in this one.
+    next_hooks: Option<Hooks>,
+    books: Books,
+    /// `policy.toml` and `hooks.toml` as they were last read, and when they are looked at again.
+    law: [Option<Result<String, String>>; 2],
+    look_at: Millis,
+    verdicts: (mpsc::UnboundedSender<Happened>, mpsc::UnboundedReceiver<Happened>),
+    /// Hooks of a stop that have not ended.
+    told: u32,
     person: Person,
     /// The question that the next line answers.
-    asked: Option<u64>,
+    asked: Option<Asked>,
     signals: Signals,
     printer: Printer,
     clock: Instant,
@@ -116,16 +144,27 @@ impl Host {
         if matches!(part, Part::Acts | Part::Plans) {
             model.load();
         }
+        let hooks = Hooks::read(workspace.root(), workspace.read("hooks.toml"));
+        let settings = Settings {
+            reviewed: part.acts(),
+            ..Settings::default()
+        };
         Ok(Host {
             part,
-            kernel: Kernel::new(Settings::default()),
+            kernel: Kernel::new(settings.clone()),
+            settings,
             journal: None,
-            hooks: Hooks::read(workspace.root(), workspace.read("hooks.toml")),
+            hooks,
+            next_hooks: None,
+            law: LAW.map(|path| workspace.read(path)),
+            look_at: 0,
+            books: Books::open(&workspace),
             workspace,
             devices: None,
             bus: None,
             model,
             verdicts: mpsc::unbounded_channel(),
+            told: 0,
             person: Person::new(),
             asked: None,
             signals,
@@ -145,7 +184,7 @@ impl Host {
     pub async fn online(config: &Config, workspace: Workspace, printer: Printer, part: Part) -> Result<Host, Trouble> {
         let mut host = Host::offline(config, workspace, printer, part)?;
         if part.acts() {
-            host.journal = Some(Journal::begin(host.workspace.root(), &date(), &Settings::default()));
+            host.journal = Some(Journal::begin(host.workspace.root(), &date(), &host.settings));
         }
         host.read_documents();
         host.show_findings();
@@ -284,6 +323,9 @@ impl Host {
         loop {
             if let Some(report) = self.done.take() {
                 self.busy = false;
+                if let Some(hooks) = self.next_hooks.take() {
+                    self.hooks = hooks;
+                }
                 return Ok(*report);
             }
             if self.interrupts > 0 && !self.part.acts() {
@@ -328,6 +370,16 @@ impl Host {
 
     /// Gives leases back and ends the connections.
     pub async fn close(mut self) {
+        // What was told of a stop may be told to the end, but not for ever.
+        let told = async {
+            while self.told > 0 {
+                let Some(happened) = self.verdicts.1.recv().await else {
+                    break;
+                };
+                self.take(happened);
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_millis(FAREWELL_MS), told).await;
         let now = self.now();
         if let Some(mut devices) = self.devices.take() {
             devices.release(now);
@@ -345,11 +397,21 @@ impl Host {
         match happened {
             Happened::Bus(event) => self.bus_event(&event),
             Happened::Input(input) => self.input(input),
+            Happened::Told(verdict) => {
+                self.told = self.told.saturating_sub(1);
+                if let Verdict::Deny { why } = verdict {
+                    self.printer.note(&format!("warning: a hook of the stop: {why}"));
+                }
+            }
             Happened::Line(line) => self.answered(line),
             Happened::Interrupted => self.interrupted(),
             Happened::Time => {}
         }
         let now = self.now();
+        if self.part.acts() && now >= self.look_at {
+            self.look_at = now + LAW_MS;
+            self.read_law();
+        }
         if self.wake.is_some_and(|at| at <= now) {
             self.wake = None;
             self.input(Input::Tick);
@@ -357,6 +419,36 @@ impl Host {
         if let Some(devices) = self.devices.as_mut() {
             let news = devices.tick(now);
             self.news(news);
+        }
+    }
+
+    /// What is tighter by now holds at once, what is looser from the next run: the kernel sees to that for the policy, and hooks of before
+    /// are asked beside those of now. A file that is gone or can't be read allows nothing.
+    fn read_law(&mut self) {
+        let law = LAW.map(|path| self.workspace.read(path));
+        let [policy, hooks] = &law;
+        let [old_policy, old_hooks] = &self.law;
+        let (new_policy, new_hooks) = (policy != old_policy, hooks != old_hooks);
+        if new_hooks {
+            let new = Hooks::read(self.workspace.root(), hooks.clone());
+            self.printer.note("hooks.toml has changed");
+            if self.busy {
+                self.hooks = self.hooks.clone().and(&new);
+                self.next_hooks = Some(new);
+            } else {
+                self.hooks = new;
+            }
+        }
+        let text = match policy {
+            Some(Ok(text)) => text.clone(),
+            None | Some(Err(_)) => String::new(),
+        };
+        self.law = law;
+        if new_policy {
+            let path = LAW[0].to_owned();
+            self.printer.note("policy.toml has changed");
+            self.input(Input::Document { path, text });
+            self.show_findings();
         }
     }
 
@@ -373,13 +465,20 @@ impl Host {
     }
 
     fn answered(&mut self, line: Option<Line>) {
-        let Some(request) = self.asked.take() else { return };
         let word = line.and_then(Result::ok).unwrap_or_default();
-        self.input(match word.trim() {
-            "y" | "Y" | "yes" => Input::Answered { request, yes: true },
-            "n" | "N" | "no" => Input::Answered { request, yes: false },
-            _ => Input::Unanswered { request },
-        });
+        let word = word.trim();
+        match self.asked.take() {
+            Some(Asked::Consent(request)) => self.input(match word {
+                "y" | "Y" | "yes" => Input::Answered { request, yes: true },
+                "n" | "N" | "no" => Input::Answered { request, yes: false },
+                _ => Input::Unanswered { request },
+            }),
+            Some(Asked::Name(request)) => {
+                let name = word.to_owned();
+                self.input(Input::Agreed { request, name });
+            }
+            None => {}
+        }
     }
 
     async fn happening(&mut self, listens: bool) -> Happened {
@@ -395,7 +494,7 @@ impl Host {
             () = self.signals.next() => Happened::Interrupted,
             Some(event) = receive(&mut self.bus) => Happened::Bus(event),
             (request, answer) = self.model.answer() => Happened::Input(Input::Generated { request, answer }),
-            Some(input) = self.verdicts.1.recv() => Happened::Input(input),
+            Some(happened) = self.verdicts.1.recv() => happened,
             line = self.person.line(), if listens => Happened::Line(line),
             () = tokio::time::sleep(Duration::from_millis(wait)) => Happened::Time,
         }
@@ -424,6 +523,9 @@ impl Host {
         self.pending.push_back(input);
         while let Some(input) = self.pending.pop_front() {
             let now = self.now();
+            if let Input::Generated { answer, .. } = &input {
+                self.books.planned(answer.tokens());
+            }
             if let Some(journal) = self.journal.as_mut() {
                 journal.input(now, &input);
             }
@@ -469,6 +571,7 @@ impl Host {
                 news = self.devices.as_mut().map_or_else(Vec::new, |devices| {
                     devices.command(now, &device, command, &tool, arguments)
                 });
+                self.books.sent();
                 let left = self.devices.as_ref().and_then(Devices::published);
                 if let (Some(timing), Some(left)) = (self.timing.as_mut(), left) {
                     timing.left(left);
@@ -479,6 +582,7 @@ impl Host {
                     .devices
                     .as_mut()
                     .map_or_else(Vec::new, |devices| devices.stop(now, &device, &why));
+                self.tell_hooks(device, &why);
             }
             Output::ResetDevice { device } => {
                 news = self
@@ -492,14 +596,18 @@ impl Host {
                 tool,
                 arguments,
             } => {
-                let (hooks, sender) = (self.hooks.clone(), self.verdicts.0.clone());
-                tokio::spawn(async move {
-                    let verdict = hooks.ask(device, tool, arguments).await;
-                    // The host outlives its hooks, or there is nobody left to tell.
-                    let _ = sender.send(Input::Verdict { request, verdict });
-                });
+                let subject = Subject {
+                    when: When::PreToolUse,
+                    device,
+                    tool,
+                    arguments,
+                    more: serde_json::Value::Null,
+                };
+                self.ask_hooks(request, subject);
             }
-            Output::Ask { request, question } => self.ask(request, &question),
+            Output::Review { request, what } => self.ask_hooks(request, Subject::of(what)),
+            Output::Ask { request, question } => self.ask(Asked::Consent(request), &format!("{question} [y/n]")),
+            Output::AskName { request, question } => self.ask(Asked::Name(request), &question),
             Output::Store { request, path, text } => {
                 let error = self.workspace.store(&path, &text).err();
                 self.pending.push_back(Input::Stored { request, error });
@@ -517,9 +625,17 @@ impl Host {
                 let error = self.workspace.append(&path, &line).err();
                 self.pending.push_back(Input::Stored { request, error });
             }
-            Output::Tell(event) => self.printer.event(&event),
+            Output::Tell(event) => {
+                if let Event::StepObserved { .. } = event {
+                    self.books.observed();
+                }
+                self.printer.event(&event);
+            }
             Output::Done(report) => {
                 self.asked = None;
+                if let Err(why) = self.books.charge(&report, self.hooks.counts()) {
+                    self.printer.note(&format!("warning: {why}"));
+                }
                 self.done = Some(report);
             }
             Output::Wake { at } => self.wake = Some(at),
@@ -528,14 +644,50 @@ impl Host {
             .extend(news.into_iter().map(|(device, news)| Input::Device { device, news }));
     }
 
-    fn ask(&mut self, request: u64, question: &str) {
+    fn ask(&mut self, asked: Asked, question: &str) {
         if self.person.talks() {
-            self.printer.note(&format!("{question} [y/n]"));
-            self.asked = Some(request);
+            self.printer.note(question);
+            self.asked = Some(asked);
         } else {
-            self.printer
-                .note(&format!("{question} Nobody is at a terminal to say so."));
+            let (Asked::Consent(request) | Asked::Name(request)) = asked;
             self.pending.push_back(Input::Unanswered { request });
+        }
+    }
+
+    /// Asks the built-ins at once, then programs, which take their time.
+    fn ask_hooks(&mut self, request: u64, subject: Subject) {
+        let verdict = self.hooks.ask_builtins(&mut self.books, &subject);
+        if verdict != Verdict::Pass || !self.hooks.has_programs(&subject) {
+            self.pending.push_back(Input::Verdict { request, verdict });
+            return;
+        }
+        let (hooks, sender) = (self.hooks.clone(), self.verdicts.0.clone());
+        tokio::spawn(async move {
+            let verdict = hooks.ask(subject).await;
+            // The host outlives its hooks, or there is nobody left to tell.
+            let _ = sender.send(Happened::Input(Input::Verdict { request, verdict }));
+        });
+    }
+
+    /// Tells the hooks of a stop that has been published. Nothing waits for them, and what they say changes nothing.
+    fn tell_hooks(&mut self, device: String, why: &str) {
+        let subject = Subject {
+            when: When::OnStop,
+            device,
+            tool: String::new(),
+            arguments: Vec::new(),
+            more: serde_json::json!({ "why": why }),
+        };
+        if let Verdict::Deny { why } = self.hooks.ask_builtins(&mut self.books, &subject) {
+            self.printer.note(&format!("warning: a hook of the stop: {why}"));
+        }
+        if self.hooks.has_programs(&subject) {
+            let (hooks, sender) = (self.hooks.clone(), self.verdicts.0.clone());
+            self.told += 1;
+            tokio::spawn(async move {
+                let verdict = hooks.ask(subject).await;
+                let _ = sender.send(Happened::Told(verdict));
+            });
         }
     }
 }
@@ -558,6 +710,14 @@ async fn receive(bus: &mut Option<mpsc::Receiver<BusEvent>>) -> Option<BusEvent>
 /// Today's date and time, for documents.
 pub fn date() -> String {
     humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string()
+}
+
+/// The local time of day, in minutes since midnight; `None` where the time zone can't be found, so that quiet hours are not guessed.
+pub fn minute_of_day() -> Option<u16> {
+    let zone = jiff::tz::TimeZone::try_system().ok()?;
+    let now = jiff::Timestamp::now().to_zoned(zone);
+    let minute = u16::try_from(now.hour()).ok()? * 60 + u16::try_from(now.minute()).ok()?;
+    Some(minute)
 }
 
 /// A session number that no other process has: time and process id, mixed.

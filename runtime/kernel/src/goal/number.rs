@@ -95,13 +95,15 @@ fn in_digits(line: &Line<'_>, at: usize) -> Option<Number> {
     Some(scaled(line, whole).unwrap_or(whole))
 }
 
-/// Whether digits at `at` go on a clock time, a date, a path or an identifier: "10:30", "1/2/3", `cube_2`, "x^2".
+/// Whether digits at `at` go on a clock time, a date, a path, an identifier or an exponent: "10:30", "1/2/3", `cube_2`, "x^2", "1e-3".
 fn is_inside_chain(line: &Line<'_>, at: usize) -> bool {
     let Some(mark) = at.checked_sub(1).filter(|mark| line.glued(at) && line.glued(*mark)) else {
         return false;
     };
     match line.normal(mark) {
         "_" | "\\" | "^" => true,
+        // "1e-3": without its exponent it would be 3.
+        "-" | "+" | "\u{2212}" if mark > 0 && line.normal(mark - 1) == "e" && line.continues_word(mark - 1) => true,
         ":" | "/" | "." => line.is(mark - 1, WordKind::Digits),
         "-" => tied_hyphens(line, mark) || mark.checked_sub(2).is_some_and(|first| tied_hyphens(line, first)),
         _ => false,

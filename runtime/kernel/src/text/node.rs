@@ -13,6 +13,21 @@ pub struct Place {
     pub column: u32,
 }
 
+impl Place {
+    /// The place of a byte of a text.
+    #[must_use]
+    pub fn of_byte(text: &str, byte: usize) -> Place {
+        let before = text.get(..byte).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Place {
+            line: count(line),
+            column: count(column),
+        }
+    }
+}
+
 /// A node and its place.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Node {

@@ -222,14 +222,8 @@ pub fn kernel(disk: &Disk) -> Kernel {
 /// A goal of a person.
 pub fn request(goal: &str) -> Request {
     Request {
-        goal: goal.to_owned(),
-        who: Caller::Person,
-        mode: None,
-        trace: None,
-        dry_run: false,
-        confirm: false,
-        tools: None,
         date: "2026-11-21T00:00:00Z".to_owned(),
+        ..Request::new(goal, Caller::Person)
     }
 }
 
@@ -334,7 +328,7 @@ pub fn carry_out(
                     request,
                     answer: (case.model)(&query),
                 }),
-                Output::Hook { request, .. } => Some(Input::Verdict {
+                Output::Hook { request, .. } | Output::Review { request, .. } => Some(Input::Verdict {
                     request,
                     verdict: Verdict::Pass,
                 }),
@@ -375,6 +369,7 @@ pub fn carry_out(
                     told.push(event);
                     None
                 }
+                Output::AskName { request, .. } => Some(Input::Unanswered { request }),
                 Output::StopDevice { .. } | Output::ResetDevice { .. } | Output::Wake { .. } => None,
             };
             inputs.extend(input);
