@@ -16,7 +16,7 @@ mod subscriber;
 use siege::{Tally, documents, siege};
 
 const SEED: u64 = 2_026;
-const PLANS: u64 = 1_500;
+const PLANS: u64 = 3_000;
 
 fn shipped(_: &str, text: &str) -> String {
     text.to_owned()

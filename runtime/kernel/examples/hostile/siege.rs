@@ -121,6 +121,8 @@ impl<'c> Stage<'c> {
     /// One goal to its end.
     fn one(&mut self, tally: &mut Tally) {
         self.scene = scene(self.chance);
+        // Long enough for everything to have been carried to where it is now: a jump would be believed by nobody.
+        self.now += 100_000;
         let replay = self.chance.percent(5);
         let (goal, request) = if replay {
             let (text, goal) = goals::trace(self.chance);
@@ -202,6 +204,10 @@ impl<'c> Stage<'c> {
                     }
                     Output::Store { request, .. } | Output::Append { request, .. } | Output::Amend { request, .. } => {
                         inputs.push_back(Input::Stored { request, error: None });
+                    }
+                    Output::Ask { request, .. } => {
+                        let yes = self.chance.percent(50);
+                        inputs.push_back(Input::Answered { request, yes });
                     }
                     _ => {}
                 }
