@@ -156,7 +156,10 @@ fn references_are_resolved_and_what_a_call_needs_comes_first() {
         (Some("done"), vec!["arm.pick".to_owned(), "arm.place".to_owned()]),
         "{report}"
     );
-    let (report, _) = llmos.json(&["run", "grab the red cube, put it on the shelf, and then put it back"]);
+    let (report, _) = llmos.json(&[
+        "run",
+        "grab the red cube, put it on the shelf, and then put it back where it was",
+    ]);
     assert_eq!(report["status"], "done", "{report}");
     assert_eq!(
         tools(&report),

@@ -23,6 +23,8 @@ const POINTS_MAX: usize = VIA_MAX + 2;
 pub(crate) struct Legs {
     pub next: i64,
     pub count: i64,
+    /// Whether the device was interrupted in the next leg, and stands anywhere on it.
+    pub interrupted: bool,
     /// The straight stretches of the way, one after the other: where each ends, and how many legs it is cut into.
     stretches: [(Point, i64); POINTS_MAX],
     /// Points of the way, its start among them; none where nothing moves.
@@ -34,6 +36,7 @@ impl Legs {
     pub const ONE: Legs = Legs {
         next: 0,
         count: 1,
+        interrupted: false,
         stretches: [([0; 3], 0); POINTS_MAX],
         points: 0,
     };
@@ -78,9 +81,9 @@ impl Legs {
         self.point_at(self.count)
     }
 
-    /// Where the next leg begins; `None` where nothing moves.
+    /// Where the next leg begins; `None` where nothing moves, or nobody knows because it was interrupted.
     pub fn start(&self) -> Option<Point> {
-        self.point_at(self.next)
+        self.point_at(self.next).filter(|_| !self.interrupted)
     }
 
     /// Where the next leg ends; `None` where nothing moves.

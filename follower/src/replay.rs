@@ -271,7 +271,10 @@ impl Follower {
             (_, Input::Lost) => self.fail(world, Handoff::Lost),
             (Phase::Offered, Input::Sent) => self.phase = Phase::Sent { since: now },
             (Phase::Offered, Input::Refused) => self.give_up(world, Handoff::Refused),
-            (Phase::Offered | Phase::Sent { .. } | Phase::Acting { .. }, Input::Again) => self.phase = Phase::Begin,
+            (Phase::Offered | Phase::Sent { .. } | Phase::Acting { .. }, Input::Again) => {
+                self.legs.interrupted = true;
+                self.phase = Phase::Begin;
+            }
             (Phase::Offered, Input::Detour(route)) => self.lead_around(world, route),
             (Phase::Sent { .. }, Input::Acknowledged) => {
                 self.phase = Phase::Acting {
@@ -517,6 +520,7 @@ impl Follower {
         if !self.legs.is_last() {
             if through && self.legs.is_reached(world.readings.position(step.device)) {
                 self.legs.next += 1;
+                self.legs.interrupted = false;
                 self.phase = Phase::Begin;
                 return;
             }
