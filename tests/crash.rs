@@ -306,7 +306,7 @@ fn check_resumed(goal: &str, fault: &str, again: &[&str], digest: Option<&str>) 
     let _arm = simulate(&llmos, "arm", &broker);
     let common = ["run", "--json", "--workspace", &path, "--broker", &broker];
     // A hook that takes its time, so that a kill from outside comes in the middle.
-    let slow = "[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"sleep\", \"0.2\"]\n";
+    let slow = "programs = [\"sleep\"]\n[[pre_tool_use]]\nmatcher = \"*\"\ncommand = [\"sleep\", \"0.2\"]\n";
     if fault == "SIGKILL" {
         std::fs::write(Path::new(&path).join("hooks.toml"), slow).expect("hooks");
     }
@@ -319,6 +319,7 @@ fn check_resumed(goal: &str, fault: &str, again: &[&str], digest: Option<&str>) 
             .spawn()
             .expect("it starts");
         while sent() < 3 {
+            assert!(matches!(child.try_wait(), Ok(None)), "it ended before it could be killed");
             thread::sleep(std::time::Duration::from_millis(5));
         }
         child.kill().expect("it is killed");
