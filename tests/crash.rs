@@ -319,7 +319,10 @@ fn check_resumed(goal: &str, fault: &str, again: &[&str], digest: Option<&str>) 
             .spawn()
             .expect("it starts");
         while sent() < 3 {
-            assert!(matches!(child.try_wait(), Ok(None)), "it ended before it could be killed");
+            assert!(
+                matches!(child.try_wait(), Ok(None)),
+                "it ended before it could be killed"
+            );
             thread::sleep(std::time::Duration::from_millis(5));
         }
         child.kill().expect("it is killed");

@@ -201,13 +201,13 @@ fn policy_and_provenance_are_asked() {
         assert!(why.contains(words), "{why}");
     };
     said(Gate { sourced: false, ..OPEN }, "where it came from");
-    said(Gate { policy: "", ..OPEN }, "allows");
+    said(Gate { policy: "", ..OPEN }, "does not allow");
     said(
         Gate {
             who: Caller::Http,
             ..OPEN
         },
-        "allows",
+        "does not allow",
     );
     for (pattern, allowed) in [
         ("device = \"rig\"", true),
@@ -232,7 +232,7 @@ fn policy_and_provenance_are_asked() {
             policy: &confirm,
             ..OPEN
         },
-        "--confirm",
+        "a person must agree to rig.all first",
     );
     assert_eq!(
         passes(Gate {
@@ -249,10 +249,10 @@ fn policy_and_provenance_are_asked() {
             confirmed: true,
             ..OPEN
         },
-        "allows",
+        "does not allow",
     );
     let first = format!("{deny}{ALLOW}");
-    said(Gate { policy: &first, ..OPEN }, "allows");
+    said(Gate { policy: &first, ..OPEN }, "does not allow");
 }
 
 #[test]
