@@ -30,7 +30,7 @@ const RUN_MAX: Duration = Duration::from_secs(40);
 /// How far a device must have gone before it counts as moving, in micrometres.
 const MOVED: i64 = 20_000;
 /// How long a device is watched after the run.
-const AFTER: Duration = Duration::from_millis(1_200);
+const AFTER: Duration = Duration::from_millis(2_200);
 /// How long the machine seems to sleep.
 const NAP: Duration = Duration::from_secs(3);
 /// How long a connection of a flapping link lasts, and how long it is gone.
