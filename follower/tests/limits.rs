@@ -423,6 +423,19 @@ fn a_position_that_jumps_is_not_believed_until_it_is_calm() {
     assert!(!watch.has_jumped());
     watch.note_position(101, [0; 3], &envelope);
     assert!(!watch.has_jumped(), "a new beginning");
+    // Without a largest speed only a place where nothing can be is not believed.
+    let any = Envelope::default();
+    let mut watch = Watch::default();
+    for (now, x, jumped) in [
+        (0, 0, false),
+        (100, COORDINATE_MAX, false),
+        (200, -COORDINATE_MAX - 1, true),
+        (699, 0, true),
+        (700, 0, false),
+    ] {
+        watch.note_position(now, [x, 0, 0], &any);
+        assert_eq!(watch.has_jumped(), jumped, "{x} at {now}");
+    }
 
     // A report may be as old as the envelope allows, and the device has gone on since.
     let late = Envelope {

@@ -1,7 +1,7 @@
 //! What only a history can tell: how many commands were just begun, and whether the device's position jumped. A few numbers, kept by the host
 //! and by the device alike; the limits that they are compared with are the [`Envelope`]'s. This file must not know what a command does.
 
-use super::{Envelope, POSITION_SLACK, Rate};
+use super::{COORDINATE_MAX, Envelope, POSITION_SLACK, Rate};
 use crate::replay::Millis;
 use crate::value::{Point, distance_up};
 use heapless::Deque;
@@ -41,23 +41,26 @@ impl Watch {
     }
 
     /// Takes note of a reported position. A device can't have come further than its largest speed takes it since the report before, whose age
-    /// was at most what the envelope allows. Without a largest speed, nothing is implausible.
+    /// was at most what the envelope allows. Without a largest speed, only a place beyond [`COORDINATE_MAX`] is implausible.
     pub fn note_position(&mut self, now: Millis, at: Point, envelope: &Envelope) {
-        let Some(speed) = envelope.speed_max else { return };
-        if let Some((then, before)) = self.seen {
-            let since = now
-                .saturating_sub(then)
-                .saturating_add(Millis::from(envelope.state_age_ms_max));
-            let way = i128::from(speed.max(0)) * i128::from(since) / 1_000 + i128::from(POSITION_SLACK);
-            let jumps = distance_up(before, at).is_none_or(|distance| i128::from(distance) > way);
-            if jumps {
-                self.jumped_at = Some(now);
-            } else if self
-                .jumped_at
-                .is_some_and(|jumped| now.saturating_sub(jumped) >= CALM_MS)
-            {
-                self.jumped_at = None;
-            }
+        let beyond = at
+            .iter()
+            .any(|axis| axis.unsigned_abs() > COORDINATE_MAX.unsigned_abs());
+        let too_far = self
+            .seen
+            .zip(envelope.speed_max)
+            .is_some_and(|((then, before), speed)| {
+                let since = now
+                    .saturating_sub(then)
+                    .saturating_add(Millis::from(envelope.state_age_ms_max));
+                let way = i128::from(speed.max(0)) * i128::from(since) / 1_000 + i128::from(POSITION_SLACK);
+                distance_up(before, at).is_none_or(|distance| i128::from(distance) > way)
+            });
+        let calm = |jumped: Millis| now.saturating_sub(jumped) >= CALM_MS;
+        if beyond || too_far {
+            self.jumped_at = Some(now);
+        } else if self.jumped_at.is_some_and(calm) {
+            self.jumped_at = None;
         }
         self.seen = Some((now, at));
     }

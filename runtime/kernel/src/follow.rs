@@ -293,6 +293,8 @@ impl Kernel {
             .steps
             .get(run.follower.as_ref().map_or(0, |follower| follower.step()));
         let acting = acting.is_some_and(|step| step.device == llmos_follower::Symbol::of(device));
+        let sends = run.follower.as_ref().is_some_and(|follower| follower.has_sent());
+        let astray = sends && self.world.has_jumped(device);
         let input = match news {
             News::Acknowledged { command } if Some(*command) == mine => {
                 let ms = now.saturating_sub(sent);
@@ -308,6 +310,11 @@ impl Kernel {
                 Input::Failed
             }
             News::State(state) if concerned && state.stopped => Input::Stop,
+            // Whoever does not know where it is must not go on, and nothing that it reports proves anything.
+            News::State(_) if acting && astray => {
+                self.lost_because("it reports a position where it can't have come to; it was told to stop");
+                Input::Lost
+            }
             News::State(state) if acting => Input::State(state.progress.unwrap_or(Progress::Unknown)),
             News::Restarted if acting && self.await_return(now, device, "it restarted") => return,
             // One that its broker knows to be gone can't act on what was sent, and its lease runs out; it may be restarting.

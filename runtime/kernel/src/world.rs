@@ -267,6 +267,12 @@ impl World {
         }
     }
 
+    /// Whether a device has just reported a position where it can't be.
+    #[must_use]
+    pub fn has_jumped(&self, device: &str) -> bool {
+        self.views.get(device).is_some_and(|view| view.watch.has_jumped())
+    }
+
     /// Takes note of a command that is sent.
     pub fn note_command(&mut self, now: Millis, device: &str) {
         if let Some(view) = self.views.get_mut(device) {

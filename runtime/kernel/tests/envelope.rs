@@ -478,3 +478,41 @@ fn a_position_that_jumped_moves_nothing_until_it_is_plausible() {
         report.reason
     );
 }
+
+#[test]
+fn a_position_from_nowhere_in_the_middle_of_a_motion_stops_the_device() {
+    let (mut kernel, mut cart) = (kernel(CART), Cart::at([1_000_000, 0, 0]));
+    told(&mut kernel, 1, cart.news());
+    kernel.handle(2, Input::Goal(Request::new(EAST, Caller::Person)));
+    let (mut stopped, mut sent) = (0, 0);
+    for now in (100..5_000).step_by(100) {
+        while let Some(output) = kernel.poll() {
+            match output {
+                Output::Hook { request, .. } | Output::Review { request, .. } => {
+                    let verdict = Verdict::Pass;
+                    kernel.handle(now, Input::Verdict { request, verdict });
+                }
+                Output::Store { request, .. } | Output::Append { request, .. } => {
+                    kernel.handle(now, Input::Stored { request, error: None });
+                }
+                // It is under way, and its sensor breaks.
+                Output::Command { command, .. } => {
+                    sent += 1;
+                    told(&mut kernel, now, News::Acknowledged { command });
+                    cart.at = [1_000_000_000_000, 0, 0];
+                }
+                Output::StopDevice { .. } => stopped += 1,
+                Output::Done(report) => {
+                    assert_eq!((report.status, sent), (Status::Failed, 1), "{}", report.reason);
+                    assert!(report.reason.contains("can't have come to"), "{}", report.reason);
+                    assert!(stopped > 0, "it is told to stop");
+                    return;
+                }
+                _ => {}
+            }
+        }
+        told(&mut kernel, now, cart.news());
+        kernel.handle(now, Input::Tick);
+    }
+    panic!("the run does not end");
+}
