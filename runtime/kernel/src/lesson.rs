@@ -49,13 +49,10 @@ impl Kernel {
     /// The newest run with these tools that did not succeed, if none has succeeded since; and whether its plan was the same.
     fn failure_of(&self, plan: &Plan) -> Option<(Trace, bool)> {
         let tools: Vec<(&str, &str)> = plan.calls.iter().map(|call| (&*call.device, &*call.tool)).collect();
-        let mut failures: Vec<&Trace> = self.world.traces.failures(&tools).collect();
-        if failures.is_empty() {
-            return None;
-        }
-        failures.sort_by(|a, b| b.created.cmp(&a.created));
+        let mut failures = self.world.traces.failures(&tools).take(LOOKED_AT_MAX).peekable();
+        failures.peek()?;
         let lexicon = self.world.lexicon();
-        let known = failures.into_iter().take(LOOKED_AT_MAX).filter_map(|trace| {
+        let known = failures.filter_map(|trace| {
             let planned = matching::rebind(trace, &lexicon, &self.world.devices).ok();
             let same = planned.is_some_and(|planned| planned.calls.iter().zip(&plan.calls).all(|(a, b)| is_same(a, b)));
             (!self.is_made_good(trace, &tools, same)).then_some((trace, same))

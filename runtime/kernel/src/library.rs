@@ -18,7 +18,7 @@ pub struct Library {
     /// Other endings of a trace.
     by_origin: BTreeMap<String, BTreeSet<String>>,
     /// Runs that did not succeed, by the tools they call.
-    failed: BTreeMap<String, BTreeSet<String>>,
+    failed: BTreeMap<String, BTreeSet<(String, String)>>,
 }
 
 impl Library {
@@ -39,7 +39,7 @@ impl Library {
             }
             (Status::Failed | Status::Stopped, _) => {
                 let ids = self.failed.entry(tools_key(trace.tools())).or_default();
-                ids.insert(trace.id.clone());
+                ids.insert((trace.created.clone(), trace.id.clone()));
             }
             _ => {}
         }
@@ -58,18 +58,18 @@ impl Library {
             ids.remove(id);
         }
         if let Some(ids) = self.failed.get_mut(&tools_key(trace.tools())) {
-            ids.remove(id);
+            ids.remove(&(trace.created.clone(), trace.id.clone()));
         }
         if let Some(ids) = self.by_deed.get_mut(&Skeleton::of(&trace.steps).deed) {
             ids.retain(|known| known != id);
         }
     }
 
-    /// The failed and stopped runs that call these tools in this order, by id.
+    /// The failed and stopped runs that call these tools in this order, the newest first.
     pub fn failures(&self, tools: &[(&str, &str)]) -> impl Iterator<Item = &Trace> {
         let known = (!self.failed.is_empty()).then(|| self.failed.get(&tools_key(tools.iter().copied())));
         let ids = known.flatten().into_iter().flatten();
-        ids.filter_map(|id| self.traces.get(id))
+        ids.rev().filter_map(|(_, id)| self.traces.get(id))
     }
 
     /// The other endings of a trace that were observed to succeed, by id.
