@@ -294,7 +294,12 @@ impl Kernel {
             .get(run.follower.as_ref().map_or(0, |follower| follower.step()));
         let acting = acting.is_some_and(|step| step.device == llmos_follower::Symbol::of(device));
         let sends = run.follower.as_ref().is_some_and(|follower| follower.has_sent());
-        let astray = sends && self.world.has_jumped(device);
+        let astray = if self.world.has_jumped(device) {
+            Some("a position where it can't have come to")
+        } else {
+            self.world.implausible(device)
+        };
+        let astray = astray.filter(|_| sends).map(str::to_owned);
         let input = match news {
             News::Acknowledged { command } if Some(*command) == mine => {
                 let ms = now.saturating_sub(sent);
@@ -311,10 +316,14 @@ impl Kernel {
             }
             News::State(state) if concerned && state.stopped => Input::Stop,
             // Whoever does not know where it is must not go on, and nothing that it reports proves anything.
-            News::State(_) if acting && astray => {
-                self.lost_because("it reports a position where it can't have come to; it was told to stop");
+            News::State(_) if acting && astray.is_some() => {
+                self.lost_because(&format!(
+                    "it reports {}; it was told to stop",
+                    astray.unwrap_or_default()
+                ));
                 Input::Lost
             }
+            News::State(_) if self.world.implausible(device).is_some() => return,
             News::State(state) if acting => Input::State(state.progress.unwrap_or(Progress::Unknown)),
             News::Restarted if acting && self.await_return(now, device, "it restarted") => return,
             // One that its broker knows to be gone can't act on what was sent, and its lease runs out; it may be restarting.

@@ -185,6 +185,8 @@ pub struct Device {
     pub reports: Vec<(String, Type)>,
     /// What it reports about each entity.
     pub entity_reports: Vec<(String, Type)>,
+    /// What of it can only lie in a range, in micro-units: whether of each entity or of itself, the field, the range.
+    pub report_ranges: Vec<(bool, String, (i64, i64))>,
     /// What an option of an enumeration is worth in a formula: a unit vector or a sign.
     pub directions: Vec<(String, Value)>,
     /// Its tools and macros.

@@ -9,13 +9,13 @@ use crate::motion::Known;
 use crate::names::Names;
 use crate::options::WAIT;
 use crate::plan::Plan;
-use crate::policy::Policy;
+use crate::policy::{Policy, check_range};
 use crate::text::Diagnostic;
 use crate::text::manifest;
 use crate::text::node::Place;
 use crate::text::trace::{self, Use};
 use crate::tool::{Body, Device};
-use llmos_follower::{Millis, Offer, Reading, Readings, Route, Symbol, Watch};
+use llmos_follower::{Millis, Offer, Reading, Readings, Route, Symbol, Value, Watch};
 use std::collections::BTreeMap;
 
 /// Documents, devices and what they report.
@@ -58,6 +58,8 @@ pub struct View {
     pub at: Option<Millis>,
     /// What the envelope has to know of its recent past.
     pub watch: Watch,
+    /// What its last report said that can't be.
+    pub implausible: Option<String>,
     /// The boot that granted us its lease, and the last sequence number that is used up.
     pub mark: Option<intent::Mark>,
 }
@@ -191,6 +193,10 @@ impl World {
                 view.why = Some("it serves another program".to_owned());
             }
             News::State(state) => {
+                view.implausible = implausible(self.devices.iter().find(|known| known.name == device), state);
+                if let Some(what) = &view.implausible {
+                    return Err(format!("it reports {what}, so nothing that it reports is believed"));
+                }
                 view.state = state.clone();
                 view.at = Some(now);
                 let reported = self.report(device, state);
@@ -273,6 +279,12 @@ impl World {
         self.views.get(device).is_some_and(|view| view.watch.has_jumped())
     }
 
+    /// What a device has just reported that can't be.
+    #[must_use]
+    pub fn implausible(&self, device: &str) -> Option<&str> {
+        self.views.get(device)?.implausible.as_deref()
+    }
+
     /// Takes note of a command that is sent.
     pub fn note_command(&mut self, now: Millis, device: &str) {
         if let Some(view) = self.views.get_mut(device) {
@@ -344,4 +356,22 @@ impl World {
 fn is_markdown(file: &str) -> bool {
     file.strip_suffix(".md")
         .is_some_and(|stem| !stem.is_empty() && stem != "README")
+}
+
+/// What of a report lies outside the range that the manifest gives it.
+fn implausible(device: Option<&Device>, state: &State) -> Option<String> {
+    let device = device?;
+    state.readings.iter().find_map(|named| {
+        let of_entity = !named.owner.is_empty();
+        let Fact::Number(micro) = named.value else { return None };
+        let mut ranges = device.report_ranges.iter();
+        let (.., range) = ranges.find(|(entity, field, _)| *entity == of_entity && *field == named.field)?;
+        let (reports, name) = if of_entity {
+            (&device.entity_reports, format!("{} of {}", named.field, named.owner))
+        } else {
+            (&device.reports, named.field.clone())
+        };
+        let (_, kind) = reports.iter().find(|(field, _)| *field == named.field)?;
+        check_range(&name, kind, Some(*range), Value::Number(micro)).err()
+    })
 }

@@ -479,9 +479,9 @@ fn a_position_that_jumped_moves_nothing_until_it_is_plausible() {
     );
 }
 
-#[test]
-fn a_position_from_nowhere_in_the_middle_of_a_motion_stops_the_device() {
-    let (mut kernel, mut cart) = (kernel(CART), Cart::at([1_000_000, 0, 0]));
+/// The cart is sent east, and on its way its sensors break; how the run ends.
+fn broken_sensor(manifest: &str, breaks: impl Fn(&mut Cart)) -> Report {
+    let (mut kernel, mut cart) = (kernel(manifest), Cart::at([1_000_000, 0, 0]));
     told(&mut kernel, 1, cart.news());
     kernel.handle(2, Input::Goal(Request::new(EAST, Caller::Person)));
     let (mut stopped, mut sent) = (0, 0);
@@ -495,18 +495,16 @@ fn a_position_from_nowhere_in_the_middle_of_a_motion_stops_the_device() {
                 Output::Store { request, .. } | Output::Append { request, .. } => {
                     kernel.handle(now, Input::Stored { request, error: None });
                 }
-                // It is under way, and its sensor breaks.
                 Output::Command { command, .. } => {
                     sent += 1;
                     told(&mut kernel, now, News::Acknowledged { command });
-                    cart.at = [1_000_000_000_000, 0, 0];
+                    breaks(&mut cart);
                 }
                 Output::StopDevice { .. } => stopped += 1,
                 Output::Done(report) => {
                     assert_eq!((report.status, sent), (Status::Failed, 1), "{}", report.reason);
-                    assert!(report.reason.contains("can't have come to"), "{}", report.reason);
                     assert!(stopped > 0, "it is told to stop");
-                    return;
+                    return *report;
                 }
                 _ => {}
             }
@@ -515,4 +513,25 @@ fn a_position_from_nowhere_in_the_middle_of_a_motion_stops_the_device() {
         kernel.handle(now, Input::Tick);
     }
     panic!("the run does not end");
+}
+
+#[test]
+fn a_position_from_nowhere_in_the_middle_of_a_motion_stops_the_device() {
+    let report = broken_sensor(CART, |cart| cart.at = [1_000_000_000_000, 0, 0]);
+    assert!(report.reason.contains("can't have come to"), "{}", report.reason);
+}
+
+#[test]
+fn a_report_out_of_the_range_of_the_manifest_proves_nothing_and_stops_the_device() {
+    let ranged = CART.replace("speed: speed, ", "speed: \"speed 0..1 m/s\", ");
+    // It is where it should be, and says that it drives at 7 m/s.
+    let report = broken_sensor(&ranged, |cart| {
+        cart.at = [2_000_000, 0, 0];
+        cart.value = 7_000_000;
+    });
+    assert!(
+        report.reason.contains("speed = 7 m/s is outside 0 m/s .. 1 m/s"),
+        "{}",
+        report.reason
+    );
 }

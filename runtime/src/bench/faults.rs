@@ -13,7 +13,7 @@ use crate::shell::{faults as seam, workspace};
 use crate::trouble::Trouble;
 use device::{Record, Says, Watched};
 use llmos_firmware_bridge::io::{BrokerUrl, broker};
-use llmos_firmware_bridge::sim::{Faults, SimKind};
+use llmos_firmware_bridge::sim::{Faults, Simulator};
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_follower::{MICRO, Point};
 use proxy::Proxy;
@@ -29,6 +29,8 @@ const SAFE_MS_MAX: u128 = 2_000;
 const RUN_MAX: Duration = Duration::from_secs(40);
 /// How far a device must have gone before it counts as moving, in micrometres.
 const MOVED: i64 = 5_000;
+/// The simulated devices with our protocol restart in the middle of the first command that takes its time.
+const RESTARTS: &str = "restart@1";
 /// How long a device is watched after the run.
 const AFTER: Duration = Duration::from_millis(2_200);
 /// How long the machine seems to sleep.
@@ -38,14 +40,38 @@ const FLAP: Duration = Duration::from_millis(250);
 /// Bytes at the start of a model file that say what it is; all behind them are weights.
 const HEAD: usize = 1 << 20;
 
-/// The devices and what each is told to do.
-const DEVICES: [(&str, &str); 2] = [
-    (
-        "arm",
-        "set the speed to 0.1 m/s and then move the arm 40 cm to the left",
-    ),
-    ("base", "drive the robot forward by 1 meter"),
+/// A device and what it is told to do.
+struct Subject {
+    name: &'static str,
+    simulator: &'static str,
+    goal: &'static str,
+    /// What is wrong with it from the start.
+    faults: &'static str,
+}
+
+/// The lamp says what it did three seconds late, so that there is a middle to strike in. It has topics of its own, and its manifest is the
+/// example of the template.
+const DEVICES: [Subject; 3] = [
+    Subject {
+        name: "arm",
+        simulator: "arm",
+        goal: "set the speed to 0.1 m/s and then move the arm 40 cm to the left",
+        faults: "",
+    },
+    Subject {
+        name: "base",
+        simulator: "base",
+        goal: "drive the robot forward by 1 meter",
+        faults: "",
+    },
+    Subject {
+        name: LAMP,
+        simulator: "zigbee-lamp",
+        goal: "turn on the lamp and then set the brightness of the lamp to 40 %",
+        faults: "slow",
+    },
 ];
+const LAMP: &str = "lamp";
 
 /// When a fault strikes, and whether anything may move.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,7 +132,7 @@ struct Seen {
 
 /// Breaks everything, or what is named, and prints a table.
 pub fn faults(devices: &[String], names: &[String], printer: Printer) -> Result<u8, Trouble> {
-    known("device", devices, &DEVICES.map(|(name, _)| name))?;
+    known("device", devices, &DEVICES.each_ref().map(|device| device.name))?;
     known("fault", names, &CASES.each_ref().map(|case| case.name))?;
     let wanted = |list: &[String], name: &str| list.is_empty() || list.iter().any(|word| word == name);
     let port = broker::start().map_err(|error| Trouble::environment(error.to_string()))?;
@@ -116,12 +142,12 @@ pub fn faults(devices: &[String], names: &[String], printer: Printer) -> Result<
         "fault", "device", "ended", "safe ms", "ended ms"
     ));
     for case in CASES.iter().filter(|case| wanted(names, case.name)) {
-        for (device, goal) in DEVICES.iter().filter(|(device, _)| wanted(devices, device)) {
-            let seen = Stage::new(port, device, case)?.play(goal)?;
+        for subject in DEVICES.iter().filter(|subject| wanted(devices, subject.name)) {
+            let seen = Stage::new(port, subject, case)?.play()?;
             bad += usize::from(seen.complaint.is_some());
-            lines.push(line(case, device, &seen));
+            lines.push(line(case, subject.name, &seen));
             rows.push(json!({
-                "fault": case.name, "device": device, "status": seen.status, "safe_ms": seen.safe_ms, "ended_ms": seen.ended_ms,
+                "fault": case.name, "device": subject.name, "status": seen.status, "safe_ms": seen.safe_ms, "ended_ms": seen.ended_ms,
                 "moved": seen.moved, "commands": seen.commands, "reason": seen.reason, "complaint": seen.complaint,
             }));
         }
@@ -167,7 +193,7 @@ struct Stage<'a> {
     host_wire: Proxy,
     device_wire: Proxy,
     device: Watched,
-    name: &'a str,
+    subject: &'a Subject,
 }
 
 impl Drop for Stage<'_> {
@@ -178,27 +204,33 @@ impl Drop for Stage<'_> {
 }
 
 impl<'a> Stage<'a> {
-    fn new(port: u16, name: &'a str, case: &'a Case) -> Result<Stage<'a>, Trouble> {
+    fn new(port: u16, subject: &'a Subject, case: &'a Case) -> Result<Stage<'a>, Trouble> {
+        let name = subject.name;
         let folder = std::env::temp_dir().join(format!(
             "llmos-bench-faults-{}-{name}-{}",
             std::process::id(),
             case.name
         ));
         workspace::init(&folder)?;
-        let others = DEVICES.iter().map(|(other, _)| *other).chain(["greenhouse"]);
-        for other in others.filter(|other| *other != name) {
-            std::fs::remove_file(folder.join(format!("devices/{other}.md"))).map_err(|error| fails(&folder, &error))?;
+        let devices = folder.join("devices");
+        for other in ["arm", "base", "greenhouse"].iter().filter(|other| **other != name) {
+            std::fs::remove_file(devices.join(format!("{other}.md"))).map_err(|error| fails(&folder, &error))?;
+        }
+        if name == LAMP {
+            std::fs::copy(devices.join("examples/zigbee2mqtt-lamp.md"), devices.join("lamp.md"))
+                .map_err(|error| fails(&folder, &error))?;
         }
         let (host_wire, device_wire) = (wire(port)?, wire(port)?);
-        let kind = SimKind::parse(name).ok_or_else(|| Trouble::failed(format!("there is no simulated \"{name}\"")))?;
+        let simulator = Simulator::parse(subject.simulator)
+            .ok_or_else(|| Trouble::failed(format!("there is no simulated \"{}\"", subject.simulator)))?;
         let named = DeviceName::parse(name).map_err(|error| Trouble::failed(error.to_string()))?;
-        let spec = if case.name == "device-restarts" {
-            "restart@1"
+        let spec = if case.name == "device-restarts" && name != LAMP {
+            RESTARTS
         } else {
-            ""
+            subject.faults
         };
         let spoilt = Faults::parse(spec).map_err(|error| Trouble::failed(error.to_string()))?;
-        let device = Watched::start(kind, named, BrokerUrl::local(device_wire.port()), spoilt)
+        let device = Watched::start(simulator, named, BrokerUrl::local(device_wire.port()), spoilt)
             .map_err(|error| Trouble::environment(format!("the simulated {name} does not start: {error}")))?;
         Ok(Stage {
             case,
@@ -206,12 +238,13 @@ impl<'a> Stage<'a> {
             host_wire,
             device_wire,
             device,
-            name,
+            subject,
         })
     }
 
     /// Carries out the goal, breaks what is to be broken, and looks on.
-    fn play(self, goal: &str) -> Result<Seen, Trouble> {
+    fn play(self) -> Result<Seen, Trouble> {
+        let goal = self.subject.goal;
         let mut command = self.command(goal)?;
         if self.case.name == "link-slow" {
             self.host_wire.slow(Duration::from_millis(120));
@@ -313,6 +346,7 @@ impl<'a> Stage<'a> {
             "stale-state" => self.device.says(Says::NoState),
             "state-out-of-range" => self.device.says(Says::Far),
             "state-not-a-number" => self.device.says(Says::NotANumber),
+            "device-restarts" => self.device.says(Says::Restart),
             "clock-jumps" => {
                 signal(child, "STOP");
                 std::thread::sleep(NAP);
@@ -367,7 +401,11 @@ impl<'a> Stage<'a> {
             When::Moving if seen.status != "done" && seen.safe_ms.is_some_and(|ms| ms > SAFE_MS_MAX) => {
                 Some(format!("it moved for more than {SAFE_MS_MAX} ms"))
             }
-            _ if record.path.iter().any(|(_, point)| !is_inside(self.name, *point)) => {
+            _ if record
+                .path
+                .iter()
+                .any(|(_, point)| !is_inside(self.subject.name, *point)) =>
+            {
                 Some("the device left its bounds".to_owned())
             }
             _ if record.busy => Some("the device is still busy".to_owned()),
@@ -389,6 +427,8 @@ fn is_inside(device: &str, point: Point) -> bool {
     let [x, y, z] = point.map(|axis| axis / MICRO);
     match device {
         "arm" => x.abs() <= 2 && y.abs() <= 2 && (0..=3).contains(&z),
+        // On or off, brightness, tone in mireds.
+        LAMP => (0..=1).contains(&x) && (0..=254).contains(&y) && (153..=500).contains(&z),
         _ => x.abs() <= 5 && y.abs() <= 5,
     }
 }

@@ -55,6 +55,10 @@ trait Gadget {
     fn step_ms(&self) -> Millis {
         IDLE_MS
     }
+    /// What it really is now, whatever it says, for one that can be looked into.
+    fn inside(&self) -> Option<[u64; 3]> {
+        None
+    }
 }
 
 /// How a device speaks, faults included.
@@ -180,6 +184,13 @@ impl ForeignSim {
         } else {
             None
         }
+    }
+
+    /// What it really is now, whatever it says: of a lamp whether it is on (0 or 1), its brightness (0 to 254) and its tone (mireds). `None`
+    /// for one that can't be looked into.
+    #[must_use]
+    pub fn inside(&self) -> Option<[u64; 3]> {
+        self.gadget.inside()
     }
 
     /// When [`ForeignSim::handle_tick`] is due at the latest.

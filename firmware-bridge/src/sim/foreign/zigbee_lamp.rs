@@ -108,4 +108,8 @@ impl Gadget for ZigbeeLamp {
     }
 
     fn step(&mut self, _: Millis, _: &mut Voice) {}
+
+    fn inside(&self) -> Option<[u64; 3]> {
+        Some([u64::from(self.on), self.brightness, self.color_temp])
+    }
 }

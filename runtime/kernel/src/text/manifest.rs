@@ -149,6 +149,7 @@ impl Reader<'_> {
             places: Vec::new(),
             reports: Vec::new(),
             entity_reports: Vec::new(),
+            report_ranges: Vec::new(),
             directions: standard_directions(),
             tools: Vec::new(),
         };
@@ -162,8 +163,18 @@ impl Reader<'_> {
         if let Some(node) = fields.take("places") {
             device.places = self.places(node, &device);
         }
-        device.reports = self.types(fields.take("reports"), "reports");
-        device.entity_reports = self.types(fields.take("entities"), "entities");
+        for (of_entities, what) in [(false, "reports"), (true, "entities")] {
+            for (name, kind, range) in self.types(fields.take(what), what) {
+                let ranges = range.map(|range| (of_entities, name.clone(), range));
+                device.report_ranges.extend(ranges);
+                let reports = if of_entities {
+                    &mut device.entity_reports
+                } else {
+                    &mut device.reports
+                };
+                reports.push((name, kind));
+            }
+        }
         if let Some(node) = fields.take("directions") {
             self.directions(node, &mut device.directions);
         }
@@ -290,15 +301,15 @@ impl Reader<'_> {
         places
     }
 
-    fn types(&mut self, node: Option<&Node>, what: &str) -> Vec<(String, Type)> {
+    fn types(&mut self, node: Option<&Node>, what: &str) -> Vec<(String, Type, Option<(i64, i64)>)> {
         let Some(node) = node else { return Vec::new() };
         let mut fields = Fields::of(node, what, self.found);
         let mut types = Vec::new();
         while let Some((key, value)) = fields.take_next() {
             match &value.kind {
                 Kind::Scalar(text) => {
-                    if let Some((kind, _)) = self.kind(text, value.place) {
-                        types.push((key.name.clone(), kind));
+                    if let Some((kind, range)) = self.kind(text, value.place) {
+                        types.push((key.name.clone(), kind, range));
                     }
                 }
                 _ => self.error(value.place, format!("the type of \"{}\" should be a text", key.name)),
