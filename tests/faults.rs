@@ -107,3 +107,28 @@ fn a_relative_motion_during_a_restart_is_asked_about() {
     let (report, code) = llmos.json(&["run", "move the arm 10 cm to the right"]);
     assert_eq!((report["status"].as_str(), code), (Some("needs_answer"), 4), "{report}");
 }
+
+/// A sample of the fault matrix; `llmos bench faults` is all of it. How long is too long is asked generously: other tests run beside this one.
+#[test]
+fn faults_end_as_declared_and_leave_the_device_at_rest() {
+    let llmos = Llmos::new();
+    for (fault, device, status, moves) in [
+        ("hook-crashes", "arm", "refused", false),
+        ("model-hangs", "lamp", "environment", false),
+        ("device-silent", "arm", "failed", true),
+        ("state-out-of-range", "base", "failed", true),
+        ("state-out-of-range", "lamp", "failed", true),
+    ] {
+        let (matrix, _) = llmos.json(&["bench", "faults", "--only", fault, "--devices", device]);
+        let run = &matrix["runs"][0];
+        assert_eq!(run["status"], status, "{matrix}");
+        assert_eq!(run["moved"], moves, "{matrix}");
+        assert!(run["safe_ms"].as_u64().unwrap_or(0) < 5_000, "{matrix}");
+        assert_eq!(moves, run["commands"].as_u64() > Some(0), "{matrix}");
+        let complaint = run["complaint"].as_str().unwrap_or_default();
+        assert!(
+            complaint.is_empty() || complaint.contains("moved for more than"),
+            "{matrix}"
+        );
+    }
+}

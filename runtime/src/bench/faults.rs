@@ -28,7 +28,7 @@ const SAFE_MS_MAX: u128 = 2_000;
 /// How long a run may take.
 const RUN_MAX: Duration = Duration::from_secs(40);
 /// How far a device must have gone before it counts as moving, in micrometres.
-const MOVED: i64 = 5_000;
+const MOVED: i64 = 1_000;
 /// The simulated devices with our protocol restart in the middle of the first command that takes its time.
 const RESTARTS: &str = "restart@1";
 /// How long a device is watched after the run.
