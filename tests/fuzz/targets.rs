@@ -1,7 +1,8 @@
 //! What is given to strangers' bytes: each target reads them as one kind of input and states what must hold whatever they are. The fuzzer
 //! (`main.rs`) looks for bytes that break one; `tests/corpus.rs` gives every target all that was ever kept, with every build.
 
-use llmos_firmware_bridge::link::{Kind, Link, LinkConfig, LinkInput, read_report};
+use llmos_firmware_bridge::Binding;
+use llmos_firmware_bridge::link::{Kind, Link, LinkConfig, LinkInput, LinkOutput, read_report};
 use llmos_firmware_bridge::sim::simulated::Simulated;
 use llmos_firmware_bridge::sim::{Faults, SimKind};
 use llmos_firmware_bridge::topic::{DeviceName, Subject, Topic};
@@ -11,14 +12,24 @@ use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::Input;
 use llmos_kernel::policy::Policy;
 use llmos_kernel::text::{manifest, trace};
+use llmos_kernel::tool::Connect;
 use llmos_kernel::toolset::Toolset;
+
+#[path = "../../runtime/src/shell/hooks/file.rs"]
+#[allow(
+    dead_code,
+    reason = "the program's own reader, of which only the reading is wanted here"
+)]
+mod hooks_file;
 
 /// What is given a stranger's bytes; it panics where what must hold does not.
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also its corpus's folder.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 10] = [
+    ("foreign", foreign),
     ("goal", goal),
+    ("hooks", hooks),
     ("manifest", manifest),
     ("payload", payload),
     ("policy", policy),
@@ -83,6 +94,15 @@ fn policy(bytes: &[u8]) {
     document("policy.toml", &text);
 }
 
+/// Hooks that are read can be told to a person.
+fn hooks(bytes: &[u8]) {
+    if let Ok(hooks) = hooks_file::read(&String::from_utf8_lossy(bytes)) {
+        for hook in hooks {
+            assert!(!hook.deed.text().is_empty(), "a hook does something");
+        }
+    }
+}
+
 fn toolset(bytes: &[u8]) {
     let _ = Toolset::read(&String::from_utf8_lossy(bytes));
 }
@@ -143,6 +163,64 @@ fn payload(bytes: &[u8]) {
     // Whatever strangers say: the arm stays in its own envelope.
     let [x, y, z] = simulated.position().expect("an arm is somewhere");
     assert!(x.abs() <= 2_000_000 && y.abs() <= 2_000_000 && (0..=3_000_000).contains(&z));
+}
+
+/// Messages of a device with topics of its own, one a line: the first byte of all says which example of the template it is, the first of each
+/// line on which of its topics. Whatever it says, nothing leaves but questions about its state: nobody has asked for a command.
+fn foreign(bytes: &[u8]) {
+    const EXAMPLES: [&str; 4] = [
+        include_str!("../../workspace/devices/examples/zigbee2mqtt-lamp.md"),
+        include_str!("../../workspace/devices/examples/tasmota-plug.md"),
+        include_str!("../../workspace/devices/examples/home-assistant-climate.md"),
+        include_str!("../../workspace/devices/examples/ros-base.md"),
+    ];
+    let Some((which, rest)) = bytes.split_first() else {
+        return;
+    };
+    let (device, _) = manifest::read(EXAMPLES[usize::from(*which) % EXAMPLES.len()]);
+    let device = device.expect("an example of the template");
+    let Connect::Foreign(topics) = &device.connect else {
+        panic!("an example with topics of its own")
+    };
+    let (binding, problems) = Binding::read(topics);
+    assert!(problems.is_empty(), "{problems:?}");
+    let mut link = Link::new(LinkConfig {
+        device: DeviceName::parse(&device.name).expect("a name"),
+        session: 7,
+        heartbeat_ms: 500,
+        expiry_ms: 2_000,
+        kind: Kind::Foreign(Box::new(binding)),
+    });
+    link.handle(0, LinkInput::Connected);
+    let (mut listens, mut asks) = (Vec::new(), Vec::new());
+    while let Some(output) = link.poll() {
+        match output {
+            LinkOutput::Subscribe(topic) => listens.push(topic),
+            LinkOutput::Publish { topic, .. } => asks.push(topic),
+            LinkOutput::Event(_) => {}
+        }
+    }
+    for (now, line) in (0..).step_by(50).zip(rest.split(|byte| *byte == b'\n')) {
+        let Some((kind, payload)) = line.split_first() else {
+            continue;
+        };
+        let topic = &listens[usize::from(kind & 0x7f) % listens.len()];
+        let retained = kind & 0x80 != 0;
+        link.handle(
+            now,
+            LinkInput::Message {
+                topic,
+                payload,
+                retained,
+            },
+        );
+        link.handle(now, LinkInput::Tick);
+        while let Some(output) = link.poll() {
+            if let LinkOutput::Publish { topic, .. } = output {
+                assert!(asks.contains(&topic), "it was made to publish on {topic}");
+            }
+        }
+    }
 }
 
 /// A program that is read is written the same, can be printed, and can be begun or not, but never panics.

@@ -318,7 +318,7 @@ impl Kernel {
             // Whoever does not know where it is must not go on, and nothing that it reports proves anything.
             News::State(_) if acting && astray.is_some() => {
                 self.lost_because(&format!(
-                    "it reports {}; it was told to stop",
+                    "it reports {}; nothing that it says is believed any more",
                     astray.unwrap_or_default()
                 ));
                 Input::Lost
