@@ -230,6 +230,9 @@ impl Host {
                     outcome,
                 });
             }
+            Output::Tell(Event::TakenUp { run, .. }) => {
+                say(&Said::TakenUp { run });
+            }
             Output::Done(report) => {
                 self.done = true;
                 let run = self.run.clone();

@@ -73,6 +73,8 @@ pub struct Keeper {
     truth: BTreeMap<(u32, u32), End>,
     /// The run that is under way, whether the device has begun a command of it, and whether its end was told.
     run: Option<(String, bool)>,
+    /// The run that it goes on with, whose name its commands have.
+    taken_up: Option<String>,
     /// Runs with commands whose host was killed, and of which nobody has heard since.
     unheard: BTreeSet<String>,
     traces: BTreeMap<String, Vec<u8>>,
@@ -101,6 +103,7 @@ impl Keeper {
             began: 0,
             truth: BTreeMap::new(),
             run: None,
+            taken_up: None,
             unheard: BTreeSet::new(),
             traces: BTreeMap::new(),
             uses: BTreeSet::new(),
@@ -164,7 +167,10 @@ impl Keeper {
 
     fn take(&mut self, said: Said, stdin: &mut ChildStdin) {
         match said {
-            Said::Begins { run } => self.run = Some((run, false)),
+            Said::Begins { run } => {
+                self.taken_up = None;
+                self.run = Some((run, false));
+            }
             Said::Publishes { now, messages } => {
                 self.now = self.now.max(self.began + now);
                 let mut heard = Heard::new();
@@ -181,6 +187,7 @@ impl Keeper {
                 let _ = writeln!(stdin, "{line}");
             }
             Said::BrokenOff { intent, outcome } => self.told(&intent, &outcome),
+            Said::TakenUp { run } => self.taken_up = Some(run),
             Said::Reports { run, trace, status } => {
                 *self.statuses.entry(format!("{status:?}")).or_default() += 1;
                 self.run = None;
@@ -291,7 +298,7 @@ impl Keeper {
         if let Some((run, true)) = self.run.take()
             && !kept.contains(&run)
         {
-            self.unheard.insert(run);
+            self.unheard.insert(self.taken_up.take().unwrap_or(run));
         }
         self.pause();
     }

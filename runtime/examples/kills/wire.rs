@@ -13,6 +13,8 @@ pub enum Said {
     Publishes { now: u64, messages: Vec<(String, String)> },
     /// An earlier run was broken off.
     BrokenOff { intent: Intent, outcome: Outcome },
+    /// The run that is under way goes on with this one, under its name.
+    TakenUp { run: String },
     /// What the program would have told its person: from here on it counts as acknowledged.
     Reports {
         run: String,
