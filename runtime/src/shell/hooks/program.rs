@@ -55,6 +55,9 @@ pub async fn run(folder: &Path, command: &[String], input: &str) -> Result<(), S
     command.env("PATH", PATH);
     #[cfg(not(unix))]
     command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    // A group of its own, so that what it starts ends with it.
+    #[cfg(unix)]
+    command.process_group(0);
     let child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -62,6 +65,8 @@ pub async fn run(folder: &Path, command: &[String], input: &str) -> Result<(), S
         .kill_on_drop(true)
         .spawn();
     let mut child = child.map_err(|error| format!("{program} can't be started: {error}"))?;
+    #[cfg(unix)]
+    let mut group = Group::of(&child);
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {
         if let Some(mut stdin) = stdin {
@@ -76,7 +81,35 @@ pub async fn run(folder: &Path, command: &[String], input: &str) -> Result<(), S
         .wait()
         .await
         .map_err(|error| format!("{program} failed: {error}"))?;
+    #[cfg(unix)]
+    group.leave();
     decide(program, status.code(), &stdout, &stderr)
+}
+
+/// A hook with everything that it has started: killed together, unless the hook has ended by itself.
+#[cfg(unix)]
+struct Group(Option<rustix::process::Pid>);
+
+#[cfg(unix)]
+impl Group {
+    fn of(child: &tokio::process::Child) -> Group {
+        let number = child.id().and_then(|id| i32::try_from(id).ok());
+        Group(number.and_then(rustix::process::Pid::from_raw))
+    }
+
+    fn leave(&mut self) {
+        self.0 = None;
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended in this moment.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
 }
 
 async fn read(program: &str, pipe: Option<impl AsyncRead + Unpin>) -> Result<String, String> {

@@ -202,6 +202,21 @@ fn endless_output_ends_in_a_denial() {
 
 #[cfg(unix)]
 #[test]
+fn what_a_hook_has_started_ends_with_it() {
+    let place = Place::new();
+    // Its child would write a file a second after the hook has run out of time.
+    let script = "(sleep 2; touch made) & wait";
+    let text = place.denies(script);
+    assert!(text.contains("did not answer within"), "{text}");
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    assert!(
+        !place.dir.path().join("made").exists(),
+        "the child has outlived its hook"
+    );
+}
+
+#[cfg(unix)]
+#[test]
 fn a_hook_gets_a_short_environment_and_no_shell() {
     let place = Place::new();
     assert_eq!(place.says("env | grep -q '^CARGO' && exit 2\nexit 0"), Verdict::Pass);
