@@ -23,6 +23,9 @@ pub struct Bent {
     pub arm: Hastened,
     pub envelope: Envelope,
     pub noise: usize,
+    /// Whether it says only once that it is through with a command.
+    pub terse: bool,
+    pub through: bool,
     pub shift: Rc<Cell<i64>>,
 }
 
@@ -40,11 +43,19 @@ impl Plant for Bent {
     }
 
     fn start(&mut self, now: Millis, tool: Symbol, arguments: Arguments<'_>) {
+        self.through = false;
         self.arm.start(now, tool, arguments);
     }
 
     fn step(&mut self, now: Millis) -> PlantStatus {
-        self.arm.step(now)
+        match self.arm.step(now) {
+            PlantStatus::Done if self.terse && self.through => PlantStatus::Busy,
+            PlantStatus::Done => {
+                self.through = true;
+                PlantStatus::Done
+            }
+            status => status,
+        }
     }
 
     fn halt(&mut self, now: Millis) {
@@ -99,6 +110,8 @@ pub struct Bench {
     pub said: Vec<Output>,
     /// Whether the host keeps its lease.
     pub host: bool,
+    /// How often the device is called, in milliseconds.
+    pub tick_ms: Millis,
     /// Where the arm was, at every look.
     pub trail: Vec<Point>,
     /// How far from its place the arm believes to be, along x.
@@ -122,6 +135,8 @@ impl Bench {
             envelope: arm.envelope().clone(),
             arm,
             noise: 0,
+            terse: false,
+            through: false,
             shift: Rc::clone(&shift),
         };
         change(&mut bent);
@@ -137,6 +152,7 @@ impl Bench {
             begun: 0,
             said: Vec::new(),
             host: true,
+            tick_ms: 10,
             trail: Vec::new(),
             shift,
         };
@@ -163,7 +179,7 @@ impl Bench {
         let end = self.now + ms;
         self.said.clear();
         while self.now < end {
-            self.now += 10;
+            self.now += self.tick_ms;
             let input = if self.host && self.now.is_multiple_of(100) {
                 Input::Lease {
                     session: SESSION,

@@ -302,6 +302,16 @@ fn nobody_drives_on_from_a_place_that_cannot_be() {
 }
 
 #[test]
+fn a_plant_need_say_only_once_that_it_is_through() {
+    let mut bench = Bench::with(Some(bytes(&errand())), "", |bent| bent.terse = true);
+    bench.tick_ms = 1;
+    assert_eq!(bench.run(&[cm(10)]), Ok(()));
+    let report = bench.finish();
+    assert!(matches!(report.outcome, Outcome::Finished { .. }), "{report:?}");
+    assert!(report.ms < 2_000, "it waits for nothing that has been said: {report:?}");
+}
+
+#[test]
 fn one_thing_at_a_time() {
     let mut bench = Bench::new(&errand());
     let right = [(DIRECTION, Value::Symbol(Symbol::of("right"))), (DISTANCE, cm(10))];
