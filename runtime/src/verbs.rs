@@ -286,6 +286,10 @@ async fn shown(
     let names: Vec<String> = chosen.iter().map(|device| device.name.clone()).collect();
     let workspace = Workspace::open(&config.workspace, false)?;
     let mut host = Host::online(config, workspace, printer, Part::Looks).await?;
+    if !stopped {
+        // A reset is said once, to a device that is there; a stop is said at once, and again until it is seen.
+        host.look_round().await;
+    }
     let mut first = Some(input);
     let mut seen = Vec::new();
     for _ in 0..SHOWN_MS / 100 {
