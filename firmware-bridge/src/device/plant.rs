@@ -3,6 +3,7 @@
 
 use super::{Failure, Refusal};
 use llmos_follower::{Envelope, Millis, Point, Symbol, Value};
+use serde::{Deserialize, Serialize};
 
 /// Where a command would take the plant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -34,8 +35,8 @@ pub enum PlantStatus {
     Failed(Failure),
 }
 
-/// A reading's value as a plant tells it, with its spelling.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A reading's value as a plant tells it, with its spelling. The list is only ever appended to, as it is sent by its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Told<'a> {
     /// A truth.
     Bool(bool),

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Why a device does not accept a command, or does not run a program. The list is closed: it is part of the protocol.
+/// Why a device does not accept a command, or does not run a program. The list is closed: it is part of the protocol, on a
+/// serial line by each one's place in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
@@ -96,8 +97,8 @@ impl Refusal {
     }
 }
 
-/// Why a command that was begun did not end well.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Why a command that was begun did not end well. The list is only ever appended to: on a serial line a failure is its place in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Failure {
     /// A stop came.
     Stopped,
