@@ -8,6 +8,10 @@
 #![cfg_attr(not(feature = "host"), no_std)]
 
 pub mod device;
+pub mod program;
+#[cfg(feature = "signed")]
+pub mod signature;
+pub mod store;
 pub mod topic;
 
 #[cfg(feature = "host")]

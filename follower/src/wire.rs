@@ -81,6 +81,12 @@ pub fn decode_for(device: Symbol, bytes: &[u8]) -> Result<Program, Reject> {
     }
 }
 
+/// CRC-32 (ISO-HDLC), for what is kept or sent beside a program.
+#[must_use]
+pub const fn checksum(bytes: &[u8]) -> u32 {
+    CRC.checksum(bytes)
+}
+
 /// The bytes that are not read yet. Lists are read here and not by serde, which can't say that one is too long.
 struct Rest<'a>(&'a [u8]);
 

@@ -6,6 +6,7 @@ pub mod arm;
 pub mod base;
 mod client;
 pub mod faults;
+mod flash;
 pub mod foreign;
 pub mod greenhouse;
 mod motion;
@@ -14,6 +15,7 @@ pub mod weather;
 
 pub use client::{SimError, SimHandle, run, run_plant};
 pub use faults::{Faults, UnknownFault};
+pub use flash::SimFlash;
 pub use foreign::{ForeignKind, ForeignSim};
 pub use motion::Xorshift;
 pub use weather::{Air, Weather};
