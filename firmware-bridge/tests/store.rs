@@ -5,9 +5,7 @@ mod power;
 #[path = "store/uploads.rs"]
 mod uploads;
 
-use llmos_firmware_bridge::program::{
-    Answer, Ask, CHUNK_BYTES_MAX, Description, Objection, Signature, StoreStatus,
-};
+use llmos_firmware_bridge::program::{Answer, Ask, CHUNK_BYTES_MAX, Description, Objection, Signature, StoreStatus};
 use llmos_firmware_bridge::sim::arm::Arm;
 use llmos_firmware_bridge::sim::{Faults, SimFlash};
 use llmos_firmware_bridge::store::{Flash, Store, StoreConfig};
