@@ -4,6 +4,7 @@
 //! Numbers become whole micro-units as they are read. This file must not know when a message is sent, or what an answer leads to.
 
 use crate::plain::{Named, Plain};
+use crate::program::json::{RanMessage, ReplyMessage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -87,6 +88,13 @@ pub enum AckMessage {
         reason: Option<String>,
         /// The device's uptime, in milliseconds.
         uptime_ms: u64,
+    },
+    /// The answer to a request about programs.
+    Program(ReplyMessage),
+    /// What came of a run, told without being asked.
+    Ran {
+        /// The report.
+        ran: RanMessage,
     },
 }
 

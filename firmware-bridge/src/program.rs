@@ -1,8 +1,11 @@
 //! What host and device say to each other about programs: an upload in chunks, its commitment, a run, and what came of it.
 //!
 //! These types are the protocol. A device that is small reads and writes them as postcard ([`read`], [`write`]), inside the packets of its
-//! serial line; over MQTT the same things are JSON (`message`), on the topics `program` and `ack`. No allocation. This file must not know
+//! serial line; over MQTT the same things are JSON (`json`), on the topics `program` and `ack`. No allocation. This file must not know
 //! where a program is kept, what it does, or how a message travels.
+
+#[cfg(feature = "host")]
+pub mod json;
 
 use heapless::Vec;
 use llmos_follower::program::SLOTS_MAX;
@@ -10,11 +13,11 @@ use llmos_follower::{Compensation, Handoff, Observed, Symbol, Value};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a program that one chunk may carry. A device may ask for less ([`StoreStatus::chunk_max`]).
-pub const CHUNK_BYTES_MAX: usize = 256;
+pub const CHUNK_BYTES_MAX: u16 = 192;
 /// Every chunk but the last is as long as a multiple of this, so that it begins and ends where flash can be programmed, in bytes.
 pub const CHUNK_ALIGN: usize = 16;
-/// Bytes of the largest request or reply in postcard.
-pub const MESSAGE_BYTES_MAX: usize = 320;
+/// Bytes of the largest request or reply in postcard: what a packet of a serial line carries.
+pub const MESSAGE_BYTES_MAX: usize = 240;
 
 /// The two halves of an ed25519 signature.
 pub type Signature = [[u8; 32]; 2];
@@ -337,8 +340,8 @@ pub fn read_reply(bytes: &[u8]) -> Option<Reply> {
     }
 }
 
-/// Writes a request or reply as postcard and returns the part of the buffer that was used. [`MESSAGE_BYTES_MAX`] bytes are always enough;
-/// `None` where the buffer is too small.
+/// Writes a request or reply as postcard and returns the part of the buffer that was used; `None` where the buffer is too small.
+/// [`MESSAGE_BYTES_MAX`] bytes are always enough, but for a run with eight points of which some lie far beyond any envelope.
 #[must_use]
 pub fn write<'b, T: Serialize>(message: &T, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     postcard::to_slice(message, buffer).ok().map(|used| &*used)
@@ -347,6 +350,7 @@ pub fn write<'b, T: Serialize>(message: &T, buffer: &'b mut [u8]) -> Option<&'b 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use llmos_follower::envelope::COORDINATE_MAX;
 
     fn check_round(request: &Request<'_>, bytes_max: usize) {
         let mut buffer = [0; MESSAGE_BYTES_MAX];
@@ -377,10 +381,10 @@ mod tests {
         let chunk = Ask::Chunk {
             crc: u32::MAX,
             offset: u32::MAX,
-            bytes: &[0xff; CHUNK_BYTES_MAX],
+            bytes: &[0xff; CHUNK_BYTES_MAX as usize],
         };
         check_round(&ask(chunk), MESSAGE_BYTES_MAX);
-        let slots = [Value::Point([i64::MIN; 3]); SLOTS_MAX];
+        let slots = [Value::Point([-COORDINATE_MAX; 3]); SLOTS_MAX];
         let run = Run {
             seq: u32::MAX,
             expires_ms: u64::MAX,

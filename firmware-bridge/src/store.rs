@@ -178,7 +178,7 @@ impl<F: Flash> Store<F> {
                 received: narrow(upload.received),
             }),
             capacity: narrow(Store::<F>::CAPACITY),
-            chunk_max: CHUNK_BYTES_MAX as u16,
+            chunk_max: CHUNK_BYTES_MAX,
             versions: (wire::MIN, wire::CURRENT),
             signed: self.config.wants_signature(),
         }
@@ -272,7 +272,7 @@ impl<F: Flash> Store<F> {
         let (size, offset) = (description.size as usize, offset as usize);
         let end = offset.saturating_add(bytes.len());
         let aligned = offset.is_multiple_of(CHUNK_ALIGN) && (bytes.len().is_multiple_of(CHUNK_ALIGN) || end == size);
-        if bytes.is_empty() || bytes.len() > CHUNK_BYTES_MAX || end > size || !aligned {
+        if bytes.is_empty() || bytes.len() > usize::from(CHUNK_BYTES_MAX) || end > size || !aligned {
             return Err(Objection::Chunk);
         }
         if offset < received {

@@ -2,6 +2,8 @@
 
 #[path = "store/power.rs"]
 mod power;
+#[path = "store/pushes.rs"]
+mod pushes;
 #[path = "store/uploads.rs"]
 mod uploads;
 
@@ -13,6 +15,7 @@ use llmos_follower::{Call, Kind, Op, Program, Range, Step, Symbol, Value, wire};
 
 const ARM: Symbol = Symbol::of("arm");
 const M: i64 = 1_000_000;
+const CHUNK: usize = CHUNK_BYTES_MAX as usize;
 
 /// What a step sends.
 #[derive(Clone, Copy)]
@@ -121,8 +124,8 @@ fn ask<F: Flash>(store: &mut Store<F>, ask: &Ask<'_>) -> Result<StoreStatus, Obj
 fn upload<F: Flash>(store: &mut Store<F>, description: &Description, bytes: &[u8]) -> Result<StoreStatus, Objection> {
     let status = ask(store, &Ask::Begin(*description))?;
     let received = status.upload.map_or(bytes.len(), |upload| upload.received as usize);
-    for (number, chunk) in bytes.chunks(CHUNK_BYTES_MAX).enumerate() {
-        let offset = number * CHUNK_BYTES_MAX;
+    for (number, chunk) in bytes.chunks(CHUNK).enumerate() {
+        let offset = number * CHUNK;
         if offset >= received {
             let (crc, offset) = (description.crc, u32::try_from(offset).expect("a small program"));
             ask(

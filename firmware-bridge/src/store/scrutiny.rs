@@ -6,7 +6,7 @@ use crate::program::{Description, Objection};
 use heapless::Vec;
 use llmos_follower::program::ARGUMENTS_MAX;
 use llmos_follower::value::distance_up;
-use llmos_follower::{Kind, Motion, Program, Range, Readings, Reject, Scope, Step, Symbol, Value, evaluate, wire};
+use llmos_follower::{Index, Kind, Listing, Motion, Range, Reject, Scope, Step, Symbol, Value, evaluate};
 
 /// Checks the bytes of a program against what was said about it and against the device that is to follow it.
 ///
@@ -22,11 +22,13 @@ pub fn scrutinise<P: Plant>(description: &Description, bytes: &[u8], plant: &P) 
     if sum != Some(description.crc) {
         return Err(Objection::Checksum);
     }
-    let program = wire::decode_for(description.device, bytes).map_err(objection)?;
-    program
-        .steps
-        .iter()
-        .try_for_each(|step| check_step(&program, step, plant))
+    let index = Index::of_for(description.device, bytes).map_err(objection)?;
+    let program = index.program(bytes).ok_or(Objection::Malformed)?;
+    for at in 0..usize::from(program.counts().steps) {
+        let step = program.step(at).ok_or(Objection::Malformed)?;
+        check_step(&program, &step, plant)?;
+    }
+    Ok(())
 }
 
 const fn objection(reject: Reject) -> Objection {
@@ -48,15 +50,14 @@ const fn objection(reject: Reject) -> Objection {
     }
 }
 
-fn check_step<P: Plant>(program: &Program, step: &Step, plant: &P) -> Result<(), Objection> {
+fn check_step<P: Plant>(program: &impl Listing, step: &Step, plant: &P) -> Result<(), Objection> {
     if step.kind != Kind::Command {
         return Ok(());
     }
-    let nothing = Readings::default();
     let mut arguments: Vec<(Symbol, Value), ARGUMENTS_MAX> = Vec::new();
     let mut values: Vec<Value, ARGUMENTS_MAX> = Vec::new();
     for (parameter, range) in &step.arguments {
-        if let Some(value) = constant(program, *range, &Scope::of(step.device, &nothing))? {
+        if let Some(value) = constant(program, *range, &Scope::of(step.device, &[]))? {
             // As many as the step has, and both have its capacity.
             let _ = (arguments.push((*parameter, value)), values.push(value));
         }
@@ -68,7 +69,7 @@ fn check_step<P: Plant>(program: &Program, step: &Step, plant: &P) -> Result<(),
     }
     let scope = Scope {
         arguments: &values,
-        ..Scope::of(step.device, &nothing)
+        ..Scope::of(step.device, &[])
     };
     match constant(program, step.target, &scope)? {
         Some(Value::Point(target)) => {
@@ -88,10 +89,9 @@ fn check_command<P: Plant>(tool: Symbol, arguments: Arguments<'_>, plant: &P) ->
         // It can't be done now, and may well be when it is due.
         Err(_) => return Ok(()),
     };
-    let running = match intent.velocity {
-        Some(velocity) => Some(distance_up(velocity, [0; 3]).unwrap_or(i64::MAX)),
-        None => None,
-    };
+    let running = intent
+        .velocity
+        .map(|velocity| distance_up(velocity, [0; 3]).unwrap_or(i64::MAX));
     let motion = Motion {
         speed: intent.speed.max(running),
         acceleration: intent.acceleration,
@@ -104,7 +104,7 @@ fn check_command<P: Plant>(tool: Symbol, arguments: Arguments<'_>, plant: &P) ->
 }
 
 /// What code is worth that looks at nothing but constants; `None` for other code, and for none.
-fn constant(program: &Program, range: Range, scope: &Scope<'_>) -> Result<Option<Value>, Objection> {
+fn constant(program: &impl Listing, range: Range, scope: &Scope<'_>) -> Result<Option<Value>, Objection> {
     if range.is_empty() {
         return Ok(None);
     }

@@ -1,7 +1,7 @@
 //! Bad input, one at a time: each is refused with its reason, and the device is as it was.
 
-use super::{ARM, Deed, M, arm, ask, bytes, described, good, open, program, signed, upload};
-use llmos_firmware_bridge::program::{Answer, Ask, CHUNK_BYTES_MAX, Description, Objection};
+use super::{ARM, CHUNK, Deed, M, arm, ask, bytes, described, good, open, program, signed, upload};
+use llmos_firmware_bridge::program::{Answer, Ask, Description, Objection};
 use llmos_firmware_bridge::signature::SecretKey;
 use llmos_firmware_bridge::sim::SimFlash;
 use llmos_firmware_bridge::store::{Store, StoreConfig};
@@ -53,7 +53,7 @@ fn a_program_is_taken_whole_and_kept_over_a_restart() {
     let mut store = open();
     assert_eq!((store.program(), store.installed()), (None, None));
     let bytes = good(1);
-    assert!(bytes.len() > 2 * CHUNK_BYTES_MAX, "{}", bytes.len());
+    assert!(bytes.len() > 2 * CHUNK, "{}", bytes.len());
     let status = upload(&mut store, &described(&bytes, 1), &bytes).expect("it is taken");
     assert_eq!(status.installed.map(|installed| installed.revision), Some(1));
     assert_eq!((status.revision_min, status.upload), (2, None));
@@ -167,7 +167,7 @@ fn chunks_come_in_order_whole_and_once() {
     assert_eq!(chunk(16, 16), Err(Objection::Order), "the first is missing");
     assert_eq!(chunk(0, 0), Err(Objection::Chunk));
     assert_eq!(chunk(0, 15), Err(Objection::Chunk));
-    assert_eq!(chunk(0, CHUNK_BYTES_MAX + 16), Err(Objection::Chunk));
+    assert_eq!(chunk(0, CHUNK + 16), Err(Objection::Chunk));
     assert_eq!(chunk(0, 64), Ok(Some(64)));
     assert_eq!(chunk(0, 64), Ok(Some(64)), "said again");
     assert_eq!(chunk(16, 16), Ok(Some(64)), "a part of it said again");
