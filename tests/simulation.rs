@@ -293,7 +293,7 @@ impl<'a> Simulation<'a> {
                     self.air.send(self.now, &letter);
                 }
                 LinksOutput::News(device, news) => self.pending.push_back(Input::Device { device, news }),
-                LinksOutput::Subscribe(_) | LinksOutput::Notice(..) => {}
+                LinksOutput::Subscribe(_) | LinksOutput::Notice(..) | LinksOutput::Reply(..) => {}
             }
         }
     }
@@ -371,7 +371,7 @@ impl<'a> Simulation<'a> {
                 self.done = Some(*report);
                 None
             }
-            Output::Tell(_) => None,
+            Output::Tell(_) | Output::RunAboard { .. } | Output::AskReport { .. } | Output::Forget { .. } => None,
         };
         self.pending.extend(answer);
     }

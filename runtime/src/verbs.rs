@@ -1,11 +1,13 @@
 //! What each verb does: goals and devices here, looking at things in `inspect`.
 
+use crate::aboard;
 use crate::bench;
-use crate::cli::{BenchVerb, Cli, Common, DeviceVerb, EarlierArgs, PlanArgs, RunArgs, Verb};
+use crate::cli::{BenchVerb, Cli, Common, DeviceVerb, EarlierArgs, KeyVerb, PlanArgs, RunArgs, Verb};
 use crate::config::{Broker, Config};
 use crate::doctor;
 use crate::explain;
 use crate::inspect;
+use crate::keys;
 use crate::manifests;
 use crate::output::{Printer, plan_json};
 use crate::replay;
@@ -14,6 +16,7 @@ use crate::shell::signals::Signals;
 use crate::shell::simulated;
 use crate::shell::workspace::{self, Workspace};
 use crate::trouble::Trouble;
+use llmos_firmware_bridge::sim::Memory;
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_kernel::message::{Caller, Fact, Input, Report, Request, Status};
 use llmos_kernel::mode::Mode;
@@ -55,7 +58,13 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
         Verb::Replay(args) => replay::replay(&config, args, printer).await,
         Verb::Stop { device } => stop(&config, device, printer).await,
         Verb::Reset { device } => reset(&config, device, printer).await,
-        Verb::Device(DeviceVerb::Sim { kind, name }) => simulate(&config, &kind, name.as_deref(), printer).await,
+        Verb::Skill(verb) => aboard::skill(&config, verb, printer).await,
+        Verb::Key(KeyVerb::New { path }) => keys::new(&config.workspace, path, printer),
+        Verb::Device(DeviceVerb::Run(args)) => aboard::run(&config, args, printer).await,
+        Verb::Device(DeviceVerb::Sim { kind, name, flash, key }) => {
+            let memory = Memory { flash, key };
+            simulate(&config, &kind, name.as_deref(), memory, printer).await
+        }
         Verb::Device(DeviceVerb::Watch { device, seconds }) => {
             watch(&config, device.as_deref(), seconds, printer).await
         }
@@ -324,7 +333,13 @@ async fn shown(
     Ok(status.exit_code())
 }
 
-async fn simulate(config: &Config, kind: &str, name: Option<&str>, printer: Printer) -> Result<u8, Trouble> {
+async fn simulate(
+    config: &Config,
+    kind: &str,
+    name: Option<&str>,
+    memory: Memory,
+    printer: Printer,
+) -> Result<u8, Trouble> {
     let Broker::At { url, text } = &config.broker else {
         return Err(Trouble::usage(
             "name the broker that the simulated device connects to: --broker mqtt://localhost:1883",
@@ -335,7 +350,7 @@ async fn simulate(config: &Config, kind: &str, name: Option<&str>, printer: Prin
     let simulated = simulated::simulator(kind).map_err(Trouble::usage)?;
     let mut signals =
         Signals::new().map_err(|error| Trouble::environment(format!("Ctrl-C can't be received: {error}")))?;
-    let handle = simulated::start(config, simulated, device, url).map_err(Trouble::environment)?;
+    let handle = simulated::start(config, simulated, device, url, memory).map_err(Trouble::environment)?;
     printer.note(&format!(
         "simulating {kind} as {name} on {text}, scene {}; Ctrl-C ends it",
         config.seed

@@ -24,6 +24,8 @@ use crate::device::{Arguments, Intent, Plant, PlantStatus, Refusal, Sink};
 use crate::io::BrokerUrl;
 use crate::topic::DeviceName;
 use llmos_follower::{Envelope, MICRO, Millis, Point, Symbol};
+use std::io;
+use std::path::PathBuf;
 
 /// What to simulate.
 #[derive(Clone, Debug)]
@@ -40,6 +42,29 @@ pub struct SimOptions {
     pub haste: u32,
     /// What goes wrong.
     pub faults: Faults,
+    /// Where its program is kept, and who may change that. Only devices with our protocol keep one.
+    pub memory: Memory,
+}
+
+/// A simulated device's memory for programs, and its own configuration about them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Memory {
+    /// The file that its flash is in; `None` forgets it with the process.
+    pub flash: Option<PathBuf>,
+    /// The key whose signature a program needs; `None` takes all.
+    pub key: Option<[u8; 32]>,
+}
+
+impl Memory {
+    /// The flash.
+    ///
+    /// # Errors
+    /// The file can't be used.
+    pub fn open(&self) -> io::Result<SimFlash> {
+        self.flash
+            .as_deref()
+            .map_or_else(|| Ok(SimFlash::new()), SimFlash::open)
+    }
 }
 
 /// A simulated device, by how it speaks.

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use llmos_firmware_bridge::io::BrokerUrl;
-use llmos_firmware_bridge::sim::{self, SimHandle, SimOptions, Simulator};
+use llmos_firmware_bridge::sim::{self, Memory, SimHandle, SimOptions, Simulator};
 use llmos_firmware_bridge::topic::DeviceName;
 
 /// What is to be simulated.
@@ -12,7 +12,13 @@ pub fn simulator(word: &str) -> Result<Simulator, String> {
 }
 
 /// Starts a simulated device.
-pub fn start(config: &Config, simulator: Simulator, device: DeviceName, url: &BrokerUrl) -> Result<SimHandle, String> {
+pub fn start(
+    config: &Config,
+    simulator: Simulator,
+    device: DeviceName,
+    url: &BrokerUrl,
+    memory: Memory,
+) -> Result<SimHandle, String> {
     let name = device.to_string();
     let options = SimOptions {
         simulator,
@@ -21,6 +27,7 @@ pub fn start(config: &Config, simulator: Simulator, device: DeviceName, url: &Br
         seed: config.seed,
         haste: config.haste,
         faults: config.faults.clone(),
+        memory,
     };
     sim::run(options).map_err(|error| format!("the simulated {name} does not start: {error}"))
 }
