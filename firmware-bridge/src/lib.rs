@@ -7,6 +7,7 @@
 //! **What this room must not know**: manifests, tools' meanings, goals, models, policy. A tool is a name with arguments here.
 #![cfg_attr(not(feature = "host"), no_std)]
 
+pub mod desk;
 pub mod device;
 pub mod program;
 #[cfg(feature = "signed")]

@@ -7,9 +7,11 @@
 #[cfg(feature = "host")]
 pub mod json;
 
+pub use crate::device::{OnHostLoss, Outcome, RunReport};
+
 use heapless::Vec;
 use llmos_follower::program::SLOTS_MAX;
-use llmos_follower::{Compensation, Handoff, Observed, Symbol, Value};
+use llmos_follower::{Symbol, Value};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a program that one chunk may carry. A device may ask for less ([`StoreStatus::chunk_max`]).
@@ -100,17 +102,6 @@ pub struct Run {
     pub slots: Vec<Value, SLOTS_MAX>,
 }
 
-/// What becomes of a run when its host goes away.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnHostLoss {
-    /// The device goes to its safe state when the lease runs out.
-    #[default]
-    Stop,
-    /// It goes on to the end. A device's own configuration can forbid that.
-    Finish,
-}
-
 /// Device to host.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Reply {
@@ -172,49 +163,6 @@ pub struct Upload {
     pub crc: u32,
     /// Bytes that have come.
     pub received: u32,
-}
-
-/// What came of a run. It is kept by the device until a host says that it has it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct RunReport {
-    /// The id of the request that began it.
-    pub run: u64,
-    /// The session that began it.
-    pub session: u32,
-    /// The checksum of the program.
-    pub crc: u32,
-    /// The main step that it came to; the number of the main steps where all are done.
-    pub step: u8,
-    /// Commands that the plant was given.
-    pub commands: u32,
-    /// From the first step to the end, in milliseconds.
-    pub ms: u32,
-    /// How it ended.
-    pub outcome: Outcome,
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Every call is done.
-    Finished {
-        /// How that was seen.
-        observed: Observed,
-        /// The digest of the calls.
-        digest: u64,
-    },
-    /// The world was not as a step needs it.
-    Handoff {
-        /// Why.
-        why: Handoff,
-        /// What became of what compensates for it.
-        compensation: Compensation,
-    },
-    /// A stop came.
-    Stopped,
-    /// The host went away, and the run was to stop then.
-    HostLost,
 }
 
 /// Why a device does not do what was asked about programs. The list is closed: it is part of the protocol.
@@ -350,6 +298,7 @@ pub fn write<'b, T: Serialize>(message: &T, buffer: &'b mut [u8]) -> Option<&'b 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use llmos_follower::Observed;
     use llmos_follower::envelope::COORDINATE_MAX;
 
     fn check_round(request: &Request<'_>, bytes_max: usize) {

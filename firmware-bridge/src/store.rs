@@ -22,7 +22,7 @@ mod scrutiny;
 pub use record::{RECORD_BYTES, preamble};
 pub use scrutiny::scrutinise;
 
-use crate::device::Plant;
+use crate::device::{Plant, Programs};
 use crate::program::{
     Answer, Ask, CHUNK_ALIGN, CHUNK_BYTES_MAX, Description, Installed, Objection, StoreStatus, Upload,
 };
@@ -85,17 +85,20 @@ pub struct FlashError;
 pub struct StoreConfig {
     /// The device's name: a program for another one is not taken.
     pub device: Symbol,
+    /// Whether a run may go on to its end when the host is gone. Nothing that moves should, unless somebody has thought about it.
+    pub finishes_alone: bool,
     /// Only programs signed with this ed25519 key are taken; `None` takes all.
     #[cfg(feature = "signed")]
     pub key: Option<[u8; 32]>,
 }
 
 impl StoreConfig {
-    /// A device that takes programs without a signature.
+    /// A device that takes programs without a signature, and does not run them alone.
     #[must_use]
     pub const fn open(device: Symbol) -> StoreConfig {
         StoreConfig {
             device,
+            finishes_alone: false,
             #[cfg(feature = "signed")]
             key: None,
         }
@@ -152,13 +155,6 @@ impl<F: Flash> Store<F> {
             }
         }
         store
-    }
-
-    /// The bytes of the installed program.
-    #[must_use]
-    pub fn program(&self) -> Option<&[u8]> {
-        let (slot, installed) = self.active?;
-        program_in(self.flash.slot(slot), installed.size)
     }
 
     /// What is installed.
@@ -376,6 +372,21 @@ impl<F: Flash> Store<F> {
     )]
     fn check_signature(&self, _description: &Description, _bytes: &[u8]) -> Result<(), Objection> {
         Ok(())
+    }
+}
+
+impl<F: Flash> Programs for Store<F> {
+    fn device(&self) -> Symbol {
+        self.config.device
+    }
+
+    fn program(&self) -> Option<&[u8]> {
+        let (slot, installed) = self.active?;
+        program_in(self.flash.slot(slot), installed.size)
+    }
+
+    fn finishes_alone(&self) -> bool {
+        self.config.finishes_alone
     }
 }
 

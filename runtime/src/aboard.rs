@@ -64,6 +64,11 @@ fn push_code(error: &llmos_firmware_bridge::link::push::PushError) -> u8 {
 /// `device run`.
 pub async fn run(config: &Config, args: AloneArgs, printer: Printer) -> Result<u8, Trouble> {
     let (names, slots) = words(&args.words)?;
+    if args.detach && args.on_loss != "finish" {
+        return Err(Trouble::usage(
+            "--detach leaves the device without a host, where it would stop at once: say --on-loss finish, too",
+        ));
+    }
     let mut host = online(config, printer).await?;
     let (device, name) = match names.as_slice() {
         [name] => (only_device(host.kernel(), name)?, name.clone()),

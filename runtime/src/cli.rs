@@ -295,6 +295,9 @@ pub enum DeviceVerb {
         /// Take programs only with a signature of this key, as "llmos key new" prints it.
         #[arg(long, value_name = "PUBLIC", value_parser = crate::keys::public)]
         key: Option<[u8; 32]>,
+        /// Let it go on to the end of a run when its host is gone.
+        #[arg(long)]
+        alone: bool,
     },
     /// Have a device run the program that it keeps (see llmos skill push), and wait for what comes of it.
     #[command(

@@ -61,8 +61,14 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
         Verb::Skill(verb) => aboard::skill(&config, verb, printer).await,
         Verb::Key(KeyVerb::New { path }) => keys::new(&config.workspace, path, printer),
         Verb::Device(DeviceVerb::Run(args)) => aboard::run(&config, args, printer).await,
-        Verb::Device(DeviceVerb::Sim { kind, name, flash, key }) => {
-            let memory = Memory { flash, key };
+        Verb::Device(DeviceVerb::Sim {
+            kind,
+            name,
+            flash,
+            key,
+            alone,
+        }) => {
+            let memory = Memory { flash, key, alone };
             simulate(&config, &kind, name.as_deref(), memory, printer).await
         }
         Verb::Device(DeviceVerb::Watch { device, seconds }) => {

@@ -22,6 +22,7 @@ pub use weather::{Air, Weather};
 
 use crate::device::{Arguments, Intent, Plant, PlantStatus, Refusal, Sink};
 use crate::io::BrokerUrl;
+use crate::store::StoreConfig;
 use crate::topic::DeviceName;
 use llmos_follower::{Envelope, MICRO, Millis, Point, Symbol};
 use std::io;
@@ -53,6 +54,8 @@ pub struct Memory {
     pub flash: Option<PathBuf>,
     /// The key whose signature a program needs; `None` takes all.
     pub key: Option<[u8; 32]>,
+    /// Whether a run may go on to its end without a host.
+    pub alone: bool,
 }
 
 impl Memory {
@@ -64,6 +67,16 @@ impl Memory {
         self.flash
             .as_deref()
             .map_or_else(|| Ok(SimFlash::new()), SimFlash::open)
+    }
+
+    /// The configuration of a device with this name.
+    #[must_use]
+    pub fn config(&self, device: &DeviceName) -> StoreConfig {
+        StoreConfig {
+            key: self.key,
+            finishes_alone: self.alone,
+            ..StoreConfig::open(Symbol::of(device.as_str()))
+        }
     }
 }
 

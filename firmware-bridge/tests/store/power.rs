@@ -1,6 +1,7 @@
 //! Power that goes in the middle of an update, at every word and every page: the old program is kept, or the new one is there whole.
 
 use super::{ARM, arm, ask, described, good, upload};
+use llmos_firmware_bridge::device::Programs;
 use llmos_firmware_bridge::program::{Ask, Description};
 use llmos_firmware_bridge::sim::Xorshift;
 use llmos_firmware_bridge::store::{Flash, FlashError, Slot, Store, StoreConfig};

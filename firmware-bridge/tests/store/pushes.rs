@@ -1,6 +1,7 @@
 //! An upload over a bad line, as the host sees it: what is lost is asked again, what was cut off goes on, and it ends with the device's own word.
 
 use super::{ARM, arm, described, good, open, upload};
+use llmos_firmware_bridge::device::Programs;
 use llmos_firmware_bridge::link::push::{Push, PushError, Pushed};
 use llmos_firmware_bridge::program::{Answer, Objection, Reply};
 use llmos_firmware_bridge::signature::SecretKey;

@@ -1,6 +1,7 @@
 //! Bad input, one at a time: each is refused with its reason, and the device is as it was.
 
 use super::{ARM, CHUNK, Deed, M, arm, ask, bytes, described, good, open, program, signed, upload};
+use llmos_firmware_bridge::device::Programs;
 use llmos_firmware_bridge::program::{Answer, Ask, Description, Objection};
 use llmos_firmware_bridge::signature::SecretKey;
 use llmos_firmware_bridge::sim::SimFlash;
