@@ -306,7 +306,7 @@ fn hooks_policy_and_another_program_say_no() {
     let mut denied = traces();
     denied.insert(
         "policy.toml".to_owned(),
-        "[[rule]]\nwho = \"person\"\ndevice = \"arm\"\ntool = \"move\"\neffect = \"deny\"\n".to_owned(),
+        "[[rule]]\nwho = [\"person\"]\ndevice = \"arm\"\ntool = \"move\"\neffect = \"deny\"\n".to_owned(),
     );
     let mut bench = Bench::new(&denied);
     let report = bench.run("shift", &slots).expect("an end");
