@@ -82,7 +82,7 @@ pub enum ToDevice<'a> {
     Command(CommandPacket),
     /// A person ends the stop.
     Reset,
-    /// A message of the program channel; its bytes are that channel's.
+    /// A [request](crate::program::Request) about programs, in postcard.
     Program(&'a [u8]),
 }
 
@@ -142,7 +142,7 @@ pub enum ToHost<'a> {
         /// The numbers.
         counts: Counts,
     },
-    /// A message of the program channel; its bytes are that channel's.
+    /// A [reply](crate::program::Reply) about programs, in postcard. What came of a run, told without being asked, has session 0 and id 0.
     Program(&'a [u8]),
 }
 

@@ -10,14 +10,16 @@
 //! written. A line that can be unplugged and notices it says so with [`crate::device::Input::Disconnected`]; on any other, a host that is
 //! gone is a lease that runs out.
 //!
-//! No allocation, no formatting, no panics. It must not know what a tool does, what is in the program channel, or what time it is.
+//! No allocation, no formatting, no panics. It must not know what a tool does, where programs are kept, or what time it is.
 
+use crate::desk::Clerk;
 use crate::device::{Command, Device, Input, Output, Plant, Told};
 use crate::frame::{Decoder, FRAME_LEN_MAX, Heard, PACKET_LEN_MAX, encode};
 use crate::packet::{
     Counts, FromHost, Head, PART_LEN_MAX, PROGRAM_LEN_MAX, Pong, Reading, ToDevice, ToHost, VERSION, VERSION_MIN,
     read_from_host, write,
 };
+use crate::program::{self, Answer, Reply};
 use crate::topic::DeviceName;
 use heapless::Deque;
 use llmos_follower::Millis;
@@ -40,23 +42,6 @@ pub trait Line {
     fn write(&mut self, bytes: &[u8]) -> usize;
 }
 
-/// What is at the device's end of the program channel. A device without one uses `()`, which ignores what comes in.
-pub trait ProgramChannel<P> {
-    /// Takes what a host sent, at most [`PROGRAM_LEN_MAX`] bytes.
-    fn take(&mut self, now: Millis, device: &mut Device<P>, payload: &[u8]);
-
-    /// Writes what is to be sent next and returns its length, or `None` where there is nothing.
-    fn answer(&mut self, now: Millis, device: &mut Device<P>, payload: &mut [u8; PROGRAM_LEN_MAX]) -> Option<usize>;
-}
-
-impl<P> ProgramChannel<P> for () {
-    fn take(&mut self, _: Millis, _: &mut Device<P>, _: &[u8]) {}
-
-    fn answer(&mut self, _: Millis, _: &mut Device<P>, _: &mut [u8; PROGRAM_LEN_MAX]) -> Option<usize> {
-        None
-    }
-}
-
 /// A device's end of a line. `REPORT` is the room for one report in bytes; a device that reports more is told so by its host.
 #[derive(Debug)]
 pub struct Port<const REPORT: usize = REPORT_LEN_MAX> {
@@ -77,6 +62,8 @@ impl<const REPORT: usize> Port<REPORT> {
                 counts: Counts::default(),
                 counts_told: Counts::default(),
                 counts_at: 0,
+                reply: None,
+                ran: false,
                 report: Snapshot {
                     bytes: [0; REPORT],
                     len: 0,
@@ -94,24 +81,18 @@ impl<const REPORT: usize> Port<REPORT> {
     }
 
     /// Reads, lets time pass, and writes; `now` is the device's uptime. Call it at least every few milliseconds.
-    pub fn serve<P: Plant>(
-        &mut self,
-        now: Millis,
-        device: &mut Device<P>,
-        line: &mut impl Line,
-        programs: &mut impl ProgramChannel<P>,
-    ) {
+    pub fn serve<P: Plant, S: Clerk>(&mut self, now: Millis, device: &mut Device<P, S>, line: &mut impl Line) {
         let Port { decoder, outbox } = self;
         for _ in 0..BYTES_MAX {
             let Some(byte) = line.read() else { break };
             match decoder.feed(byte) {
                 Heard::Nothing => {}
                 Heard::Noise => count(&mut outbox.counts.noise),
-                Heard::Packet(packet) => outbox.take(now, packet, device, programs),
+                Heard::Packet(packet) => outbox.take(now, packet, device),
             }
         }
         outbox.tell(now, device, Input::Tick);
-        outbox.send(now, device, line, programs);
+        outbox.send(now, device, line);
     }
 
     /// Whether there is more to send than the line has taken yet.
@@ -119,7 +100,11 @@ impl<const REPORT: usize> Port<REPORT> {
     pub fn is_sending(&self) -> bool {
         let outbox = &self.outbox;
         let waiting = outbox.pong.is_some() || outbox.report_due || outbox.report.sent.is_some();
-        waiting || !outbox.answers.is_empty() || outbox.frame_sent < outbox.frame_len
+        waiting
+            || outbox.reply.is_some()
+            || outbox.ran
+            || !outbox.answers.is_empty()
+            || outbox.frame_sent < outbox.frame_len
     }
 
     /// How the line was since the device booted.
@@ -143,6 +128,10 @@ struct Outbox<const REPORT: usize> {
     counts: Counts,
     counts_told: Counts,
     counts_at: Millis,
+    /// The answer to the last request about programs.
+    reply: Option<Reply>,
+    /// What came of a run is to be told.
+    ran: bool,
     report: Snapshot<REPORT>,
     /// Something has changed since the snapshot was taken.
     report_due: bool,
@@ -155,20 +144,14 @@ struct Outbox<const REPORT: usize> {
 }
 
 impl<const REPORT: usize> Outbox<REPORT> {
-    fn take<P: Plant>(
-        &mut self,
-        now: Millis,
-        packet: &[u8],
-        device: &mut Device<P>,
-        programs: &mut impl ProgramChannel<P>,
-    ) {
+    fn take<P: Plant, S: Clerk>(&mut self, now: Millis, packet: &[u8], device: &mut Device<P, S>) {
         match read_from_host(packet) {
             Ok(FromHost::Ping(token)) => self.pong = Some(token),
             Ok(FromHost::Stop(token)) => {
                 self.tell(now, device, Input::Stop);
                 self.pong = Some(token);
             }
-            Ok(FromHost::Message(message)) => self.take_message(now, message, device, programs),
+            Ok(FromHost::Message(message)) => self.take_message(now, message, device),
             Err(_) => {
                 count(&mut self.counts.unreadable);
                 // Whoever speaks another version hears which ones there are.
@@ -177,13 +160,7 @@ impl<const REPORT: usize> Outbox<REPORT> {
         }
     }
 
-    fn take_message<P: Plant>(
-        &mut self,
-        now: Millis,
-        message: ToDevice<'_>,
-        device: &mut Device<P>,
-        programs: &mut impl ProgramChannel<P>,
-    ) {
+    fn take_message<P: Plant, S: Clerk>(&mut self, now: Millis, message: ToDevice<'_>, device: &mut Device<P, S>) {
         match message {
             ToDevice::Lease { session, ttl_ms } => {
                 let lease = Input::Lease {
@@ -206,36 +183,47 @@ impl<const REPORT: usize> Outbox<REPORT> {
                 self.tell(now, device, Input::Command(command));
             }
             ToDevice::Reset => self.tell(now, device, Input::Reset),
-            ToDevice::Program(payload) => programs.take(now, device, payload),
+            ToDevice::Program(payload) => match program::read(payload) {
+                Some(request) => {
+                    let reply = S::handle(device, now, &request);
+                    // A host asks one thing at a time, and asks again where it hears nothing.
+                    self.reply = reply.or(self.reply.take());
+                    self.drain(device);
+                }
+                None => count(&mut self.counts.unreadable),
+            },
         }
     }
 
-    /// Tells the device something and keeps what it answers. Where there is no room, the oldest answer goes: its command or lease has been
-    /// asked for anew by then, or will be.
-    fn tell<P: Plant>(&mut self, now: Millis, device: &mut Device<P>, input: Input<'_>) {
+    /// Tells the device something and keeps what it answers.
+    fn tell<P: Plant, S: Clerk>(&mut self, now: Millis, device: &mut Device<P, S>, input: Input<'_>) {
         device.handle(now, input);
+        self.drain(device);
+    }
+
+    fn drain<P: Plant, S: Clerk>(&mut self, device: &mut Device<P, S>) {
         while let Some(output) = device.poll() {
-            if output == Output::Report {
-                self.report_due = true;
-                continue;
+            match output {
+                Output::Report => self.report_due = true,
+                Output::Run => self.ran = true,
+                answer => self.keep(answer),
             }
-            if self.answers.is_full() {
-                let _ = self.answers.pop_front();
-                count(&mut self.counts.dropped);
-            }
-            // There is room now.
-            let _ = self.answers.push_back(output);
         }
+    }
+
+    /// Keeps an answer until it is sent. Where there is no room, the oldest goes: its command or lease has been asked for anew by then, or will
+    /// be.
+    fn keep(&mut self, answer: Output) {
+        if self.answers.is_full() {
+            let _ = self.answers.pop_front();
+            count(&mut self.counts.dropped);
+        }
+        // There is room now.
+        let _ = self.answers.push_back(answer);
     }
 
     /// Writes until the line takes no more, or there is no more to say.
-    fn send<P: Plant>(
-        &mut self,
-        now: Millis,
-        device: &mut Device<P>,
-        line: &mut impl Line,
-        programs: &mut impl ProgramChannel<P>,
-    ) {
+    fn send<P: Plant, S: Clerk>(&mut self, now: Millis, device: &mut Device<P, S>, line: &mut impl Line) {
         // Each round sends a frame; the bound holds also for a line that takes everything.
         for _ in 0..2 * ANSWERS_MAX {
             let rest = self.frame.get(self.frame_sent..self.frame_len).unwrap_or_default();
@@ -245,19 +233,14 @@ impl<const REPORT: usize> Outbox<REPORT> {
                     return;
                 }
             }
-            if !self.next_frame(now, device, programs) {
+            if !self.next_frame(now, device) {
                 return;
             }
         }
     }
 
     /// Makes the next frame; false where there is nothing to say.
-    fn next_frame<P: Plant>(
-        &mut self,
-        now: Millis,
-        device: &mut Device<P>,
-        programs: &mut impl ProgramChannel<P>,
-    ) -> bool {
+    fn next_frame<P: Plant, S: Clerk>(&mut self, now: Millis, device: &mut Device<P, S>) -> bool {
         let mut packet = [0; PACKET_LEN_MAX];
         let mut len = None;
         if self.urgent {
@@ -266,7 +249,7 @@ impl<const REPORT: usize> Outbox<REPORT> {
         // After an answer it is the others' turn.
         self.urgent = len.is_none();
         if len.is_none() {
-            len = self.news(now, device, programs, &mut packet);
+            len = self.news(now, device, &mut packet);
         }
         if len.is_none() {
             len = self.answer(device, &mut packet);
@@ -280,7 +263,11 @@ impl<const REPORT: usize> Outbox<REPORT> {
     }
 
     /// The next answer to somebody who waits for it.
-    fn answer<P: Plant>(&mut self, device: &Device<P>, packet: &mut [u8; PACKET_LEN_MAX]) -> Option<usize> {
+    fn answer<P: Plant, S: Clerk>(
+        &mut self,
+        device: &Device<P, S>,
+        packet: &mut [u8; PACKET_LEN_MAX],
+    ) -> Option<usize> {
         let status = device.status();
         if let Some(token) = self.pong.take() {
             let pong = Pong {
@@ -325,12 +312,25 @@ impl<const REPORT: usize> Outbox<REPORT> {
         write(&message, packet)
     }
 
+    /// The next thing to say about programs: what was asked, or what came of a run, which nobody has asked for.
+    fn next_reply<P: Plant, S: Clerk>(&mut self, device: &Device<P, S>) -> Option<Reply> {
+        if let Some(reply) = self.reply.take() {
+            return Some(reply);
+        }
+        let ran = core::mem::take(&mut self.ran);
+        let report = device.run_report().filter(|_| ran)?;
+        Some(Reply {
+            session: 0,
+            id: 0,
+            answer: Answer::Report(Some(*report)),
+        })
+    }
+
     /// The next thing that nobody waits for: the program channel, the line's numbers, a part of a report.
-    fn news<P: Plant>(
+    fn news<P: Plant, S: Clerk>(
         &mut self,
         now: Millis,
-        device: &mut Device<P>,
-        programs: &mut impl ProgramChannel<P>,
+        device: &mut Device<P, S>,
         packet: &mut [u8; PACKET_LEN_MAX],
     ) -> Option<usize> {
         let uptime_ms = device.status().uptime_ms;
@@ -344,9 +344,10 @@ impl<const REPORT: usize> Outbox<REPORT> {
         if let Some(len) = self.report.write_part(packet) {
             return Some(len);
         }
-        let mut payload = [0; PROGRAM_LEN_MAX];
-        if let Some(len) = programs.answer(now, device, &mut payload) {
-            return write(&ToHost::Program(payload.get(..len)?), packet);
+        if let Some(reply) = self.next_reply(device) {
+            let mut payload = [0; PROGRAM_LEN_MAX];
+            let payload = program::write(&reply, &mut payload)?;
+            return write(&ToHost::Program(payload), packet);
         }
         if core::mem::take(&mut self.report_due) {
             self.report.take(device);
@@ -369,7 +370,7 @@ struct Snapshot<const N: usize> {
 }
 
 impl<const N: usize> Snapshot<N> {
-    fn take<P: Plant>(&mut self, device: &Device<P>) {
+    fn take<P: Plant, S: Clerk>(&mut self, device: &Device<P, S>) {
         self.number = self.number.wrapping_add(1);
         self.sent = Some(0);
         self.missing = 0;

@@ -5,7 +5,10 @@ use llmos_firmware_bridge::frame::{Decoder, FRAME_LEN_MAX, Heard, encode};
 use llmos_firmware_bridge::packet::{
     CommandPacket, FromDevice, Head, ToDevice, ToHost, ping, read_from_device, read_report, stop, write,
 };
-use llmos_firmware_bridge::port::{BYTES_MAX, Line, Port, ProgramChannel};
+use llmos_firmware_bridge::port::{BYTES_MAX, Line, Port};
+use llmos_firmware_bridge::program::{self, Answer, Ask, Request};
+use llmos_firmware_bridge::sim::SimFlash;
+use llmos_firmware_bridge::store::{Store, StoreConfig};
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_follower::{Envelope, Millis, Point, Symbol, Value};
 use std::collections::VecDeque;
@@ -90,27 +93,10 @@ impl Line for Cable {
     }
 }
 
-/// What is said in the program channel comes back reversed.
-#[derive(Default)]
-struct Echo(VecDeque<Vec<u8>>);
-
-impl ProgramChannel<Slide> for Echo {
-    fn take(&mut self, _: Millis, _: &mut Device<Slide>, payload: &[u8]) {
-        self.0.push_back(payload.iter().rev().copied().collect());
-    }
-
-    fn answer(&mut self, _: Millis, _: &mut Device<Slide>, payload: &mut [u8; 240]) -> Option<usize> {
-        let next = self.0.pop_front()?;
-        payload[..next.len()].copy_from_slice(&next);
-        Some(next.len())
-    }
-}
-
 struct Board<const REPORT: usize = 1_024> {
     port: Port<REPORT>,
-    device: Device<Slide>,
+    device: Device<Slide, Store<SimFlash>>,
     cable: Cable,
-    echo: Echo,
     now: Millis,
     /// Bytes that the line takes in a millisecond.
     pace: usize,
@@ -129,11 +115,11 @@ impl<const REPORT: usize> Board<REPORT> {
             now: 0,
             more,
         };
+        let store = Store::open(SimFlash::new(), StoreConfig::open(Symbol::of("slide")), &slide);
         Board {
             port: Port::new(DeviceName::parse("slide").expect("a name")),
-            device: Device::new(slide, 5),
+            device: Device::with_programs(slide, 5, store),
             cable: Cable::default(),
-            echo: Echo::default(),
             now: 0,
             pace: 12,
         }
@@ -170,8 +156,7 @@ impl<const REPORT: usize> Board<REPORT> {
         for _ in 0..time {
             self.now += 1;
             self.cable.room = self.pace;
-            self.port
-                .serve(self.now, &mut self.device, &mut self.cable, &mut self.echo);
+            self.port.serve(self.now, &mut self.device, &mut self.cable);
         }
     }
 
@@ -204,7 +189,10 @@ fn word(packet: &[u8], blob: &mut Vec<u8>) -> Option<String> {
             "noise {} unreadable {} dropped {}",
             counts.noise, counts.unreadable, counts.dropped
         ),
-        FromDevice::Message(ToHost::Program(payload)) => format!("program {payload:?}"),
+        FromDevice::Message(ToHost::Program(payload)) => match program::read_reply(payload).expect("a reply").answer {
+            Answer::Store(status) => format!("store {} {:?}", status.capacity, status.installed),
+            other => format!("{other:?}"),
+        },
         FromDevice::Message(ToHost::Report { part, end, bytes, .. }) => {
             if part == 0 {
                 blob.clear();
@@ -282,9 +270,23 @@ fn a_command_is_carried_out_and_what_it_did_is_told() {
     let said = board.said();
     assert!(said.contains(&"fault 5 lease_lost".to_owned()), "{said:?}");
     assert!(!board.device.status().busy && board.device.plant().at < 400_000);
+    let (session, id) = (7, 1);
+    for (ask, answer) in [
+        (Ask::Status, "store 33792 None"),
+        (Ask::Report, "Report(None)"),
+        (Ask::Abort, "Refused(NoLease)"),
+    ] {
+        let mut payload = [0; 240];
+        let payload = program::write(&Request { session, id, ask }, &mut payload).expect("it fits");
+        board.hear_message(&ToDevice::Program(payload));
+        board.pass(5);
+        let said = board.said();
+        assert!(said.contains(&answer.to_owned()), "{said:?}");
+    }
+    let unreadable = board.port.counts().unreadable;
     board.hear_message(&ToDevice::Program(&[1, 2, 3]));
     board.pass(5);
-    assert!(board.said().contains(&"program [3, 2, 1]".to_owned()));
+    assert_eq!(board.port.counts().unreadable, unreadable + 1);
 }
 
 #[test]
