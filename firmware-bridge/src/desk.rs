@@ -3,7 +3,7 @@
 //! a program does.
 
 use crate::device::{Device, Input, Plant, RunCommand};
-use crate::program::{Answer, Ask, Objection, Reply, Request};
+use crate::program::{Answer, Ask, Objection, Reply, Request, UNASKED, read, write};
 use crate::store::{Flash, Store};
 use llmos_follower::Millis;
 
@@ -55,4 +55,27 @@ pub fn handle<P: Plant, F: Flash>(
         }
     };
     Some(Reply { session, id, answer })
+}
+
+/// The same in postcard, for a transport of packets: takes a request's bytes and writes the reply into `buffer`, of which it returns the part
+/// that was used. What can't be read is not answered.
+pub fn serve<'b, P: Plant, F: Flash>(
+    device: &mut Device<P, Store<F>>,
+    now: Millis,
+    packet: &[u8],
+    buffer: &'b mut [u8],
+) -> Option<&'b [u8]> {
+    let reply = handle(device, now, &read(packet)?, false)?;
+    write(&reply, buffer)
+}
+
+/// What a device tells without being asked, upon [`Output::Run`](crate::device::Output::Run), in postcard.
+pub fn tell<'b, P: Plant, F: Flash>(device: &Device<P, Store<F>>, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let report = *device.run_report()?;
+    let reply = Reply {
+        session: report.session,
+        id: UNASKED,
+        answer: Answer::Report(Some(report)),
+    };
+    write(&reply, buffer)
 }
