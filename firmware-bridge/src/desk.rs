@@ -3,7 +3,7 @@
 //! a program does.
 
 use crate::device::{Device, Input, Plant, Programs, RunCommand};
-use crate::program::{Answer, Ask, Objection, Reply, Request};
+use crate::program::{Answer, Ask, Objection, Reply, Request, UNASKED};
 use crate::store::{Flash, Store};
 use llmos_follower::Millis;
 
@@ -77,4 +77,14 @@ pub fn handle<P: Plant, F: Flash>(
         }
     };
     Some(Reply { session, id, answer })
+}
+
+/// What a device tells without being asked, upon [`Output::Run`](crate::device::Output::Run).
+pub fn tell<P: Plant, S: Programs>(device: &Device<P, S>) -> Option<Reply> {
+    let report = *device.run_report()?;
+    Some(Reply {
+        session: report.session,
+        id: UNASKED,
+        answer: Answer::Report(Some(report)),
+    })
 }

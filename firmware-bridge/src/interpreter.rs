@@ -13,9 +13,8 @@ use crate::frame::PACKET_LEN_MAX;
 use crate::message::{
     AckMessage, CommandMessage, EventMessage, LeaseMessage, Malformed, ResetMessage, StateMessage, read, write,
 };
-use crate::packet::{self, CommandPacket, PART_LEN_MAX, PROGRAM_LEN_MAX, ToDevice, ToHost};
-use crate::program::json::{RanMessage, ReplyMessage, RequestMessage};
-use crate::program::{self, Answer};
+use crate::packet::{self, CommandPacket, PART_LEN_MAX, ToDevice, ToHost};
+use crate::program::json::{from_packet, to_packet};
 use crate::topic::{Subject, Topic};
 use llmos_follower::Symbol;
 
@@ -64,16 +63,8 @@ impl Interpreter {
             }
             Subject::Cmd => ToDevice::Command(command(&read("cmd", payload)?)),
             Subject::Program => {
-                let request = RequestMessage::read(payload)?;
-                let mut bytes = [0; PROGRAM_LEN_MAX];
-                let len = request.with(|request| program::write(request, &mut bytes).map(<[u8]>::len))?;
-                let too_long = || {
-                    Malformed::new(format!(
-                        "program: expected a request of at most {PROGRAM_LEN_MAX} bytes in postcard"
-                    ))
-                };
-                let bytes = len.and_then(|len| bytes.get(..len)).ok_or_else(too_long)?;
-                return packet(&ToDevice::Program(bytes), subject);
+                let bytes = to_packet(payload)?;
+                return packet(&ToDevice::Program(&bytes), subject);
             }
             other => {
                 let what = format!(
@@ -143,7 +134,10 @@ impl Interpreter {
                 end,
                 bytes,
             } => return self.hear_part(report, part, end, bytes),
-            ToHost::Program(payload) => heard(Subject::Ack, &about_programs(payload)?),
+            ToHost::Program(payload) => Heard {
+                subject: Subject::Ack,
+                payload: from_packet(payload)?,
+            },
         };
         Ok(Some(heard))
     }
@@ -183,23 +177,6 @@ fn packet(message: &ToDevice<'_>, subject: Subject) -> Result<Said, Malformed> {
         Malformed::new(what)
     })?;
     Ok(Said::Packet(packet.iter().copied().take(len).collect()))
-}
-
-/// What a device says about programs: an answer, or with nobody's number what came of a run.
-fn about_programs(payload: &[u8]) -> Result<AckMessage, Malformed> {
-    let reply = program::read_reply(payload).ok_or_else(|| {
-        let what = format!(
-            "ack: expected an answer about programs in postcard, found {} bytes that are none",
-            payload.len()
-        );
-        Malformed::new(what)
-    })?;
-    Ok(match (reply.session, reply.id, &reply.answer) {
-        (0, 0, Answer::Report(Some(report))) => AckMessage::Ran {
-            ran: RanMessage::from(report),
-        },
-        _ => AckMessage::Program(ReplyMessage::of(&reply)),
-    })
 }
 
 fn heard<T: serde::Serialize>(subject: Subject, message: &T) -> Heard {

@@ -142,7 +142,7 @@ pub enum ToHost<'a> {
         /// The numbers.
         counts: Counts,
     },
-    /// A [reply](crate::program::Reply) about programs, in postcard. What came of a run, told without being asked, has session 0 and id 0.
+    /// A [reply](crate::program::Reply) about programs, in postcard. What came of a run, told without being asked, has the id 0.
     Program(&'a [u8]),
 }
 

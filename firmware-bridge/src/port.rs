@@ -12,14 +12,14 @@
 //!
 //! No allocation, no formatting, no panics. It must not know what a tool does, where programs are kept, or what time it is.
 
-use crate::desk::Clerk;
+use crate::desk::{self, Clerk};
 use crate::device::{Command, Device, Input, Output, Plant, Told};
 use crate::frame::{Decoder, FRAME_LEN_MAX, Heard, PACKET_LEN_MAX, encode};
 use crate::packet::{
     Counts, FromHost, Head, PART_LEN_MAX, PROGRAM_LEN_MAX, Pong, Reading, ToDevice, ToHost, VERSION, VERSION_MIN,
     read_from_host, write,
 };
-use crate::program::{self, Answer, Reply};
+use crate::program::{self, Reply};
 use crate::topic::DeviceName;
 use heapless::Deque;
 use llmos_follower::Millis;
@@ -317,13 +317,7 @@ impl<const REPORT: usize> Outbox<REPORT> {
         if let Some(reply) = self.reply.take() {
             return Some(reply);
         }
-        let ran = core::mem::take(&mut self.ran);
-        let report = device.run_report().filter(|_| ran)?;
-        Some(Reply {
-            session: 0,
-            id: 0,
-            answer: Answer::Report(Some(*report)),
-        })
+        core::mem::take(&mut self.ran).then(|| desk::tell(device)).flatten()
     }
 
     /// The next thing that nobody waits for: the program channel, the line's numbers, a part of a report.

@@ -7,7 +7,7 @@ use llmos_firmware_bridge::io::{BusEvent, SerialAddress};
 use llmos_firmware_bridge::link::{Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Report};
 use llmos_firmware_bridge::packet::ping;
 use llmos_firmware_bridge::plain::Plain;
-use llmos_firmware_bridge::sim::{Faults, SerialOptions, SimHandle, SimKind, run_serial};
+use llmos_firmware_bridge::sim::{Faults, Memory, SerialOptions, SimHandle, SimKind, run_serial};
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_follower::Millis;
 use std::io::Write;
@@ -24,7 +24,7 @@ fn arm(at: Option<PathBuf>, fault: &str) -> (SimHandle, SerialAddress) {
         seed: 0,
         haste: 4,
         faults: Faults::parse(fault).expect("a fault"),
-            memory: Memory::default(),
+        memory: Memory::default(),
     };
     let (arm, path) = run_serial(options).expect("a pseudo-terminal");
     (arm, SerialAddress { path, baud: 115_200 })
