@@ -249,9 +249,16 @@ fn each(axis: impl Fn(usize) -> Option<i64>) -> Result<Point, Reject> {
     }
 }
 
-/// The product of two micro-quantities, rounded toward zero.
+/// The product of two micro-quantities, rounded toward zero. The broken twin, which no feature can switch on, rounds down: with it, the
+/// determinism corpus must fail on every architecture.
 fn product(a: i64, b: i64) -> Option<i64> {
-    i64::try_from(i128::from(a) * i128::from(b) / i128::from(MICRO)).ok()
+    let exact = i128::from(a) * i128::from(b);
+    let rounded = if cfg!(llmos_broken_twin) {
+        exact.div_euclid(i128::from(MICRO))
+    } else {
+        exact / i128::from(MICRO)
+    };
+    i64::try_from(rounded).ok()
 }
 
 /// The smaller of the two turns between two headings, in microdegrees.

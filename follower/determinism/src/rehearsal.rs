@@ -1,16 +1,17 @@
-//! Follows one case from its first event to its last, and digests everything that is said. This file must not know where a case comes
+//! Follows one case from its first event to its last, and digests everything that is said. The program is followed where it lies, as on a
+//! microcontroller, with the room of one: that the same comes out with more room is the follower's own test. This file must not know where a case comes
 //! from, nor what its digest should be.
 
 use crate::case::{Answer, Case, Event, events};
 use crate::tell;
 use heapless::Vec;
 use llmos_follower::{
-    Breach, Checkpoint, Digest, Follower, Input, Millis, Motion, Offer, Output, Point, Program, Reading, Readings,
-    Reject, Route, Symbol, Value, Watch, World, checkpoint::CHECKPOINT_BYTES_MAX, wire,
+    Breach, Checkpoint, Digest, Index, Input, Millis, Motion, Offer, Output, Point, Reading, Reject, Route, Symbol, Value,
+    Walker, Watch, World, checkpoint::CHECKPOINT_BYTES_MAX, state::position_of,
 };
 
-/// Readings that all devices of a case report at once.
-const TOLD_MAX: usize = 48;
+/// Readings that all devices of a case report at once, at most.
+pub const TOLD_MAX: usize = 16;
 
 /// Looks on: a test that asks what a corpus covers, a meter that counts instructions. It can't change anything.
 pub trait Witness {
@@ -76,14 +77,13 @@ pub fn carry_out<W: Witness>(case: &Case<'_>, witness: &mut W) -> Outcome {
 pub struct Rehearsal<'a, W> {
     case: &'a Case<'a>,
     witness: &'a mut W,
-    program: Program,
-    follower: Follower,
+    index: Index,
+    follower: Walker<TOLD_MAX>,
     begun: bool,
     digest: Digest,
     run: Option<u64>,
     now: Millis,
     told: Vec<Reading, TOLD_MAX>,
-    readings: Readings,
     reported_at: Millis,
     watch: Watch,
 }
@@ -92,24 +92,24 @@ impl<'a, W: Witness> Rehearsal<'a, W> {
     /// Reads the program. Nothing has happened yet.
     ///
     /// # Errors
-    /// Those of [`wire::decode`] and [`Follower::new`].
+    /// Those of [`Index::of`] and [`Walker::new`].
     pub fn begin(case: &'a Case<'a>, witness: &'a mut W) -> Result<Rehearsal<'a, W>, Reject> {
-        let read = wire::decode(case.wire).and_then(|program| {
-            let follower = Follower::new(&program, &case.slots)?;
-            Ok((program, follower))
+        let read = Index::of(case.wire).and_then(|index| {
+            let program = index.program(case.wire).ok_or(Reject::Checksum)?;
+            let follower = Walker::new(&program, &case.slots)?;
+            Ok((index, follower))
         });
-        let (program, follower) = read.inspect_err(|reject| witness.reject(*reject))?;
+        let (index, follower) = read.inspect_err(|reject| witness.reject(*reject))?;
         Ok(Rehearsal {
             case,
             witness,
-            program,
+            index,
             follower,
             begun: false,
             digest: Digest::default(),
             run: None,
             now: 0,
             told: Vec::new(),
-            readings: Readings::default(),
             reported_at: 0,
             watch: Watch::default(),
         })
@@ -126,7 +126,7 @@ impl<'a, W: Witness> Rehearsal<'a, W> {
 
     /// The follower, to look at.
     #[must_use]
-    pub fn follower(&self) -> &Follower {
+    pub fn follower(&self) -> &Walker<TOLD_MAX> {
         &self.follower
     }
 
@@ -139,7 +139,7 @@ impl<'a, W: Witness> Rehearsal<'a, W> {
     /// Lets one thing happen. What is told before the first answer is there when the run begins.
     ///
     /// # Errors
-    /// Those of [`Follower::resume`] and [`Follower::resume_sent`]; the run is over then.
+    /// Those of [`Walker::resume`] and [`Walker::resume_sent`]; the run is over then.
     pub fn feed(&mut self, event: Event) -> Result<(), Reject> {
         if !self.begun && !matches!(event, Event::Wait(_) | Event::Tell { .. }) {
             self.begun = true;
@@ -183,29 +183,36 @@ impl<'a, W: Witness> Rehearsal<'a, W> {
     }
 
     fn hand(&mut self, input: Input) {
+        let Some(program) = self.index.program(self.case.wire) else {
+            return;
+        };
         let world = World {
-            program: &self.program,
-            readings: &self.readings,
+            program: &program,
+            readings: &self.told,
         };
         self.follower.handle(world, self.now, input);
     }
 
-    fn resume(&mut self, sent: bool) -> Result<Follower, Reject> {
+    fn resume(&mut self, sent: bool) -> Result<Walker<TOLD_MAX>, Reject> {
+        let program = self.index.program(self.case.wire).ok_or(Reject::Checksum)?;
         let checkpoint = keep(&mut self.digest, self.follower.checkpoint())?;
         if sent {
             let (before, leg) = (self.follower.before(), self.follower.leg());
-            Follower::resume_sent(&self.program, checkpoint, before, leg, self.now)
+            Walker::resume_sent(&program, checkpoint, before, leg, self.now)
         } else {
-            Follower::resume(&self.program, checkpoint)
+            Walker::resume(&program, checkpoint)
         }
     }
 
     /// Takes everything that the follower says, and answers what it offers, until it waits.
     fn drain(&mut self) {
         loop {
+            let Some(program) = self.index.program(self.case.wire) else {
+                return;
+            };
             let world = World {
-                program: &self.program,
-                readings: &self.readings,
+                program: &program,
+                readings: &self.told,
             };
             let output = self.follower.poll(world);
             self.witness.step_ends();
@@ -240,7 +247,7 @@ impl<'a, W: Witness> Rehearsal<'a, W> {
             numbers.max_by_key(|number| number.unsigned_abs())
         };
         let motion = Motion {
-            from: self.readings.position(offer.device),
+            from: position_of(&self.told, offer.device),
             start: offer.start,
             to: offer.target,
             speed: largest("speed"),
@@ -302,20 +309,20 @@ impl<'a, W: Witness> Rehearsal<'a, W> {
                 .is_err();
             debug_assert!(!full, "a case reports at most {TOLD_MAX} readings");
         }
-        let all = self.told.iter().filter(|known| known.device == device);
-        let full = self.readings.replace(device, all.copied()).is_err();
-        debug_assert!(!full, "the table has room for all of them");
         self.reported_at = self.now;
-        if let Some(at) = self.readings.position(device) {
+        if let Some(at) = position_of(&self.told, device) {
             self.watch.note_position(self.now, at, &self.case.envelope);
         }
     }
 
     /// What a host would ask a follower between two inputs.
     fn look(&mut self) {
+        let Some(program) = self.index.program(self.case.wire) else {
+            return;
+        };
         let world = World {
-            program: &self.program,
-            readings: &self.readings,
+            program: &program,
+            readings: &self.told,
         };
         self.digest.write(&[
             u8::from(self.follower.is_over()),
