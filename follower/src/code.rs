@@ -4,7 +4,7 @@
 use crate::error::Reject;
 use crate::listing::Listing;
 use crate::state::{Reading, find};
-use crate::value::{MICRO, Point, Symbol, Value};
+use crate::value::{MICRO, Point, Symbol, Value, proportion};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -252,13 +252,10 @@ fn each(axis: impl Fn(usize) -> Option<i64>) -> Result<Point, Reject> {
 /// The product of two micro-quantities, rounded toward zero. The broken twin, which no feature can switch on, rounds down: with it, the
 /// determinism corpus must fail on every architecture.
 fn product(a: i64, b: i64) -> Option<i64> {
-    let exact = i128::from(a) * i128::from(b);
-    let rounded = if cfg!(llmos_broken_twin) {
-        exact.div_euclid(i128::from(MICRO))
-    } else {
-        exact / i128::from(MICRO)
-    };
-    i64::try_from(rounded).ok()
+    if cfg!(llmos_broken_twin) {
+        return i64::try_from((i128::from(a) * i128::from(b)).div_euclid(i128::from(MICRO))).ok();
+    }
+    proportion(a, b, MICRO)
 }
 
 /// The smaller of the two turns between two headings, in microdegrees.
@@ -272,8 +269,8 @@ fn turn_between(a: i64, b: i64) -> u64 {
 fn within(a: Point, b: Point, tolerance: i64) -> bool {
     let limit = u128::from(tolerance.unsigned_abs()).pow(2);
     let mut sum = 0_u128;
-    for axis in 0..3 {
-        let step = u128::from(a[axis].abs_diff(b[axis]));
+    for (a, b) in a.iter().zip(&b) {
+        let step = u128::from(a.abs_diff(*b));
         sum = sum.saturating_add(step.saturating_mul(step));
     }
     sum <= limit

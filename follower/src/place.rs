@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 /// Of operations and cases, every one of so many has its place in the index.
 const STRIDE: usize = 8;
+const _: () = assert!(CODE_MAX.is_multiple_of(STRIDE) && CASES_MAX.is_multiple_of(STRIDE));
 
 /// Where the parts of a program begin in its bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,13 +48,13 @@ impl Index {
         };
         index.counts.slots = rest.one()?;
         let mut first = [0; 1];
-        index.counts.starts = byte(list::<(Symbol, Range)>(&mut rest, STARTS_MAX, STARTS_MAX, &mut first)?);
+        index.counts.starts = byte(list::<(Symbol, Range)>(&mut rest, STARTS_MAX, &mut first)?);
         index.starts = first[0];
-        index.counts.calls = byte(list::<Call>(&mut rest, CALLS_MAX, 1, &mut index.calls)?);
-        index.counts.steps = byte(list::<Step>(&mut rest, STEPS_MAX, 1, &mut index.steps)?);
+        index.counts.calls = byte(list::<Call>(&mut rest, 1, &mut index.calls)?);
+        index.counts.steps = byte(list::<Step>(&mut rest, 1, &mut index.steps)?);
         index.counts.compensating = rest.one()?;
-        index.counts.code = list::<Op>(&mut rest, CODE_MAX, STRIDE, &mut index.code)?;
-        index.counts.cases = list::<(Symbol, Value)>(&mut rest, CASES_MAX, STRIDE, &mut index.cases)?;
+        index.counts.code = list::<Op>(&mut rest, STRIDE, &mut index.code)?;
+        index.counts.cases = list::<(Symbol, Value)>(&mut rest, STRIDE, &mut index.cases)?;
         rest.end()?;
         check(&InPlace { bytes, index: &index })?;
         Ok(index)
@@ -97,19 +98,11 @@ fn checksum(bytes: &[u8]) -> u32 {
     bytes.last_chunk().map_or(0, |sum| u32::from_le_bytes(*sum))
 }
 
-/// Reads a list of at most `most` entries and notes where one in `stride` begins.
-fn list<'a, T: Deserialize<'a>>(
-    rest: &mut Rest<'a>,
-    most: usize,
-    stride: usize,
-    places: &mut [u16],
-) -> Result<u16, Reject> {
+/// Reads a list and notes where one entry in `stride` begins. It may be as long as the places last.
+fn list<'a, T: Deserialize<'a>>(rest: &mut Rest<'a>, stride: usize, places: &mut [u16]) -> Result<u16, Reject> {
     let mut count = 0;
     let (mut places, mut until_next) = (places.iter_mut(), 0);
     rest.each(|at, _: T| {
-        if count == most {
-            return Err(Reject::TooLarge);
-        }
         count += 1;
         if until_next == 0 {
             until_next = stride;

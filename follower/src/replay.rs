@@ -33,7 +33,7 @@ pub const SETTLE_MS: Millis = 600;
 /// Outputs that may wait to be drained.
 const EVENTS_MAX: usize = 4;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Phase {
     /// Before the first step.
     Start,
@@ -319,11 +319,11 @@ impl<const N: usize> Walker<N> {
     /// Whether nothing will happen any more once the outputs are drained.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.phase == Phase::Over
+        matches!(self.phase, Phase::Over)
     }
 
     fn begin<L: Listing>(&mut self, world: World<'_, L>) {
-        if self.phase == Phase::Start {
+        if matches!(self.phase, Phase::Start) {
             self.phase = Phase::Begin;
             if let Err(why) = self.check_start(world) {
                 return self.hand_off(world, why, Compensation::None);

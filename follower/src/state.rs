@@ -87,11 +87,6 @@ impl<const N: usize> Table<N> {
     pub fn position(&self, device: Symbol) -> Option<Point> {
         position_of(&self.list, device)
     }
-
-    /// All readings, in the order of the reports.
-    pub fn iter(&self) -> core::slice::Iter<'_, Reading> {
-        self.list.iter()
-    }
 }
 
 /// All readings, in the order of the reports: what a follower looks at, whatever room they have.
