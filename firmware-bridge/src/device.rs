@@ -25,7 +25,7 @@ const REACT_MS: u32 = 100;
 /// Answers that may wait to be drained.
 const OUTPUTS_MAX: usize = 8;
 
-/// Why a device does not accept a command. The list is closed: it is part of the protocol.
+/// Why a device does not accept a command. The list is closed: it is part of the protocol, on a serial line by each one's place in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
@@ -90,8 +90,8 @@ impl Refusal {
     }
 }
 
-/// Why a command that was begun did not end well.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Why a command that was begun did not end well. The list is only ever appended to: on a serial line a failure is its place in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Failure {
     /// A stop came.
     Stopped,
@@ -149,8 +149,8 @@ pub enum PlantStatus {
     Failed(Failure),
 }
 
-/// A reading's value as a plant tells it, with its spelling.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A reading's value as a plant tells it, with its spelling. The list is only ever appended to, as it is sent by its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Told<'a> {
     /// A truth.
     Bool(bool),

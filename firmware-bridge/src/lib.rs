@@ -1,13 +1,16 @@
 //! Talking to devices: what a message means, when it is sent again, and what a device does with it.
 //!
-//! The rooms are layered by what they may know. [`topic`] and [`device`] are `no_std` and know no JSON: they run on a
-//! microcontroller. [`message`], [`link`] and [`binding`] are pure: bytes and time go in, bytes and events come out. Only [`io`] and
+//! The rooms are layered by what they may know. [`topic`], [`device`], [`frame`], [`packet`] and [`port`] are `no_std` and know no JSON: they
+//! run on a microcontroller. [`message`], [`link`] and [`binding`] are pure: bytes and time go in, bytes and events come out. Only [`io`] and
 //! [`sim`] own sockets and threads, and they decide nothing.
 //!
 //! **What this room must not know**: manifests, tools' meanings, goals, models, policy. A tool is a name with arguments here.
 #![cfg_attr(not(feature = "host"), no_std)]
 
 pub mod device;
+pub mod frame;
+pub mod packet;
+pub mod port;
 pub mod topic;
 
 #[cfg(feature = "host")]
