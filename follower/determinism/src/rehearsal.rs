@@ -143,6 +143,7 @@ impl<'a, W: Witness> Rehearsal<'a, W> {
     pub fn feed(&mut self, event: Event) -> Result<(), Reject> {
         if !self.begun && !matches!(event, Event::Wait(_) | Event::Tell { .. }) {
             self.begun = true;
+            self.witness.step_begins();
             self.drain();
         }
         match event {
@@ -165,6 +166,7 @@ impl<'a, W: Witness> Rehearsal<'a, W> {
                     self.witness.reject(*reject);
                     tell::reject(&mut self.digest, *reject);
                 })?;
+                self.witness.step_begins();
                 self.drain();
             }
             Event::Weigh(weighed) => {
