@@ -82,7 +82,7 @@ impl Value {
 }
 
 /// `n / by`, rounded down; `None` for a division by zero. Wide division is long code on a small machine, so it is there once.
-#[inline(never)]
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 #[must_use]
 pub fn quotient(n: u128, by: u128) -> Option<u128> {
     n.checked_div(by)

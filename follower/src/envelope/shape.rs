@@ -117,7 +117,7 @@ fn dot(a: &[i128], b: &[i128]) -> i128 {
 }
 
 /// `a * b`, which a small machine makes of many multiplications: it is there once. No product of coordinates leaves the type.
-#[inline(never)]
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 const fn times(a: i128, b: i128) -> i128 {
     a * b
 }
