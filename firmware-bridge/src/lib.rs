@@ -1,7 +1,7 @@
 //! Talking to devices: what a message means, when it is sent again, and what a device does with it.
 //!
 //! The rooms are layered by what they may know. [`topic`], [`device`], [`frame`], [`packet`] and [`port`] are `no_std` and know no JSON: they
-//! run on a microcontroller. [`message`], [`link`] and [`binding`] are pure: bytes and time go in, bytes and events come out. Only [`io`] and
+//! run on a microcontroller. [`message`], [`link`], [`interpreter`] and [`binding`] are pure: bytes and time go in, bytes and events come out. Only [`io`] and
 //! [`sim`] own sockets and threads, and they decide nothing.
 //!
 //! **What this room must not know**: manifests, tools' meanings, goals, models, policy. A tool is a name with arguments here.
@@ -15,6 +15,8 @@ pub mod topic;
 
 #[cfg(feature = "host")]
 pub mod binding;
+#[cfg(feature = "host")]
+pub mod interpreter;
 #[cfg(feature = "host")]
 pub mod io;
 #[cfg(feature = "host")]

@@ -180,7 +180,7 @@ pub enum LinkEvent {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
-    /// The connection to the broker is gone.
+    /// The connection to the broker, or the serial line, is gone.
     Disconnected,
     /// The device reported that it is gone, or its last will did.
     Offline,

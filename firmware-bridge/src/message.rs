@@ -3,7 +3,11 @@
 //!
 //! Numbers become whole micro-units as they are read. This file must not know when a message is sent, or what an answer leads to.
 
+use crate::device::Told;
+use crate::packet::Head;
 use crate::plain::{Named, Plain};
+use llmos_follower::Symbol;
+use llmos_follower::program::ARGUMENTS_MAX;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -53,6 +57,21 @@ pub struct CommandMessage {
     pub tool: String,
     /// The arguments, in base units.
     pub args: Map<String, Value>,
+}
+
+impl CommandMessage {
+    /// The arguments as a device computes with them; `None` where one is nothing that a device understands, or there are too many.
+    #[must_use]
+    pub fn arguments(&self) -> Option<heapless::Vec<(Symbol, llmos_follower::Value), ARGUMENTS_MAX>> {
+        let mut arguments = heapless::Vec::new();
+        for (name, json) in &self.args {
+            match Plain::from_json(json) {
+                Ok(Plain::Nothing) | Err(_) => return None,
+                Ok(plain) => arguments.push((Symbol::of(name), plain.to_value())).ok()?,
+            }
+        }
+        Some(arguments)
+    }
 }
 
 /// `ack`, device to host.
@@ -197,6 +216,35 @@ pub fn write<T: Serialize>(message: &T) -> Vec<u8> {
 }
 
 impl StateMessage {
+    /// A state without readings.
+    #[must_use]
+    pub fn of(head: &Head) -> StateMessage {
+        let failed = head.failed.map(|(seq, failure)| FailedMessage {
+            seq,
+            reason: failure.as_str().to_owned(),
+        });
+        StateMessage {
+            boot: head.boot,
+            uptime_ms: head.uptime_ms,
+            busy: head.busy,
+            done: head.done,
+            failed,
+            stopped: head.stopped,
+            entities: Map::new(),
+            fields: Map::new(),
+        }
+    }
+
+    /// Adds a reading as a plant tells it; the owner is empty for the device itself.
+    pub fn put(&mut self, owner: &str, field: &str, told: Told<'_>) {
+        let value = Plain::from(told).to_json();
+        if owner.is_empty() {
+            self.fields.insert(field.to_owned(), value);
+        } else if let Value::Object(entity) = self.entities.entry(owner).or_insert_with(|| Value::Object(Map::new())) {
+            entity.insert(field.to_owned(), value);
+        }
+    }
+
     /// The readings of a state, in the order of the message.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Numbers are whole micro-units from the moment a message is read, so that a journal replays the same bits. This file must not know
 //! which device or tool a value belongs to.
 
+use crate::device::Told;
 use crate::message::{Malformed, TEXT_LEN_MAX};
 use llmos_follower::{MICRO, Symbol, Value};
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,18 @@ impl Plain {
             Plain::Point(point) => Value::Point(*point),
             Plain::Text(text) => Value::Symbol(Symbol::of(text)),
             Plain::Nothing => Value::Symbol(Symbol::NONE),
+        }
+    }
+}
+
+impl From<Told<'_>> for Plain {
+    fn from(told: Told<'_>) -> Plain {
+        match told {
+            Told::Bool(truth) => Plain::Bool(truth),
+            Told::Number(micro) => Plain::Number(micro),
+            Told::Point(point) => Plain::Point(point),
+            Told::Text(text) => Plain::Text(text.to_owned()),
+            Told::Nothing => Plain::Nothing,
         }
     }
 }

@@ -114,6 +114,14 @@ impl<const REPORT: usize> Port<REPORT> {
         outbox.send(now, device, line, programs);
     }
 
+    /// Whether there is more to send than the line has taken yet.
+    #[must_use]
+    pub fn is_sending(&self) -> bool {
+        let outbox = &self.outbox;
+        let waiting = outbox.pong.is_some() || outbox.report_due || outbox.report.sent.is_some();
+        waiting || !outbox.answers.is_empty() || outbox.frame_sent < outbox.frame_len
+    }
+
     /// How the line was since the device booted.
     #[must_use]
     pub fn counts(&self) -> Counts {

@@ -50,7 +50,7 @@ pub struct Common {
         value_name = "FAULT",
         default_value = "",
         hide_default_value = true,
-        help = "Faults of simulated devices: slip, stall, silent, nonsense, double_ack, restart, refuse, slow, quiet, stale, no_watchdog; slip@2 only the second time"
+        help = "Faults of simulated devices: slip, stall, silent, nonsense, double_ack, restart, refuse, slow, quiet, stale, no_watchdog, noise; slip@2 only the second time"
     )]
     pub fault: String,
     /// How many times faster than life simulated devices move.
@@ -105,7 +105,7 @@ pub enum Verb {
     /// Look at devices, or simulate one.
     #[command(
         subcommand,
-        after_help = "Examples:\n  llmos device ls\n  llmos device check devices/examples/tasmota-plug.md\n  llmos device sim arm --broker mqtt://localhost:1883 --seed 7 --fault slip@2\n  llmos device watch arm --broker mqtt://localhost:1883"
+        after_help = "Examples:\n  llmos device ls\n  llmos device check devices/examples/tasmota-plug.md\n  llmos device sim arm --broker mqtt://localhost:1883 --seed 7 --fault slip@2\n  llmos device sim arm --serial /tmp/arm\n  llmos device watch arm --broker mqtt://localhost:1883"
     )]
     Device(DeviceVerb),
     /// Why a call is allowed or not.
@@ -270,13 +270,16 @@ pub enum DeviceVerb {
         /// A manifest, in the workspace or not.
         file: Option<PathBuf>,
     },
-    /// Run a simulated device until Ctrl-C; it needs --broker.
+    /// Run a simulated device until Ctrl-C; it needs --broker or --serial.
     Sim {
         /// arm, base, greenhouse, zigbee-lamp, tasmota-plug, climate or ros-base.
         kind: String,
         /// Its name in topics; otherwise its kind.
         #[arg(long)]
         name: Option<String>,
+        /// On a serial line in place of a broker: a port that is there, or a name for a new pseudo-terminal.
+        #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "")]
+        serial: Option<PathBuf>,
     },
     /// Print what devices report, as it changes, until Ctrl-C.
     Watch {

@@ -3,6 +3,7 @@
 use crate::config::{Broker, Config};
 use crate::inspect;
 use crate::output::Printer;
+use crate::shell::devices::line;
 use crate::shell::host::{Host, Part};
 use crate::shell::model;
 use crate::shell::workspace::Workspace;
@@ -128,7 +129,12 @@ async fn devices(config: &Config, printer: Printer) -> Vec<Check> {
         Ok(host) => host,
         Err(trouble) => return vec![Check::new("broker", Found::Fail, trouble.message)],
     };
-    let mut checks = vec![broker(&config.broker).await];
+    let devices = host.kernel().devices();
+    let mut checks = if !devices.is_empty() && devices.iter().all(|device| line(device).is_some()) {
+        vec![Check::ok("broker", "none is needed: every device is on a serial line")]
+    } else {
+        vec![broker(&config.broker).await]
+    };
     host.look_round().await;
     for device in host.kernel().devices() {
         let view = host.kernel().world().views.get(&device.name);
@@ -137,7 +143,10 @@ async fn devices(config: &Config, printer: Printer) -> Vec<Check> {
                 let text = format!("{0} is stopped; when it is safe: llmos reset {0}", device.name);
                 Check::new("device", Found::Warn, text)
             }
-            Some(view) if view.at.is_some() && view.online => Check::ok("device", format!("{} reports", device.name)),
+            Some(view) if view.at.is_some() && view.online => {
+                let way = line(device).map_or_else(String::new, |address| format!(" on {address}"));
+                Check::ok("device", format!("{} reports{way}", device.name))
+            }
             _ => {
                 let why = view
                     .and_then(|view| view.why.clone())

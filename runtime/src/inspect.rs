@@ -17,7 +17,7 @@ use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::{Input, Status};
 use llmos_kernel::text::trace::read_with_places;
 use llmos_kernel::text::{has_errors, show};
-use llmos_kernel::tool::Tool;
+use llmos_kernel::tool::{Connect, Device, Tool};
 use serde_json::json;
 use std::path::Path;
 
@@ -41,13 +41,23 @@ pub fn devices(config: &Config, printer: Printer) -> Result<u8, Trouble> {
     let mut lines = Vec::new();
     let mut documents = Vec::new();
     for device in kernel.devices() {
-        lines.push(format!("{}  {}", device.name, device.description));
+        let way = way(device);
+        lines.push(format!("{}  {}  ({way})", device.name, device.description));
         let tools: Vec<String> = device.tools.iter().filter(|tool| tool.offered).map(signature).collect();
         lines.extend(tools.iter().map(|tool| format!("    {tool}")));
-        documents.push(json!({ "device": device.name, "description": device.description, "simulator": device.simulator, "tools": tools }));
+        documents.push(json!({ "device": device.name, "description": device.description, "connect": way, "simulator": device.simulator, "tools": tools }));
     }
     printer.answer(&json!({ "devices": documents }), &lines);
     Ok(0)
+}
+
+/// How a device is reached.
+fn way(device: &Device) -> String {
+    match &device.connect {
+        Connect::Native => "mqtt".to_owned(),
+        Connect::Serial { path, baud } => format!("serial {path}, {baud} baud"),
+        Connect::Foreign(_) => "mqtt, with topics of its own".to_owned(),
+    }
 }
 
 fn signature(tool: &Tool) -> String {

@@ -41,6 +41,17 @@ pub fn check(config: &Config, file: Option<&Path>, printer: Printer) -> Result<u
             found.lines.push(show(path, &diagnostic));
         }
     }
+    for (at, device) in devices.iter().enumerate() {
+        let source = found.read.iter().find(|read| read.device.as_ref() == Some(device));
+        if let (Connect::Serial { path: port, .. }, Some(Read { path, text, .. })) = (&device.connect, source)
+            && let Some(other) = links::sharer(&devices[..at], port)
+        {
+            found.errors += 1;
+            let place = topics::place_of_port(text);
+            let message = format!("{port} is the port of {other} already, and one port leads to one device");
+            found.lines.push(show(path, &Diagnostic::error(place, message)));
+        }
+    }
     let weak: Vec<String> = devices.iter().flat_map(|device| unguaranteed(device, &bound)).collect();
     let (mut lines, errors) = (found.lines, found.errors);
     lines.extend(weak.iter().cloned());
@@ -147,8 +158,23 @@ fn unguaranteed(device: &Device, bound: &[Bound]) -> Vec<String> {
         weak.extend(presence(bound));
         weak.extend(motion(bound));
     }
+    if let Connect::Serial { path, .. } = &device.connect {
+        weak.extend(alone_on_a_line(path));
+    }
     let weak = weak.into_iter().map(|text| format!("{}: {text}", device.name));
     weak.chain(blind(device)).collect()
+}
+
+/// What a device of ours does not have on a serial line.
+fn alone_on_a_line(port: &str) -> [String; 2] {
+    [
+        format!(
+            "one program at a time owns {port}: while one does, no other can see the device or reset it, only stop it"
+        ),
+        format!(
+            "whoever on this machine may write to {port} may command it, past every gate; only the port's permissions keep others away"
+        ),
+    ]
 }
 
 /// What no device with topics of its own has.

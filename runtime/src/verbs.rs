@@ -9,16 +9,19 @@ use crate::inspect;
 use crate::manifests;
 use crate::output::{Printer, plan_json};
 use crate::replay;
+use crate::shell::devices;
 use crate::shell::host::{self, Earlier, Host, Part};
 use crate::shell::signals::Signals;
 use crate::shell::simulated;
 use crate::shell::workspace::{self, Workspace};
 use crate::trouble::Trouble;
+use llmos_firmware_bridge::io::{SerialAddress, serial};
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_kernel::message::{Caller, Fact, Input, Report, Request, Status};
 use llmos_kernel::mode::Mode;
+use llmos_kernel::tool::Device;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Bytes that a goal may have on the command line.
@@ -55,7 +58,13 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
         Verb::Replay(args) => replay::replay(&config, args, printer).await,
         Verb::Stop { device } => stop(&config, device, printer).await,
         Verb::Reset { device } => reset(&config, device, printer).await,
-        Verb::Device(DeviceVerb::Sim { kind, name }) => simulate(&config, &kind, name.as_deref(), printer).await,
+        Verb::Device(DeviceVerb::Sim { kind, name, serial }) => {
+            let name = name.as_deref().unwrap_or(&kind);
+            match serial {
+                Some(at) => simulate_serial(&config, &kind, name, at, printer).await,
+                None => simulate(&config, &kind, name, printer).await,
+            }
+        }
         Verb::Device(DeviceVerb::Watch { device, seconds }) => {
             watch(&config, device.as_deref(), seconds, printer).await
         }
@@ -265,26 +274,18 @@ async fn shown(
     stopped: bool,
     printer: Printer,
 ) -> Result<u8, Trouble> {
-    if let Broker::Embedded(_) = config.broker {
-        return Err(Trouble::usage(
-            "devices on the embedded broker live only as long as a run; press Ctrl-C there, or name a broker with --broker mqtt://host:port",
-        ));
+    let chosen = chosen(config, device.as_deref())?;
+    let mut unsent = Vec::new();
+    for (name, address) in chosen.iter().filter(|_| stopped).filter_map(lined) {
+        // At once: a line needs no broker, and no permission of the program that owns it.
+        match serial::stop(&address) {
+            Ok(()) => printer.note(&format!("{name}: the stop was sent on {}", address.path)),
+            Err(error) => unsent.push(format!("{name}: the stop can't be sent: {error}")),
+        }
     }
+    let names: Vec<String> = chosen.iter().map(|device| device.name.clone()).collect();
     let workspace = Workspace::open(&config.workspace, false)?;
     let mut host = Host::online(config, workspace, printer, Part::Looks).await?;
-    let names: Vec<String> = host
-        .kernel()
-        .devices()
-        .iter()
-        .map(|known| known.name.clone())
-        .filter(|name| device.as_ref().is_none_or(|wanted| wanted == name))
-        .collect();
-    if names.is_empty() {
-        return Err(Trouble::usage(format!(
-            "there is no device \"{}\"; see llmos device ls",
-            device.unwrap_or_default()
-        )));
-    }
     let mut first = Some(input);
     let mut seen = Vec::new();
     for _ in 0..SHOWN_MS / 100 {
@@ -304,33 +305,40 @@ async fn shown(
         }
     }
     let word = if stopped { "stopped" } else { "released" };
-    let lines: Vec<String> = names
+    let views = &host.kernel().world().views;
+    let mut lines: Vec<String> = chosen
         .iter()
-        .map(|name| {
-            if seen.contains(name) {
-                format!("{name}: {word}, as it reports")
-            } else {
-                format!("{name}: sent, but it does not report that it is {word}")
+        .map(|device| {
+            let (name, view) = (&device.name, views.get(&device.name));
+            // On a line, whoever is not heard was not spoken to either; but a stop was sent in any case.
+            let unheard = view.filter(|view| !view.online).and_then(|view| view.why.as_ref());
+            match unheard.filter(|_| devices::line(device).is_some()) {
+                _ if seen.contains(name) => format!("{name}: {word}, as it reports"),
+                Some(why) if stopped => format!("{name}: whether it has stopped is not known here: {why}"),
+                Some(why) => format!("{name}: not {word}: {why}"),
+                None => format!("{name}: sent, but it does not report that it is {word}"),
             }
         })
         .collect();
-    let status = if seen.len() == names.len() {
+    let status = if !unsent.is_empty() {
+        Status::Environment
+    } else if seen.len() == names.len() {
         Status::Done
     } else {
         Status::Unverified
     };
+    lines.extend(unsent);
     printer.answer(&json!({ "status": status, "devices": names, word: seen }), &lines);
     host.close().await;
     Ok(status.exit_code())
 }
 
-async fn simulate(config: &Config, kind: &str, name: Option<&str>, printer: Printer) -> Result<u8, Trouble> {
+async fn simulate(config: &Config, kind: &str, name: &str, printer: Printer) -> Result<u8, Trouble> {
     let Broker::At { url, text } = &config.broker else {
         return Err(Trouble::usage(
-            "name the broker that the simulated device connects to: --broker mqtt://localhost:1883",
+            "name the broker that the simulated device connects to, --broker mqtt://localhost:1883, or let it be on a serial line, --serial",
         ));
     };
-    let name = name.unwrap_or(kind);
     let device = DeviceName::parse(name).map_err(|error| Trouble::usage(error.to_string()))?;
     let simulated = simulated::simulator(kind).map_err(Trouble::usage)?;
     let mut signals =
@@ -346,6 +354,60 @@ async fn simulate(config: &Config, kind: &str, name: Option<&str>, printer: Prin
             "warning: {text} does not answer yet ({error}); it is tried again and again"
         ));
     }
+    signals.next().await;
+    handle.stop();
+    Ok(0)
+}
+
+/// The devices that are meant; those on the embedded broker live only as long as a run.
+fn chosen(config: &Config, device: Option<&str>) -> Result<Vec<Device>, Trouble> {
+    let (kernel, ..) = inspect::read(config)?;
+    let wanted = kernel
+        .devices()
+        .iter()
+        .filter(|known| device.is_none_or(|wanted| wanted == known.name));
+    let wanted: Vec<Device> = wanted.cloned().collect();
+    if let (Some(device), true) = (device, wanted.is_empty()) {
+        let text = format!("there is no device \"{device}\"; see llmos device ls");
+        return Err(Trouble::usage(text));
+    }
+    let embedded = matches!(config.broker, Broker::Embedded(_));
+    let reached: Vec<Device> = wanted
+        .into_iter()
+        .filter(|device| !embedded || devices::line(device).is_some())
+        .collect();
+    if reached.is_empty() {
+        return Err(Trouble::usage(
+            "devices on the embedded broker live only as long as a run; press Ctrl-C there, or name a broker with --broker mqtt://host:port",
+        ));
+    }
+    Ok(reached)
+}
+
+fn lined(device: &Device) -> Option<(&str, SerialAddress)> {
+    Some((&device.name, devices::line(device)?))
+}
+
+/// A simulated device on a serial line; an empty path stands for a new pseudo-terminal.
+async fn simulate_serial(
+    config: &Config,
+    kind: &str,
+    name: &str,
+    at: PathBuf,
+    printer: Printer,
+) -> Result<u8, Trouble> {
+    let device = DeviceName::parse(name).map_err(|error| Trouble::usage(error.to_string()))?;
+    let mut signals =
+        Signals::new().map_err(|error| Trouble::environment(format!("Ctrl-C can't be received: {error}")))?;
+    let at = (!at.as_os_str().is_empty()).then_some(at);
+    let (handle, path) = simulated::start_serial(config, kind, device, at)?;
+    printer.answer(
+        &json!({ "serial": path }),
+        &[format!(
+            "simulating {kind} as {name} on {path}, scene {}; in a manifest: connect: {{ serial: {path} }}; Ctrl-C ends it",
+            config.seed
+        )],
+    );
     signals.next().await;
     handle.stop();
     Ok(0)

@@ -29,11 +29,14 @@ pub enum BusEvent {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum BusError {
     /// Nothing is kept for later.
-    #[error("not connected to the broker: the message was dropped, because a late command is worse than none")]
+    #[error("not connected: the message was dropped, because a late command is worse than none")]
     NotConnected,
     /// The queue is full.
-    #[error("the queue to the broker is full: the message was dropped")]
+    #[error("the queue is full: the message was dropped")]
     Full,
+    /// A serial line has no words for it.
+    #[error("a serial line has no packet for this message: it was dropped")]
+    Unsayable,
 }
 
 /// The host's two connections.

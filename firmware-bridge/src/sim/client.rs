@@ -85,12 +85,12 @@ pub fn run_plant(
 }
 
 /// Any number that the last boot did not have.
-fn boot(device: &DeviceName) -> u32 {
+pub(super) fn boot(device: &DeviceName) -> u32 {
     u32::try_from(RandomState::new().hash_one(device.as_str()) >> 33).unwrap_or(1)
 }
 
 /// Gives a device's life a thread of its own.
-fn start<L: Future<Output = ()>>(
+pub(super) fn start<L: Future<Output = ()>>(
     name: &str,
     live: impl FnOnce(oneshot::Receiver<()>) -> L + Send + 'static,
 ) -> Result<SimHandle, SimError> {

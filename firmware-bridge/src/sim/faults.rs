@@ -54,12 +54,14 @@ pub struct Faults {
     pub stale: Option<Occasion>,
     /// A base goes on as it was last told, for ever; always.
     pub no_watchdog: Option<Occasion>,
+    /// Bytes on a serial line are flipped, lost, cut, or come from nowhere; always.
+    pub noise: Option<Occasion>,
 }
 
 /// A word that names no fault.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "fault {0:?}: expected one of slip, stall, silent, nonsense, double_ack, restart, or for a device with topics of its own silent, refuse, slow, quiet, stale, no_watchdog, each alone or as name@occasion, for example slip@2"
+    "fault {0:?}: expected one of slip, stall, silent, nonsense, double_ack, restart, or for a device with topics of its own silent, refuse, slow, quiet, stale, no_watchdog, or on a serial line slip, stall, noise, each alone or as name@occasion, for example slip@2"
 )]
 pub struct UnknownFault(String);
 
@@ -91,6 +93,7 @@ impl Faults {
                 "quiet" => &mut faults.quiet,
                 "stale" => &mut faults.stale,
                 "no_watchdog" => &mut faults.no_watchdog,
+                "noise" => &mut faults.noise,
                 _ => return Err(unknown()),
             };
             *fault = Some(occasion);

@@ -9,6 +9,8 @@ pub mod faults;
 pub mod foreign;
 pub mod greenhouse;
 mod motion;
+#[cfg(unix)]
+mod serial;
 pub mod simulated;
 pub mod weather;
 
@@ -16,6 +18,8 @@ pub use client::{SimError, SimHandle, run, run_plant};
 pub use faults::{Faults, UnknownFault};
 pub use foreign::{ForeignKind, ForeignSim};
 pub use motion::Xorshift;
+#[cfg(unix)]
+pub use serial::{SerialOptions, run_serial};
 pub use weather::{Air, Weather};
 
 use crate::device::{Arguments, Intent, Plant, PlantStatus, Refusal, Sink};

@@ -4,14 +4,10 @@
 use super::faults::{Faults, Occasion};
 use super::{Hastened, SimKind};
 use crate::device::{Command, Device, Input, Output, Plant, Told};
-use crate::message::{
-    AckMessage, CommandMessage, EventMessage, FailedMessage, LeaseMessage, ResetMessage, StateMessage, read, write,
-};
-use crate::plain::Plain;
+use crate::message::{AckMessage, CommandMessage, EventMessage, LeaseMessage, ResetMessage, StateMessage, read, write};
+use crate::packet::Head;
 use crate::topic::Subject;
-use llmos_follower::program::ARGUMENTS_MAX;
-use llmos_follower::{Millis, Point, Symbol, Value};
-use serde_json::Map;
+use llmos_follower::{Millis, Point, Symbol};
 use std::collections::VecDeque;
 
 /// How often a plant that acts is looked at, in milliseconds.
@@ -148,7 +144,7 @@ impl Simulated {
                 self.restart_at = Some(now + RESTART_MS);
             }
         }
-        let arguments = arguments_of(message);
+        let arguments = message.arguments();
         let command = Command {
             session: message.session,
             seq: message.seq,
@@ -267,53 +263,10 @@ impl Simulated {
     }
 }
 
-/// The arguments as the device computes with them; `None` where one is nothing that a device understands, or there are too many.
-fn arguments_of(message: &CommandMessage) -> Option<Vec<(Symbol, Value)>> {
-    if message.args.len() > ARGUMENTS_MAX {
-        return None;
-    }
-    let typed = message.args.iter().map(|(name, json)| match Plain::from_json(json) {
-        Ok(Plain::Nothing) | Err(_) => None,
-        Ok(plain) => Some((Symbol::of(name), plain.to_value())),
-    });
-    typed.collect()
-}
-
 fn state_of(device: &Device<Hastened>) -> StateMessage {
-    let status = device.status();
-    let mut fields = Map::new();
-    let mut entities = Map::new();
+    let mut state = StateMessage::of(&Head::of(&device.status()));
     device
         .plant()
-        .readings(&mut |owner: &str, field: &str, told: Told<'_>| {
-            let value = match told {
-                Told::Bool(truth) => Plain::Bool(truth),
-                Told::Number(micro) => Plain::Number(micro),
-                Told::Point(point) => Plain::Point(point),
-                Told::Text(text) => Plain::Text(text.to_owned()),
-                Told::Nothing => Plain::Nothing,
-            };
-            if owner.is_empty() {
-                fields.insert(field.to_owned(), value.to_json());
-            } else if let serde_json::Value::Object(entity) = entities
-                .entry(owner)
-                .or_insert_with(|| serde_json::Value::Object(Map::new()))
-            {
-                entity.insert(field.to_owned(), value.to_json());
-            }
-        });
-    let failed = status.failed.map(|(seq, failure)| FailedMessage {
-        seq,
-        reason: failure.as_str().to_owned(),
-    });
-    StateMessage {
-        boot: status.boot,
-        uptime_ms: status.uptime_ms,
-        busy: status.busy,
-        done: status.done,
-        failed,
-        stopped: status.stopped,
-        entities,
-        fields,
-    }
+        .readings(&mut |owner: &str, field: &str, told: Told<'_>| state.put(owner, field, told));
+    state
 }

@@ -6,7 +6,6 @@ use crate::intent::{self, At, Closing, Intent, Mark};
 use crate::kernel::{Kernel, Phase};
 use crate::message::{Output, Status};
 use crate::resume;
-use crate::tool::Connect;
 use crate::world::View;
 use llmos_follower::{Digest, Millis, Offer};
 
@@ -104,7 +103,7 @@ impl Kernel {
     /// Whether a device speaks our protocol, with a lease and an account.
     pub(crate) fn is_native(&self, device: &str) -> bool {
         let known = self.world.device(device);
-        known.is_some_and(|device| matches!(device.connect, Connect::Native))
+        known.is_some_and(|device| device.connect.is_ours())
     }
 
     /// Writes down that this run has ended.

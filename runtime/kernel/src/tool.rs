@@ -156,8 +156,26 @@ pub struct Tool {
 pub enum Connect {
     /// Our own protocol over MQTT.
     Native,
+    /// Our own protocol over a serial line.
+    Serial {
+        /// The port, such as `/dev/ttyUSB0`.
+        path: String,
+        /// Its speed, in bits a second.
+        baud: u32,
+    },
     /// A device that exists already: its binding, as JSON for the bridge.
     Foreign(String),
+}
+
+impl Connect {
+    /// Whether the device speaks our protocol: it grants a lease, keeps limits of its own and accounts for its commands.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        match self {
+            Connect::Native | Connect::Serial { .. } => true,
+            Connect::Foreign(_) => false,
+        }
+    }
 }
 
 /// A device and everything its manifest says.

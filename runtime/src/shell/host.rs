@@ -1,7 +1,7 @@
 //! The kernel in its world: an event loop that feeds it what happens and carries out what it asks for. The loop knows who to hand each
 //! output to, and nothing about what it means.
 
-use super::devices::Devices;
+use super::devices::{self, Devices};
 use super::hooks::{Books, Hooks, Subject, When};
 use super::journal::Journal;
 use super::model::Model;
@@ -13,7 +13,7 @@ use super::workspace::Workspace;
 use crate::config::{Broker, Config};
 use crate::output::Printer;
 use crate::trouble::Trouble;
-use llmos_firmware_bridge::io::{BrokerUrl, Bus, BusEvent, broker};
+use llmos_firmware_bridge::io::{BrokerUrl, Bus, BusEvent, BusHandle, SerialEvent, broker};
 use llmos_firmware_bridge::sim::SimHandle;
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_follower::Millis;
@@ -63,6 +63,7 @@ impl Part {
 /// What happened outside.
 enum Happened {
     Bus(BusEvent),
+    Serial(SerialEvent),
     Input(Input),
     /// A hook of a stop has ended.
     Told(Verdict),
@@ -102,6 +103,7 @@ pub struct Host {
     workspace: Workspace,
     devices: Option<Devices>,
     bus: Option<mpsc::Receiver<BusEvent>>,
+    lines: Option<mpsc::Receiver<SerialEvent>>,
     model: Model,
     hooks: Hooks,
     /// The hooks of the next run, where the file has changed in this one.
@@ -162,6 +164,7 @@ impl Host {
             workspace,
             devices: None,
             bus: None,
+            lines: None,
             model,
             verdicts: mpsc::unbounded_channel(),
             told: 0,
@@ -180,7 +183,7 @@ impl Host {
         })
     }
 
-    /// A host with its devices on a broker.
+    /// A host with its devices, on a broker or on serial lines. Where all are on lines, there is no broker.
     pub async fn online(config: &Config, workspace: Workspace, printer: Printer, part: Part) -> Result<Host, Trouble> {
         let mut host = Host::offline(config, workspace, printer, part)?;
         if part.acts() {
@@ -189,21 +192,36 @@ impl Host {
         host.read_documents();
         host.show_findings();
         host.input(Input::Ready);
+        let session = session();
+        let (bus, events) = host.connect_bus(config, session)?.unzip();
+        let leases = part.acts();
+        let (devices, unusable, lines) = Devices::new(bus, host.kernel.devices(), session, leases);
+        host.devices = Some(devices);
+        host.lines = Some(lines);
+        host.news(unusable);
+        if let Some(mut events) = events {
+            host.wait_for_broker(config, &mut events).await?;
+            host.bus = Some(events);
+        }
+        Ok(host)
+    }
+
+    fn connect_bus(
+        &mut self,
+        config: &Config,
+        session: u32,
+    ) -> Result<Option<(BusHandle, mpsc::Receiver<BusEvent>)>, Trouble> {
+        let devices = self.kernel.devices();
+        if !devices.is_empty() && devices.iter().all(|device| devices::line(device).is_some()) {
+            return Ok(None);
+        }
         let url = match &config.broker {
             Broker::At { url, .. } => url.clone(),
-            Broker::Embedded(None) => host.start_broker(config)?,
+            Broker::Embedded(None) => self.start_broker(config)?,
             Broker::Embedded(Some(listen)) => broker::start_on(listen.at, listen.users.clone())
                 .map_err(|error| Trouble::environment(error.to_string()))?,
         };
-        let session = session();
-        let (bus, mut events) = Bus::connect(&url, &format!("llmos-{session:08x}"));
-        let leases = part.acts();
-        let (devices, unusable) = Devices::new(bus, host.kernel.devices(), session, leases);
-        host.devices = Some(devices);
-        host.news(unusable);
-        host.wait_for_broker(config, &mut events).await?;
-        host.bus = Some(events);
-        Ok(host)
+        Ok(Some(Bus::connect(&url, &format!("llmos-{session:08x}"))))
     }
 
     /// Reads the workspace. The journal names all documents at once.
@@ -238,7 +256,12 @@ impl Host {
         let port = broker::start().map_err(|error| Trouble::environment(error.to_string()))?;
         let url = BrokerUrl::local(port);
         let mut absent = Vec::new();
-        for device in self.kernel.devices() {
+        let on_bus = self
+            .kernel
+            .devices()
+            .iter()
+            .filter(|device| devices::line(device).is_none());
+        for device in on_bus {
             match stand_in(config, device, &url) {
                 Ok(simulated) => self.simulated.push(simulated),
                 Err(why) => absent.push((device.name.clone(), News::Offline { why })),
@@ -396,6 +419,7 @@ impl Host {
     fn take(&mut self, happened: Happened) {
         match happened {
             Happened::Bus(event) => self.bus_event(&event),
+            Happened::Serial(event) => self.serial_event(&event),
             Happened::Input(input) => self.input(input),
             Happened::Told(verdict) => {
                 self.told = self.told.saturating_sub(1);
@@ -493,6 +517,7 @@ impl Host {
             biased;
             () = self.signals.next() => Happened::Interrupted,
             Some(event) = receive(&mut self.bus) => Happened::Bus(event),
+            Some(event) = receive(&mut self.lines) => Happened::Serial(event),
             (request, answer) = self.model.answer() => Happened::Input(Input::Generated { request, answer }),
             Some(happened) = self.verdicts.1.recv() => happened,
             line = self.person.line(), if listens => Happened::Line(line),
@@ -508,6 +533,14 @@ impl Host {
         let now = self.now();
         if let Some(devices) = self.devices.as_mut() {
             let news = devices.bus_event(now, event);
+            self.news(news);
+        }
+    }
+
+    fn serial_event(&mut self, event: &SerialEvent) {
+        let now = self.now();
+        if let Some(devices) = self.devices.as_mut() {
+            let news = devices.serial_event(now, event);
             self.news(news);
         }
     }
@@ -700,9 +733,9 @@ fn stand_in(config: &Config, device: &Device, url: &BrokerUrl) -> Result<SimHand
     simulated::start(config, simulated::simulator(kind)?, name, url)
 }
 
-async fn receive(bus: &mut Option<mpsc::Receiver<BusEvent>>) -> Option<BusEvent> {
-    match bus {
-        Some(bus) => bus.recv().await,
+async fn receive<T>(events: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    match events {
+        Some(events) => events.recv().await,
         None => std::future::pending().await,
     }
 }

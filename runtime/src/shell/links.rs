@@ -14,7 +14,15 @@ use llmos_kernel::tool::{Body, Connect, Device, Type};
 pub struct Links {
     /// Whether leases are asked for. Who only looks takes no device from anybody.
     leases: bool,
-    links: Vec<(String, Link)>,
+    links: Vec<OneLink>,
+}
+
+#[derive(Debug)]
+struct OneLink {
+    name: String,
+    /// Whether it hears of the bus; a device on a serial line does not.
+    on_bus: bool,
+    link: Link,
 }
 
 /// What the links ask for or have learned.
@@ -42,35 +50,55 @@ impl Links {
     pub fn new(devices: &[Device], session: u32, leases: bool) -> (Links, Vec<(String, News)>) {
         let (mut links, mut unusable) = (Vec::new(), Vec::new());
         let mut bindings = bindings(devices).into_iter();
-        for device in devices {
+        for (at, device) in devices.iter().enumerate() {
             let kind = match &device.connect {
                 Connect::Native => Ok(Kind::Native),
+                Connect::Serial { path, .. } => match sharer(&devices[..at], path) {
+                    Some(other) => Err(format!(
+                        "{path} is the port of {other}, and one port leads to one device"
+                    )),
+                    None => Ok(Kind::Native),
+                },
                 Connect::Foreign(_) => bindings.next().map_or_else(|| Err("no topics".to_owned()), usable),
             };
             match kind.and_then(|kind| config(device, session, kind)) {
-                Ok(config) => links.push((device.name.clone(), Link::new(config))),
+                Ok(config) => links.push(OneLink {
+                    name: device.name.clone(),
+                    on_bus: !matches!(device.connect, Connect::Serial { .. }),
+                    link: Link::new(config),
+                }),
                 Err(why) => unusable.push((device.name.clone(), News::Offline { why })),
             }
         }
         (Links { leases, links }, unusable)
     }
 
-    /// The devices that have a link.
-    pub fn devices(&self) -> impl Iterator<Item = &str> {
-        self.links.iter().map(|(name, _)| name.as_str())
+    /// The devices on the bus that have a link.
+    pub fn on_bus(&self) -> impl Iterator<Item = &str> {
+        self.links
+            .iter()
+            .filter(|link| link.on_bus)
+            .map(|link| link.name.as_str())
     }
 
     /// Tells all links the same; outputs are drained with [`Links::poll`].
     pub fn handle(&mut self, now: Millis, input: &LinkInput<'_>) {
-        for (_, link) in &mut self.links {
+        for OneLink { link, .. } in &mut self.links {
+            link.handle(now, input.clone());
+        }
+    }
+
+    /// Tells the links of all devices on the bus the same.
+    pub fn handle_bus(&mut self, now: Millis, input: &LinkInput<'_>) {
+        for OneLink { link, .. } in self.links.iter_mut().filter(|link| link.on_bus) {
             link.handle(now, input.clone());
         }
     }
 
     /// Tells one device's link something; outputs are drained with [`Links::poll`].
     pub fn handle_for(&mut self, now: Millis, device: &str, input: LinkInput<'_>) {
-        if let Some((_, link)) = self.links.iter_mut().find(|(name, _)| name == device) {
-            link.handle(now, input);
+        if let Some(found) = self.links.iter_mut().find(|link| link.name == device) {
+            found.link.handle(now, input);
         }
     }
 
@@ -82,7 +110,7 @@ impl Links {
 
     /// Lets time pass for every link that wants it.
     pub fn handle_tick(&mut self, now: Millis) {
-        for (_, link) in &mut self.links {
+        for OneLink { link, .. } in &mut self.links {
             if link.next_deadline().is_some_and(|at| at <= now) {
                 link.handle(now, LinkInput::Tick);
             }
@@ -91,12 +119,12 @@ impl Links {
 
     /// When the first link wants time to have passed.
     pub fn next_deadline(&self) -> Option<Millis> {
-        self.links.iter().filter_map(|(_, link)| link.next_deadline()).min()
+        self.links.iter().filter_map(|one| one.link.next_deadline()).min()
     }
 
     /// The next output, or `None` until the next input.
     pub fn poll(&mut self) -> Option<LinksOutput> {
-        for (name, link) in &mut self.links {
+        for OneLink { name, link, .. } in &mut self.links {
             while let Some(output) = link.poll() {
                 if let Some(output) = translated(name, output, self.leases) {
                     return Some(output);
@@ -105,6 +133,12 @@ impl Links {
         }
         None
     }
+}
+
+/// The device among these that is on this serial port.
+pub fn sharer<'a>(devices: &'a [Device], port: &str) -> Option<&'a str> {
+    let is_on = |device: &&Device| matches!(&device.connect, Connect::Serial { path, .. } if path == port);
+    devices.iter().find(is_on).map(|device| device.name.as_str())
 }
 
 /// The binding of a device with topics of its own.
@@ -252,7 +286,7 @@ pub fn news_of(event: LinkEvent, leases: bool) -> Option<News> {
 
 fn loss_text(loss: Loss) -> &'static str {
     match loss {
-        Loss::Disconnected => "the connection to the broker is gone",
+        Loss::Disconnected => "the connection is gone",
         Loss::Offline => "the device went offline",
         Loss::Silent => "the device reports nothing any more",
         Loss::NoAck => "the device did not acknowledge, although it was asked again",

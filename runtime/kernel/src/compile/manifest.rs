@@ -5,7 +5,7 @@ use crate::goal::{Dimension, print_quantity};
 use crate::text::Diagnostic;
 use crate::text::manifest::ToolPlaces;
 use crate::text::node::Place;
-use crate::tool::{Body, Connect, Device, MacroStep, Parameter, Tool, Type};
+use crate::tool::{Body, Device, MacroStep, Parameter, Tool, Type};
 use llmos_follower::{Op, Program, Symbol, Value};
 
 /// Checks every formula of a device as if it were compiled, and that nothing acts without a limit.
@@ -178,7 +178,7 @@ fn check_drive(device: &Device, tool: &Tool, place: Place, found: &mut Vec<Diagn
         );
         found.push(Diagnostic::error(place, message));
     }
-    if device.connect != Connect::Native {
+    if !device.connect.is_ours() {
         let message = format!(
             "{} drives on by itself, and a device with topics of its own does not watch where it goes: only the command is checked",
             tool.name

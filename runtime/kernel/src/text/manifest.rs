@@ -119,6 +119,11 @@ const DEVICE_KEYS: &str =
     "device, description, connect, simulator, limits, places, reports, entities, directions, tools, macros";
 const TOOL_KEYS: &str = "does, before, after, timeout, reads, idempotent, prepares, drives, confirm, offered";
 const TIMEOUT_MS: u32 = 15_000;
+/// The speed of a serial line where nobody says another, and which ones there are, in bits a second.
+const BAUD: u32 = 115_200;
+const BAUDS: std::ops::RangeInclusive<u32> = 300..=4_000_000;
+/// The longest path of a serial port, in bytes.
+const PORT_LEN_MAX: usize = 255;
 
 impl Reader<'_> {
     fn error(&mut self, place: Place, message: impl Into<String>) {
@@ -133,7 +138,13 @@ impl Reader<'_> {
             .map_or("", |(text, _)| text)
             .to_owned();
         let connect = self.connect(fields.take("connect"), fields.place());
-        let simulator = fields.text("simulator", self.found).map(|(text, _)| text.to_owned());
+        let simulator = fields.text("simulator", self.found);
+        if let (Some((_, place)), Connect::Serial { .. }) = (simulator, &connect) {
+            let message =
+                "\"simulator\" has no effect on a serial line: nothing stands in for what is plugged in there";
+            self.found.push(Diagnostic::warning(place, message));
+        }
+        let simulator = simulator.map(|(text, _)| text.to_owned());
         let mut device = Device {
             name,
             description,
@@ -197,7 +208,7 @@ impl Reader<'_> {
     }
 
     fn connect(&mut self, node: Option<&Node>, place: Place) -> Connect {
-        let expected = "expected connect: { mqtt: llmos } for our protocol, or connect: { topics: {..} } for a device that exists already";
+        let expected = "expected connect: { mqtt: llmos } or connect: { serial: /dev/ttyUSB0 } for our protocol, or connect: { topics: {..} } for a device that exists already";
         let Some(node) = node else {
             self.error(place, format!("\"connect:\" is missing: {expected}"));
             return Connect::Native;
@@ -205,14 +216,47 @@ impl Reader<'_> {
         let mut fields = Fields::of(node, "connect", self.found);
         let connect = if let Some(node) = fields.take("topics") {
             Connect::Foreign(topics::json(node).to_string())
+        } else if let Some((path, place)) = fields.text("serial", self.found) {
+            if fields.take("mqtt").is_some() {
+                self.error(
+                    node.place,
+                    "a device is on MQTT or on a serial line: leave out \"mqtt\" or \"serial\"",
+                );
+            }
+            self.serial(path, place, &mut fields)
         } else {
             if fields.text("mqtt", self.found).is_none_or(|(text, _)| text != "llmos") {
                 self.error(node.place, expected);
             }
             Connect::Native
         };
-        fields.finish("mqtt, topics", self.found);
+        fields.finish("mqtt, serial, baud, topics", self.found);
         connect
+    }
+
+    fn serial(&mut self, path: &str, place: Place, fields: &mut Fields<'_>) -> Connect {
+        if !path.starts_with('/') || path.len() > PORT_LEN_MAX || path.chars().any(char::is_control) {
+            self.error(
+                place,
+                format!("\"serial\" should be the whole path of a port, such as /dev/ttyUSB0 or one of /dev/serial/by-id, found \"{path}\""),
+            );
+        }
+        let mut baud = BAUD;
+        if let Some((text, place)) = fields.text("baud", self.found) {
+            match text.parse() {
+                Ok(number) if BAUDS.contains(&number) => baud = number,
+                _ => self.error(
+                    place,
+                    format!(
+                        "\"baud\" should be a whole number from {} to {}, usual are 9600, 57600 and 115200, found \"{text}\"",
+                        BAUDS.start(),
+                        BAUDS.end()
+                    ),
+                ),
+            }
+        }
+        let path = path.to_owned();
+        Connect::Serial { path, baud }
     }
 
     fn quantity(&mut self, fields: &mut Fields<'_>, key: &str, dimension: Dimension) -> Option<i64> {

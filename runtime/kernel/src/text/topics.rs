@@ -31,6 +31,15 @@ pub fn places(text: &str) -> Vec<(String, Place)> {
     places
 }
 
+/// Where a manifest names its serial port; the beginning for a document that names none.
+#[must_use]
+pub fn place_of_port(text: &str) -> Place {
+    let (document, _) = document::read(text);
+    let connect = child(&document.node, "connect");
+    let port = connect.and_then(|(_, connect)| child(connect, "serial"));
+    port.map_or(Place { line: 1, column: 1 }, |(_, port)| port.place)
+}
+
 fn child<'a>(node: &'a Node, name: &str) -> Option<(Place, &'a Node)> {
     let Kind::Map(map) = &node.kind else { return None };
     let (key, node) = map.iter().find(|(key, _)| key.name == name)?;
