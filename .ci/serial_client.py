@@ -233,7 +233,7 @@ class Host:
             self.seq, self.uptime_ms = max(self.seq, lease["seq"]), lease["uptime_ms"]
         return lease
 
-    def command(self, tool, session=7, seq=None, expires_ms=None, **arguments):
+    def command(self, tool, session=7, seq=None, expires_ms=None, seconds=3.0, **arguments):
         """Sends a command and returns what it was answered: None where it was begun, a refusal, or "nothing" where nobody answered."""
         self.seq += seq is None
         seq = self.seq if seq is None else seq
@@ -241,7 +241,7 @@ class Host:
         listed = b"".join(varint(symbol(name)) + value(given) for name, given in arguments.items())
         head = b"".join(map(varint, (session, seq, seq, expires_ms, symbol(tool))))
         self.send(b"\1\1" + head + b"\1" + varint(len(arguments)) + listed)
-        ack = self.wait("ack", lambda ack: ack["seq"] == seq)
+        ack = self.wait("ack", lambda ack: ack["seq"] == seq, seconds)
         return ack["refusal"] if ack else "nothing"
 
     def until(self, fits, seconds=6.0):
