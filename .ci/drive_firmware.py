@@ -5,46 +5,16 @@
 Exits 1 with the first thing that is not as it should be.
 """
 
-import os
 import random
-import re
 import signal
-import subprocess
 import sys
 import time
 
+from emulator import Board, check
 from serial_client import Host
 
 RIGHT = {"direction": "right"}
 LEFT = {"direction": "left"}
-
-
-class Board:
-    """The emulator, with other noise in its RAM at each power-on."""
-
-    def __init__(self, image, noise, address):
-        self.process = subprocess.Popen(
-            ["qemu-system-arm", "-M", "lm3s6965evb", "-display", "none", "-monitor", "none", "-serial", "pty",
-             "-device", f"loader,addr={address},data={noise:#x},data-len=4", "-kernel", image],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        line = self.process.stdout.readline()
-        found = re.search(r"/dev/\S+", line)
-        if not found:
-            sys.exit(f"FAILED: the emulator named no line: {line}")
-        self.path = found.group()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-
-
-def check(truth, what, found=None):
-    if not truth:
-        sys.exit(f"FAILED: {what}" + (f"; found {found}" if found is not None else ""))
-    print(f"   {what}", flush=True)
 
 
 def moves(host):
@@ -100,20 +70,19 @@ def survives(host, seed):
         answered += host.ping(token) is not None
     check(answered == 100, "after any noise, the next whole frame is heard: 100 of 100", answered)
     host.lease()
-    count = host.reports
     flood = b"".join(b"\0\x02?" + bytes([chance.randrange(1, 256)]) + b"\0" for _ in range(3_000))
     host.write(flood)
     begun = time.monotonic()
     pong = host.stop(token=99, seconds=10)
     took = time.monotonic() - begun
     check(pong and pong["stopped"], f"a flood of {len(flood)} bytes does not keep a stop away: {took * 1000:.0f} ms behind it")
-    check(host.reports > count, "and it went on reporting")
-    counts = host.wait("line", seconds=2.5)
-    check(counts and counts["noise"] > 100, "it counts what it could not read", counts)
+    check(host.until(lambda report: report["stopped"], 1.5), "and it goes on reporting")
+    counts = host.wait("line", seconds=1.5)
+    check((counts or host.counts)["noise"] > 100, "it counts what it could not read", counts)
     check(host.reset(), "and goes on")
 
 
-def fails(board, host):
+def fails(host):
     for fault in ("panic", "crash", "hang"):
         pong = host.ping()
         host.lease()
@@ -142,7 +111,7 @@ def main():
     with Board(faulty, noise + 1 & 0xffffffff, address) as board:
         host = Host(board.path)
         check(host.ping()["boot"] != first, "after power was gone it says another boot")
-        fails(board, host)
+        fails(host)
 
 
 signal.alarm(180)

@@ -285,7 +285,11 @@ impl<const REPORT: usize> Outbox<REPORT> {
     }
 
     /// The next answer to somebody who waits for it.
-    fn answer<P: Plant, S: Programs>(&mut self, device: &Device<P, S>, packet: &mut [u8; PACKET_LEN_MAX]) -> Option<usize> {
+    fn answer<P: Plant, S: Programs>(
+        &mut self,
+        device: &Device<P, S>,
+        packet: &mut [u8; PACKET_LEN_MAX],
+    ) -> Option<usize> {
         let status = device.status();
         if let Some(token) = self.pong.take() {
             let pong = Pong {

@@ -25,7 +25,11 @@ pub fn number() -> u32 {
     }
     let [a, b, c, d, ..] = noise.finish().to_le_bytes();
     let cold = u32::from_le_bytes([a, b, c, d]);
-    let last = if kept.load(Ordering::Relaxed) == KEPT { count.load(Ordering::Relaxed) } else { cold };
+    let last = if kept.load(Ordering::Relaxed) == KEPT {
+        count.load(Ordering::Relaxed)
+    } else {
+        cold
+    };
     let number = last.wrapping_add(1);
     kept.store(KEPT, Ordering::Relaxed);
     count.store(number, Ordering::Relaxed);

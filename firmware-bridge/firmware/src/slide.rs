@@ -51,14 +51,26 @@ impl Slide {
             bounds: Some([(0, 600_000), (0, 0), (0, 0)]),
             step_max: Some(300_000),
             speed_max: Some(2 * SPEED),
-            rate_max: Some(Rate { commands: 20, per_ms: 1_000 }),
+            rate_max: Some(Rate {
+                commands: 20,
+                per_ms: 1_000,
+            }),
             state_age_ms_max: 1_000,
             ..Envelope::default()
         };
-        let fence = Shape::Box { min: [450_000, -10_000, -10_000], max: [500_000, 10_000, 10_000] };
+        let fence = Shape::Box {
+            min: [450_000, -10_000, -10_000],
+            max: [500_000, 10_000, 10_000],
+        };
         // There is room for sixteen.
         let _ = envelope.keep_out.push(fence);
-        Slide { envelope, outputs, at: HOME, goal: HOME, seen: 0 }
+        Slide {
+            envelope,
+            outputs,
+            at: HOME,
+            goal: HOME,
+            seen: 0,
+        }
     }
 
     fn work(&self, tool: Symbol, arguments: Arguments<'_>) -> Result<Work, Refusal> {
@@ -106,7 +118,11 @@ impl Plant for Slide {
 
     fn intent(&self, tool: Symbol, arguments: Arguments<'_>) -> Result<Intent, Refusal> {
         Ok(match self.work(tool, arguments)? {
-            Work::Go(x) => Intent { to: Some([x, 0, 0]), speed: Some(SPEED), ..Intent::default() },
+            Work::Go(x) => Intent {
+                to: Some([x, 0, 0]),
+                speed: Some(SPEED),
+                ..Intent::default()
+            },
             _ => Intent::default(),
         })
     }
@@ -151,9 +167,17 @@ impl Plant for Slide {
 
     fn readings(&self, sink: &mut Sink<'_>) {
         sink("", "position", Told::Point([self.at, 0, 0]));
-        sink("", "clamp", Told::Text(if self.outputs.is_closed() { "closed" } else { "open" }));
+        sink(
+            "",
+            "clamp",
+            Told::Text(if self.outputs.is_closed() { "closed" } else { "open" }),
+        );
         sink("", "moving", Told::Bool(self.outputs.is_running()));
-        sink("", "stack", Told::Number(i64::from(stack::deepest()).saturating_mul(MICRO)));
+        sink(
+            "",
+            "stack",
+            Told::Number(i64::from(stack::deepest()).saturating_mul(MICRO)),
+        );
     }
 }
 

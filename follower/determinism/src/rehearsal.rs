@@ -6,8 +6,8 @@ use crate::case::{Answer, Case, Event, events};
 use crate::tell;
 use heapless::Vec;
 use llmos_follower::{
-    Breach, Checkpoint, Digest, Index, Input, Millis, Motion, Offer, Output, Point, Reading, Reject, Route, Symbol, Value,
-    Walker, Watch, World, checkpoint::CHECKPOINT_BYTES_MAX, state::position_of,
+    Breach, Checkpoint, Digest, Index, Input, Millis, Motion, Offer, Output, Point, Reading, Reject, Route, Symbol,
+    Value, Walker, Watch, World, checkpoint::CHECKPOINT_BYTES_MAX, state::position_of,
 };
 
 /// Readings that all devices of a case report at once, at most.
