@@ -114,7 +114,7 @@ impl From<Weighed> for Motion {
 }
 
 /// The cases of a corpus. It ends early where the bytes are no corpus; whoever counts notices.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Cases<'a>(&'a [u8]);
 
 impl<'a> Cases<'a> {

@@ -3,7 +3,7 @@
 //! A [`Case`] is a program as wire bytes and a script of what the world does: time, reports, answers. [`Rehearsal`] follows the program
 //! through that script with the real follower, gate and watch, and takes everything that they say into one digest. `corpus/digests.txt`
 //! holds the digest of every case. A test of this crate compares it on the machine that builds; the scripts in `.ci` run the same code on
-//! AArch64 and on a Cortex-M. `examples/generate` has made the corpus and says how.
+//! `AArch64` and on a Cortex-M. `examples/generate` has made the corpus and says how.
 //!
 //! **What this room must not know**: devices, plants, clocks. A script is data; whoever thought it up is not here any more.
 #![no_std]
