@@ -21,7 +21,7 @@ use crate::leg::{Arguments, Legs};
 use crate::listing::Listing;
 use crate::program::{ARGUMENTS_MAX, Kind, OnError, Split, Step};
 use crate::state::{READINGS_MAX, Reading, Table, find, position_of};
-use crate::value::Value;
+use crate::value::{Point, Value};
 use heapless::{Deque, Vec};
 
 pub use crate::exchange::{Compensation, Input, Millis, Offer, Output, Progress, World};
@@ -287,6 +287,12 @@ impl<const N: usize> Walker<N> {
     #[must_use]
     pub fn leg(&self) -> u16 {
         u16::try_from(self.legs.next).unwrap_or(u16::MAX)
+    }
+
+    /// Where the motion of the step at hand ends, its last leg included; `None` where it moves nothing.
+    #[must_use]
+    pub fn end(&self) -> Option<Point> {
+        self.legs.end()
     }
 
     /// Whether the devices report the effect of the command that is under way: the end of its leg, or what the step promises.

@@ -283,7 +283,7 @@ impl Walk {
             self.deed = Deed::Declined;
             return self.follower.handle(world, now, Input::Sent);
         };
-        if check(plant, watch, now, offer.start, &intent).is_err() {
+        if check(plant, watch, now, offer.start, &intent).is_err() || !self.may_end(offer, plant) {
             return self.follower.handle(world, now, Input::Refused);
         }
         watch.note_command(now);
@@ -292,6 +292,14 @@ impl Walk {
         self.commands = self.commands.saturating_add(1);
         self.follower.handle(world, now, Input::Sent);
         self.follower.handle(world, now, Input::Acknowledged);
+    }
+
+    /// Whether the whole way is allowed, before its first leg: a motion that is going to be refused half way is not begun.
+    fn may_end(&self, offer: &Offer, plant: &impl Plant) -> bool {
+        match (plant.position(), self.follower.end()) {
+            (Some(at), Some(end)) if offer.leg == 0 => plant.envelope().check_path(at, end).is_ok(),
+            _ => true,
+        }
     }
 }
 
