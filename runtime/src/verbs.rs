@@ -392,18 +392,17 @@ fn lined(device: &Device) -> Option<(&str, SerialAddress)> {
     Some((&device.name, devices::line(device)?))
 }
 
-/// A simulated device on a serial line; an empty path stands for a new pseudo-terminal.
+/// A simulated device on a serial line, on a new pseudo-terminal where no port is named.
 async fn simulate_serial(
     config: &Config,
     kind: &str,
     name: &str,
-    at: PathBuf,
+    at: Option<PathBuf>,
     printer: Printer,
 ) -> Result<u8, Trouble> {
     let device = DeviceName::parse(name).map_err(|error| Trouble::usage(error.to_string()))?;
     let mut signals =
         Signals::new().map_err(|error| Trouble::environment(format!("Ctrl-C can't be received: {error}")))?;
-    let at = (!at.as_os_str().is_empty()).then_some(at);
     let (handle, path) = simulated::start_serial(config, kind, device, at)?;
     printer.answer(
         &json!({ "serial": path }),
