@@ -170,7 +170,7 @@ impl<'a> Simulation<'a> {
         let (mut links, unusable) = Links::new(kernel.devices(), SESSION, true);
         assert_eq!(unusable, Vec::new());
         links.handle(0, &LinkInput::Connected);
-        let far: Vec<Far> = links.devices().map(|name| Far::new(name, kind)).collect();
+        let far: Vec<Far> = links.on_bus().map(|name| Far::new(name, kind)).collect();
         let air = Air::new(chance.seed, chance.weather);
         let prompt = Weather {
             delay_ms_max: chance.hook_ms_max,

@@ -286,6 +286,10 @@ async fn shown(
     let names: Vec<String> = chosen.iter().map(|device| device.name.clone()).collect();
     let workspace = Workspace::open(&config.workspace, false)?;
     let mut host = Host::online(config, workspace, printer, Part::Looks).await?;
+    if !stopped {
+        // A reset is said once, to a device that is there; a stop is said at once, and again until it is seen.
+        host.look_round().await;
+    }
     let mut first = Some(input);
     let mut seen = Vec::new();
     for _ in 0..SHOWN_MS / 100 {
@@ -388,18 +392,17 @@ fn lined(device: &Device) -> Option<(&str, SerialAddress)> {
     Some((&device.name, devices::line(device)?))
 }
 
-/// A simulated device on a serial line; an empty path stands for a new pseudo-terminal.
+/// A simulated device on a serial line, on a new pseudo-terminal where no port is named.
 async fn simulate_serial(
     config: &Config,
     kind: &str,
     name: &str,
-    at: PathBuf,
+    at: Option<PathBuf>,
     printer: Printer,
 ) -> Result<u8, Trouble> {
     let device = DeviceName::parse(name).map_err(|error| Trouble::usage(error.to_string()))?;
     let mut signals =
         Signals::new().map_err(|error| Trouble::environment(format!("Ctrl-C can't be received: {error}")))?;
-    let at = (!at.as_os_str().is_empty()).then_some(at);
     let (handle, path) = simulated::start_serial(config, kind, device, at)?;
     printer.answer(
         &json!({ "serial": path }),

@@ -9,10 +9,15 @@ use rustix::termios::{
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 
 /// The speed where nobody says another, in bits a second.
 pub const BAUD: u32 = 115_200;
+
+/// How often bytes are pushed past others that are written at the same time, and how long it waits in between.
+const PUSHES_MAX: u32 = 20;
+const PUSH_EVERY: Duration = Duration::from_micros(500);
 
 /// Where a device's serial line ends on this machine.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -145,7 +150,8 @@ impl Tty {
         Ok(())
     }
 
-    /// Writes as much as there is room for now.
+    /// Writes as much as there is room for now, and says how much that was.
+    #[must_use]
     pub fn try_write(&self, bytes: &[u8]) -> usize {
         rustix::io::write(self.fd.get_ref(), bytes).unwrap_or(0)
     }
@@ -184,12 +190,18 @@ pub fn push_past(address: &SerialAddress, bytes: &[u8]) -> Result<(), TtyError> 
         Err(TtyError::Taken(_)) => unowned(path).map_err(|error| TtyError::of(path, error))?,
         Err(error) => return Err(error),
     };
-    // It may be gone by now, which the write will say.
-    let _ = tcflush(&fd, QueueSelector::OFlush);
-    match rustix::io::write(&fd, bytes) {
-        Ok(len) if len == bytes.len() => Ok(()),
-        Ok(_) => Err(TtyError::Other(path.clone(), io::ErrorKind::WriteZero.into())),
-        Err(error) => Err(TtyError::Other(path.clone(), error.into())),
+    let mut left = PUSHES_MAX;
+    loop {
+        // It may be gone by now, which the write will say.
+        let _ = tcflush(&fd, QueueSelector::OFlush);
+        left -= 1;
+        match rustix::io::write(&fd, bytes) {
+            Ok(len) if len == bytes.len() => return Ok(()),
+            // Another program is in the middle of a write, or was quicker.
+            Ok(_) | Err(Errno::WOULDBLOCK | Errno::INTR) if left > 0 => std::thread::sleep(PUSH_EVERY),
+            Ok(_) => return Err(TtyError::Other(path.clone(), io::ErrorKind::WriteZero.into())),
+            Err(error) => return Err(TtyError::Other(path.clone(), error.into())),
+        }
     }
 }
 

@@ -177,7 +177,7 @@ impl Line for Cable {
                 rough.extend(damaged.iter().take(len));
             }
             // What finds no room is lost as well.
-            self.tty.try_write(&rough);
+            let _ = self.tty.try_write(&rough);
             len
         } else {
             self.tty.try_write(bytes)

@@ -17,7 +17,7 @@ use crate::prepare;
 use crate::resume::Resume;
 use crate::search::{self, Candidate};
 use crate::text::trace::Trace;
-use crate::tool::{Device, Tool, Type};
+use crate::tool::{Connect, Device, Tool, Type};
 use crate::toolset::Toolset;
 use llmos_follower::{Follower, Input, Millis, Program, Progress, Reject, Symbol};
 
@@ -597,10 +597,15 @@ impl Kernel {
             let why = view
                 .and_then(|view| view.why.clone())
                 .unwrap_or_else(|| "it does not answer".to_owned());
-            Some(format!(
-                "the device {} is not there: {why}; is it switched on and on this broker? (llmos device watch)",
-                call.device
-            ))
+            let device = &call.device;
+            // A serial line says itself what to look at.
+            let lined = self.world.device(device).map(|device| &device.connect);
+            Some(match lined {
+                Some(Connect::Serial { .. }) => format!("the device {device} is not there: {why}"),
+                _ => format!(
+                    "the device {device} is not there: {why}; is it switched on and on this broker? (llmos device watch)"
+                ),
+            })
         })
     }
 

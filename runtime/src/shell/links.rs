@@ -124,8 +124,14 @@ impl Links {
 
     /// The next output, or `None` until the next input.
     pub fn poll(&mut self) -> Option<LinksOutput> {
-        for OneLink { name, link, .. } in &mut self.links {
+        for OneLink { name, on_bus, link } in &mut self.links {
             while let Some(output) = link.poll() {
+                if let LinkOutput::Event(LinkEvent::Lost(Loss::Disconnected)) = output
+                    && !*on_bus
+                {
+                    let why = "its serial line is gone".to_owned();
+                    return Some(LinksOutput::News(name.clone(), News::Lost { why }));
+                }
                 if let Some(output) = translated(name, output, self.leases) {
                     return Some(output);
                 }
@@ -286,7 +292,7 @@ pub fn news_of(event: LinkEvent, leases: bool) -> Option<News> {
 
 fn loss_text(loss: Loss) -> &'static str {
     match loss {
-        Loss::Disconnected => "the connection is gone",
+        Loss::Disconnected => "the connection to the broker is gone",
         Loss::Offline => "the device went offline",
         Loss::Silent => "the device reports nothing any more",
         Loss::NoAck => "the device did not acknowledge, although it was asked again",
