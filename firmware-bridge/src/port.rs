@@ -45,6 +45,9 @@ pub trait ProgramChannel<P, S = ()> {
     /// Takes what a host sent, at most [`PROGRAM_LEN_MAX`] bytes.
     fn take(&mut self, now: Millis, device: &mut Device<P, S>, payload: &[u8]);
 
+    /// A run has ended, or a host has come that may want the report of the last one.
+    fn report(&mut self) {}
+
     /// Writes what is to be sent next and returns its length, or `None` where there is nothing.
     fn answer(&mut self, now: Millis, device: &mut Device<P, S>, payload: &mut [u8; PROGRAM_LEN_MAX]) -> Option<usize>;
 }
@@ -85,6 +88,7 @@ impl<const REPORT: usize> Port<REPORT> {
                     sent: None,
                 },
                 report_due: false,
+                run_due: false,
                 frame: [0; FRAME_LEN_MAX],
                 frame_len: 0,
                 frame_sent: 0,
@@ -146,6 +150,8 @@ struct Outbox<const REPORT: usize> {
     report: Snapshot<REPORT>,
     /// Something has changed since the snapshot was taken.
     report_due: bool,
+    /// What came of a run should be told.
+    run_due: bool,
     /// The frame that is being sent.
     frame: [u8; FRAME_LEN_MAX],
     frame_len: usize,
@@ -206,7 +212,11 @@ impl<const REPORT: usize> Outbox<REPORT> {
                 self.tell(now, device, Input::Command(command));
             }
             ToDevice::Reset => self.tell(now, device, Input::Reset),
-            ToDevice::Program(payload) => programs.take(now, device, payload),
+            ToDevice::Program(payload) => {
+                programs.take(now, device, payload);
+                // What the device has to say to that is drained before the next packet.
+                self.tell(now, device, Input::Tick);
+            }
         }
     }
 
@@ -220,8 +230,10 @@ impl<const REPORT: usize> Outbox<REPORT> {
                     self.report_due = true;
                     continue;
                 }
-                // The program channel asks the device itself.
-                Output::Run => continue,
+                Output::Run => {
+                    self.run_due = true;
+                    continue;
+                }
                 _ => {}
             }
             if self.answers.is_full() {
@@ -352,6 +364,9 @@ impl<const REPORT: usize> Outbox<REPORT> {
         // A report that was begun is finished first: a host can't use half of one.
         if let Some(len) = self.report.write_part(packet) {
             return Some(len);
+        }
+        if core::mem::take(&mut self.run_due) {
+            programs.report();
         }
         let mut payload = [0; PROGRAM_LEN_MAX];
         if let Some(len) = programs.answer(now, device, &mut payload) {
