@@ -92,7 +92,7 @@ impl Host {
             },
         };
         let now = self.now();
-        self.links.handle(now, &input);
+        self.links.handle_bus(now, &input);
         self.drain();
     }
 

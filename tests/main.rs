@@ -29,6 +29,7 @@ mod policy;
 #[path = "../runtime/kernel/examples/hostile/scene.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod scene;
+mod serial;
 mod simulation;
 #[path = "../runtime/kernel/examples/hostile/subscriber.rs"]
 mod subscriber;

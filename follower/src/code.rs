@@ -249,8 +249,12 @@ fn each(axis: impl Fn(usize) -> Option<i64>) -> Result<Point, Reject> {
     }
 }
 
-/// The product of two micro-quantities, rounded toward zero.
+/// The product of two micro-quantities, rounded toward zero. The broken twin, which no feature can switch on, rounds down: with it, the
+/// determinism corpus must fail on every architecture.
 fn product(a: i64, b: i64) -> Option<i64> {
+    if cfg!(llmos_broken_twin) {
+        return i64::try_from((i128::from(a) * i128::from(b)).div_euclid(i128::from(MICRO))).ok();
+    }
     proportion(a, b, MICRO)
 }
 
