@@ -270,7 +270,7 @@ fn what_is_none_of_these_is_refused() {
         "3d",
         "3d 01 02 03 04 01 01 00 00 00 00 00 01",
         "01 06",
-        "01 02 01 2a 05",
+        "01 02 01 2a 7f",
         "3f 01 02 03 04",
     ] {
         assert_eq!(read_from_device(&bytes(packet)), Err(Unreadable::Malformed), "{packet}");

@@ -272,7 +272,7 @@ fn a_command_is_carried_out_and_what_it_did_is_told() {
     assert!(!board.device.status().busy && board.device.plant().at < 400_000);
     let (session, id) = (7, 1);
     for (ask, answer) in [
-        (Ask::Status, "store 33792 None"),
+        (Ask::Status, "store 32768 None"),
         (Ask::Report, "Report(None)"),
         (Ask::Abort, "Refused(NoLease)"),
     ] {
