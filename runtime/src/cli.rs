@@ -278,8 +278,8 @@ pub enum DeviceVerb {
         #[arg(long)]
         name: Option<String>,
         /// On a serial line in place of a broker: a port that is there, or a name for a new pseudo-terminal.
-        #[arg(long, value_name = "PATH")]
-        serial: Option<Option<PathBuf>>,
+        #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "-")]
+        serial: Option<PathBuf>,
     },
     /// Print what devices report, as it changes, until Ctrl-C.
     Watch {

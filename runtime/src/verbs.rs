@@ -392,17 +392,18 @@ fn lined(device: &Device) -> Option<(&str, SerialAddress)> {
     Some((&device.name, devices::line(device)?))
 }
 
-/// A simulated device on a serial line, on a new pseudo-terminal where no port is named.
+/// A simulated device on a serial line; `-` stands for a new pseudo-terminal with a name of the system's.
 async fn simulate_serial(
     config: &Config,
     kind: &str,
     name: &str,
-    at: Option<PathBuf>,
+    at: PathBuf,
     printer: Printer,
 ) -> Result<u8, Trouble> {
     let device = DeviceName::parse(name).map_err(|error| Trouble::usage(error.to_string()))?;
     let mut signals =
         Signals::new().map_err(|error| Trouble::environment(format!("Ctrl-C can't be received: {error}")))?;
+    let at = (at != Path::new("-")).then_some(at);
     let (handle, path) = simulated::start_serial(config, kind, device, at)?;
     printer.answer(
         &json!({ "serial": path }),
