@@ -7,12 +7,21 @@
 //!
 //! `handle(now, input)`, then drain `poll()`. `now` is the device's own uptime. A command is carried out at most once: its sequence number
 //! is used up by the first answer, whatever that answer is, and a resend gets the same answer again. Whoever loses the host, or is told to
-//! stop, halts first and reports afterwards. No allocation, no JSON, no floats, bounded work per call. It must not know topics,
+//! stop, halts first and reports afterwards. A program that lies in the device is followed here by itself, as a host would follow it; while it
+//! runs, nothing else is begun, and what came of it is kept until a host has it. No allocation, no JSON, no floats, bounded work per call. It must not know topics,
 //! payloads, manifests, or what a tool means.
 
+mod plant;
+mod reason;
+mod run;
+
+pub use plant::{Arguments, Intent, Plant, PlantStatus, Sink, Told};
+pub use reason::{Failure, Refusal};
+pub use run::{OnHostLoss, Outcome, Programs, READINGS_MAX, RunCommand, RunReport};
+
 use heapless::Deque;
-use llmos_follower::{Breach, Envelope, Millis, Motion, Point, Symbol, Value, Watch};
-use serde::{Deserialize, Serialize};
+use llmos_follower::{Breach, Handoff, Millis, Motion, Point, Symbol, Value, Watch};
+use run::Running;
 
 /// The longest lease a device grants, in milliseconds.
 pub const LEASE_MS_MAX: u32 = 60_000;
@@ -24,246 +33,6 @@ pub const REPORT_MS_RESTING: Millis = 500;
 const REACT_MS: u32 = 100;
 /// Answers that may wait to be drained.
 const OUTPUTS_MAX: usize = 8;
-
-/// Why a device does not accept a command. The list is closed: it is part of the protocol, on a serial line by each one's place in it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Refusal {
-    /// The sender does not hold the lease.
-    NoLease,
-    /// The sequence number is not above the last one.
-    StaleSequence,
-    /// The command came after its expiry.
-    Expired,
-    /// The command was retained by the broker, so it may be of any age.
-    Retained,
-    /// A stop is latched; a person has to reset it.
-    Latched,
-    /// Another command is still being carried out.
-    Busy,
-    /// The device has no such tool.
-    UnknownTool,
-    /// An argument is missing, unknown, of the wrong type or out of range.
-    BadArgument,
-    /// The motion would leave the device's own envelope.
-    Envelope,
-    /// The plant cannot do it now.
-    Plant,
-}
-
-impl Refusal {
-    /// Every refusal.
-    pub const ALL: [Refusal; 10] = [
-        Refusal::NoLease,
-        Refusal::StaleSequence,
-        Refusal::Expired,
-        Refusal::Retained,
-        Refusal::Latched,
-        Refusal::Busy,
-        Refusal::UnknownTool,
-        Refusal::BadArgument,
-        Refusal::Envelope,
-        Refusal::Plant,
-    ];
-
-    /// The protocol's word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Refusal::NoLease => "no_lease",
-            Refusal::StaleSequence => "stale_sequence",
-            Refusal::Expired => "expired",
-            Refusal::Retained => "retained",
-            Refusal::Latched => "latched",
-            Refusal::Busy => "busy",
-            Refusal::UnknownTool => "unknown_tool",
-            Refusal::BadArgument => "bad_argument",
-            Refusal::Envelope => "envelope",
-            Refusal::Plant => "plant",
-        }
-    }
-
-    /// The refusal of that word.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Refusal> {
-        Refusal::ALL.into_iter().find(|refusal| refusal.as_str() == word)
-    }
-}
-
-/// Why a command that was begun did not end well. The list is only ever appended to: on a serial line a failure is its place in it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Failure {
-    /// A stop came.
-    Stopped,
-    /// The lease ran out or was given back.
-    LeaseLost,
-    /// An axis does not move although it should.
-    Stalled,
-    /// Going on, it could not have stopped within its own limits.
-    Envelope,
-    /// Anything else that the plant noticed.
-    Plant,
-}
-
-impl Failure {
-    /// The protocol's word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Failure::Stopped => "stopped",
-            Failure::LeaseLost => "lease_lost",
-            Failure::Stalled => "stalled",
-            Failure::Envelope => "envelope",
-            Failure::Plant => "plant",
-        }
-    }
-}
-
-/// Where a command would take the plant.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Intent {
-    /// Where it ends; `None` where it moves nothing.
-    pub to: Option<Point>,
-    /// The speed it asks for, in micrometres a second.
-    pub speed: Option<i64>,
-    /// The velocity that it goes on with until it is told otherwise, in micrometres a second on each axis.
-    pub velocity: Option<Point>,
-    /// The acceleration it asks for, in micrometres a second squared.
-    pub acceleration: Option<i64>,
-    /// The angle it turns by, in microdegrees.
-    pub turn: Option<i64>,
-    /// The speed of rotation it asks for, in microdegrees a second.
-    pub turn_speed: Option<i64>,
-    /// The duration it asks for, in microseconds.
-    pub duration: Option<i64>,
-}
-
-/// How far a plant is with its command.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PlantStatus {
-    /// It still acts.
-    Busy,
-    /// It is through.
-    Done,
-    /// It gave up.
-    Failed(Failure),
-}
-
-/// A reading's value as a plant tells it, with its spelling. The list is only ever appended to, as it is sent by its place.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Told<'a> {
-    /// A truth.
-    Bool(bool),
-    /// A quantity, in micro-units of its base unit.
-    Number(i64),
-    /// A position, in micrometres.
-    Point(Point),
-    /// A name or option.
-    Text(&'a str),
-    /// Nothing.
-    Nothing,
-}
-
-/// Takes readings: owner (empty for the device itself), field, value.
-pub type Sink<'a> = dyn FnMut(&str, &str, Told<'_>) + 'a;
-
-/// Motors, sensors and the rest of the world: what a board has to implement.
-pub trait Plant {
-    /// The limits that this device keeps, whoever asks.
-    fn envelope(&self) -> &Envelope;
-
-    /// Where it is; `None` for a plant that moves nothing through space.
-    fn position(&self) -> Option<Point>;
-
-    /// How fast it moves now, in micrometres a second on each axis, for a plant that goes on by itself. Its envelope must say what it brakes
-    /// with: a plant that can't be known to stop in time is halted.
-    fn velocity(&self) -> Option<Point> {
-        None
-    }
-
-    /// The plant's own time at an uptime; only that of a hastened simulation is another.
-    fn time(&self, uptime: Millis) -> Millis {
-        uptime
-    }
-
-    /// Checks a command without doing anything.
-    ///
-    /// # Errors
-    /// [`Refusal::UnknownTool`], [`Refusal::BadArgument`] or [`Refusal::Plant`].
-    fn intent(&self, tool: Symbol, arguments: Arguments<'_>) -> Result<Intent, Refusal>;
-
-    /// Begins a command that [`Plant::intent`] has passed and the envelope allows.
-    fn start(&mut self, now: Millis, tool: Symbol, arguments: Arguments<'_>);
-
-    /// Lets time pass. The answer counts only while a command is being carried out.
-    fn step(&mut self, now: Millis) -> PlantStatus;
-
-    /// The safe state: nothing moves, what is held stays held.
-    fn halt(&mut self, now: Millis);
-
-    /// Tells everything that it reports.
-    fn readings(&self, sink: &mut Sink<'_>);
-}
-
-/// The arguments of a command, read by name and type.
-#[derive(Clone, Copy, Debug)]
-pub struct Arguments<'a>(pub &'a [(Symbol, Value)]);
-
-impl Arguments<'_> {
-    /// Refuses parameters other than these.
-    ///
-    /// # Errors
-    /// [`Refusal::BadArgument`].
-    pub fn only(&self, names: &[Symbol]) -> Result<(), Refusal> {
-        let known = self.0.iter().all(|(name, _)| names.contains(name));
-        if known && self.0.len() == names.len() {
-            Ok(())
-        } else {
-            Err(Refusal::BadArgument)
-        }
-    }
-
-    /// A quantity between two limits, in micro-units.
-    ///
-    /// # Errors
-    /// [`Refusal::BadArgument`].
-    pub fn number(&self, name: Symbol, low: i64, high: i64) -> Result<i64, Refusal> {
-        match self.find(name)? {
-            Value::Number(number) if (low..=high).contains(&number) => Ok(number),
-            _ => Err(Refusal::BadArgument),
-        }
-    }
-
-    /// A position.
-    ///
-    /// # Errors
-    /// [`Refusal::BadArgument`].
-    pub fn point(&self, name: Symbol) -> Result<Point, Refusal> {
-        match self.find(name)? {
-            Value::Point(point) => Ok(point),
-            _ => Err(Refusal::BadArgument),
-        }
-    }
-
-    /// An option or name.
-    ///
-    /// # Errors
-    /// [`Refusal::BadArgument`].
-    pub fn symbol(&self, name: Symbol) -> Result<Symbol, Refusal> {
-        match self.find(name)? {
-            Value::Symbol(symbol) => Ok(symbol),
-            _ => Err(Refusal::BadArgument),
-        }
-    }
-
-    fn find(&self, name: Symbol) -> Result<Value, Refusal> {
-        self.0
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| *value)
-            .ok_or(Refusal::BadArgument)
-    }
-}
 
 /// A command as it came in.
 #[derive(Clone, Copy, Debug)]
@@ -298,6 +67,17 @@ pub enum Input<'a> {
     },
     /// A command.
     Command(Command<'a>),
+    /// The program that lies here is to be run.
+    Run(RunCommand<'a>),
+    /// The holder of the lease has the report of this run now, so it need not be kept.
+    Forget {
+        /// Who says so.
+        session: u32,
+        /// The run.
+        run: u64,
+        /// Whether the broker had kept it; then it is ignored.
+        retained: bool,
+    },
     /// Stop, whoever says so.
     Stop,
     /// A person ends the stop.
@@ -320,7 +100,7 @@ pub enum Output {
         /// The last sequence number that was used up.
         seq: u32,
     },
-    /// The answer to a command.
+    /// The answer to a command, or to a run.
     Ack {
         /// Who sent it.
         session: u32,
@@ -340,6 +120,9 @@ pub enum Output {
     },
     /// The state should be reported now: [`Device::status`] and [`Plant::readings`].
     Report,
+    /// What came of a run should be told now: [`Device::run_report`]. Said when it ends, and again to every host that takes the lease until one
+    /// has it.
+    Run,
 }
 
 /// The part of a report that every device has.
@@ -376,8 +159,9 @@ struct Answered {
 
 /// One device.
 #[derive(Debug)]
-pub struct Device<P> {
+pub struct Device<P, S = ()> {
     plant: P,
+    programs: S,
     boot: u32,
     lease: Option<Lease>,
     holder: Option<u32>,
@@ -387,6 +171,10 @@ pub struct Device<P> {
     done: u32,
     failed: Option<(u32, Failure)>,
     stopped: bool,
+    running: Option<Running>,
+    /// The session and the id of the last run that was begun.
+    ran: Option<(u32, u64)>,
+    report: Option<RunReport>,
     watch: Watch,
     now: Millis,
     report_at: Millis,
@@ -394,11 +182,20 @@ pub struct Device<P> {
 }
 
 impl<P: Plant> Device<P> {
-    /// A device that has just booted. `boot` must differ from the boot before.
+    /// A device without programs that has just booted. `boot` must differ from the boot before.
     #[must_use]
     pub fn new(plant: P, boot: u32) -> Device<P> {
+        Device::with_programs(plant, boot, ())
+    }
+}
+
+impl<P: Plant, S: Programs> Device<P, S> {
+    /// A device that has just booted. `boot` must differ from the boot before.
+    #[must_use]
+    pub fn with_programs(plant: P, boot: u32, programs: S) -> Device<P, S> {
         Device {
             plant,
+            programs,
             boot,
             lease: None,
             holder: None,
@@ -408,6 +205,9 @@ impl<P: Plant> Device<P> {
             done: 0,
             failed: None,
             stopped: false,
+            running: None,
+            ran: None,
+            report: None,
             watch: Watch::default(),
             now: 0,
             report_at: 0,
@@ -427,6 +227,8 @@ impl<P: Plant> Device<P> {
                 retained: false,
             } => self.handle_lease(session, ttl_ms),
             Input::Command(command) => self.handle_command(&command),
+            Input::Run(run) => self.handle_run(&run),
+            Input::Forget { session, run, retained } => self.handle_forget(session, run, retained),
             Input::Disconnected => self.end_lease(),
             Input::Stop => {
                 self.stopped = true;
@@ -460,8 +262,10 @@ impl<P: Plant> Device<P> {
     /// When [`Input::Tick`] is due at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Millis {
-        self.lease
-            .map_or(self.report_at, |lease| self.report_at.min(lease.until))
+        let due = self
+            .lease
+            .map_or(self.report_at, |lease| self.report_at.min(lease.until));
+        self.running.as_ref().map_or(due, |running| due.min(running.look_at))
     }
 
     /// The part of a report that every device has.
@@ -489,6 +293,36 @@ impl<P: Plant> Device<P> {
         self.plant
     }
 
+    /// The plant and the programs, when the device ends.
+    #[must_use]
+    pub fn into_parts(self) -> (P, S) {
+        (self.plant, self.programs)
+    }
+
+    /// Where the programs are, to be changed for the plant that they are meant for, and whether the device is busy: then the program that may be
+    /// run must stay as it is.
+    pub fn programs(&mut self) -> (&mut S, &P, bool) {
+        (&mut self.programs, &self.plant, self.active.is_some())
+    }
+
+    /// The run that goes on now: its id.
+    #[must_use]
+    pub fn running(&self) -> Option<u64> {
+        self.running.as_ref().map(|running| running.name().1)
+    }
+
+    /// What came of the last run, until a host has it.
+    #[must_use]
+    pub fn run_report(&self) -> Option<&RunReport> {
+        self.report.as_ref()
+    }
+
+    /// Whether this session holds the lease.
+    #[must_use]
+    pub fn is_held_by(&self, session: u32) -> bool {
+        self.lease.is_some_and(|lease| lease.session == session)
+    }
+
     /// Whether the plant moves by itself, with or without a command.
     fn runs(&self) -> bool {
         self.plant.velocity().is_some_and(|velocity| velocity != [0; 3])
@@ -513,6 +347,9 @@ impl<P: Plant> Device<P> {
         }
         let status = self.plant.step(self.now);
         self.watch_position();
+        if self.running.is_some() {
+            return self.go_on(status);
+        }
         match (self.active, status) {
             (None, _) | (_, PlantStatus::Busy) => {}
             (Some(seq), PlantStatus::Done) => {
@@ -524,17 +361,58 @@ impl<P: Plant> Device<P> {
         }
     }
 
-    /// Without a host, nothing goes on.
+    /// Lets the program go on.
+    fn go_on(&mut self, status: PlantStatus) {
+        let Some(running) = self.running.as_mut() else { return };
+        let outcome = running.look(self.now, status, &mut self.plant, &self.programs, &mut self.watch);
+        match outcome {
+            None => {}
+            Some(outcome @ Outcome::Finished { .. }) => {
+                // With nobody there, nothing goes on.
+                if self.lease.is_none() && self.runs() {
+                    self.plant.halt(self.now);
+                }
+                self.done = self.active.take().unwrap_or(self.done);
+                self.end_run(outcome);
+                self.report_at = self.now;
+            }
+            Some(outcome) => {
+                self.end_run(outcome);
+                self.abandon(Failure::Program);
+            }
+        }
+    }
+
+    /// The run is over; its report is kept.
+    fn end_run(&mut self, outcome: Outcome) {
+        if let Some(running) = self.running.take() {
+            self.report = Some(running.report(self.now, outcome));
+            self.queue(Output::Run);
+        }
+    }
+
+    /// Without a host, nothing goes on but a run that is to be finished.
     fn end_lease(&mut self) {
         self.lease = None;
+        let finishes = |running: &Running| running.on_host_loss == OnHostLoss::Finish;
+        if self.running.as_ref().is_some_and(finishes) {
+            return;
+        }
         if self.active.is_some() || self.runs() {
             self.abandon(Failure::LeaseLost);
         }
     }
 
-    /// The safe state; a command that was being carried out has failed.
+    /// The safe state; a command that was being carried out has failed, and a run is over.
     fn abandon(&mut self, failure: Failure) {
         self.plant.halt(self.now);
+        self.end_run(match failure {
+            Failure::Stopped => Outcome::Stopped,
+            Failure::LeaseLost => Outcome::HostLost,
+            Failure::Stalled | Failure::Envelope | Failure::Plant | Failure::Program => {
+                Outcome::handoff(Handoff::DeviceFailed)
+            }
+        });
         if let Some(seq) = self.active.take() {
             self.failed = Some((seq, failure));
             self.queue(Output::Fault { seq, failure });
@@ -566,20 +444,47 @@ impl<P: Plant> Device<P> {
             // A new holder should not have to wait for the next report.
             self.holder = Some(session);
             self.report_at = self.now;
+            if self.report.is_some() {
+                self.queue(Output::Run);
+            }
         }
     }
 
     fn handle_command(&mut self, command: &Command<'_>) {
         let Command { session, seq, id, .. } = *command;
+        self.answer(session, seq, id, command.retained, |device| device.begin(command));
+    }
+
+    fn handle_run(&mut self, run: &RunCommand<'_>) {
+        let RunCommand { session, seq, id, .. } = *run;
+        self.answer(session, seq, id, run.retained, |device| device.begin_run(run));
+    }
+
+    fn handle_forget(&mut self, session: u32, run: u64, retained: bool) {
+        let known = self.report.is_some_and(|report| report.run == run);
+        if known && !retained && self.is_held_by(session) {
+            self.report = None;
+        }
+    }
+
+    /// Answers what uses up a sequence number. It is begun at most once.
+    fn answer(
+        &mut self,
+        session: u32,
+        seq: u32,
+        id: u64,
+        retained: bool,
+        begin: impl FnOnce(&mut Self) -> Result<(), Refusal>,
+    ) {
         let answer = match self.answered {
-            _ if command.retained => Err(Refusal::Retained),
+            _ if retained => Err(Refusal::Retained),
             Some(last) if (last.session, last.seq, last.id) == (session, seq, id) => last.answer,
             // A stranger must not use up sequence numbers; what was once the holder's own message must, so that it can't come alive later.
             _ if self.holder != Some(session) => Err(Refusal::NoLease),
             _ if seq <= self.seq => Err(Refusal::StaleSequence),
             _ => {
                 self.seq = seq;
-                let answer = self.begin(command);
+                let answer = begin(self);
                 self.answered = Some(Answered {
                     session,
                     seq,
@@ -597,22 +502,28 @@ impl<P: Plant> Device<P> {
         });
     }
 
-    fn begin(&mut self, command: &Command<'_>) -> Result<(), Refusal> {
-        if self.lease.is_none_or(|lease| lease.session != command.session) {
+    /// Whether this session may begin anything now.
+    fn may_begin(&self, session: u32, expires_ms: Millis) -> Result<(), Refusal> {
+        if !self.is_held_by(session) {
             return Err(Refusal::NoLease);
         }
-        if self.now > command.expires_ms {
+        if self.now > expires_ms {
             return Err(Refusal::Expired);
         }
         if self.stopped {
             return Err(Refusal::Latched);
         }
+        Ok(())
+    }
+
+    fn begin(&mut self, command: &Command<'_>) -> Result<(), Refusal> {
+        self.may_begin(command.session, command.expires_ms)?;
         if self.active.is_some() {
             return Err(Refusal::Busy);
         }
         let arguments = Arguments(command.arguments.ok_or(Refusal::BadArgument)?);
         let intent = self.plant.intent(command.tool, arguments)?;
-        self.check(&intent).map_err(|_| Refusal::Envelope)?;
+        check(&self.plant, &self.watch, self.now, None, &intent).map_err(|_| Refusal::Envelope)?;
         self.watch.note_command(self.now);
         self.plant.start(self.now, command.tool, arguments);
         self.active = Some(command.seq);
@@ -621,40 +532,62 @@ impl<P: Plant> Device<P> {
         Ok(())
     }
 
-    /// The device's own envelope, which is asked whoever has asked another before.
-    fn check(&self, intent: &Intent) -> Result<(), Breach> {
-        let (envelope, from) = (self.plant.envelope(), self.plant.position());
-        envelope.check(&Motion {
-            from,
-            start: None,
-            to: intent.to,
-            speed: intent.speed,
-            drives: false,
-            acceleration: intent.acceleration,
-            turn: intent.turn,
-            turn_speed: intent.turn_speed,
-            duration: intent.duration,
-            state_age_ms: 0,
-            recent: self.watch.recent(self.now, envelope.rate_max),
-            jumped: self.watch.has_jumped(),
-        })?;
-        match intent.velocity {
-            Some(velocity) => {
-                let from = from.ok_or(Breach::PositionUnknown)?;
-                if self.watch.has_jumped() {
-                    return Err(Breach::Jumped);
-                }
-                envelope.check_running(from, velocity, REACT_MS)
-            }
-            None => Ok(()),
+    /// Begins a run. The same run is begun once, however often it is asked for.
+    fn begin_run(&mut self, run: &RunCommand<'_>) -> Result<(), Refusal> {
+        self.may_begin(run.session, run.expires_ms)?;
+        if self.ran == Some((run.session, run.id)) {
+            return Ok(());
         }
+        if self.active.is_some() {
+            return Err(Refusal::Busy);
+        }
+        if self.report.is_some() {
+            return Err(Refusal::ReportWaiting);
+        }
+        let running = Running::new(self.now, run, &self.plant, &self.programs)?;
+        self.ran = Some(running.name());
+        self.running = Some(running);
+        self.active = Some(run.seq);
+        self.failed = None;
+        self.report_at = self.now;
+        Ok(())
     }
 
     fn queue(&mut self, output: Output) {
         let full = self.outputs.push_back(output).is_err();
         debug_assert!(
             !full,
-            "an input queues at most three outputs; drain them before the next"
+            "an input queues at most five outputs; drain them before the next"
         );
+    }
+}
+
+/// The device's own envelope, which is asked whoever has asked another before. `start` is where the motion was planned to begin, if that was
+/// said.
+fn check<P: Plant>(plant: &P, watch: &Watch, now: Millis, start: Option<Point>, intent: &Intent) -> Result<(), Breach> {
+    let (envelope, from) = (plant.envelope(), plant.position());
+    envelope.check(&Motion {
+        from,
+        start,
+        to: intent.to,
+        speed: intent.speed,
+        drives: false,
+        acceleration: intent.acceleration,
+        turn: intent.turn,
+        turn_speed: intent.turn_speed,
+        duration: intent.duration,
+        state_age_ms: 0,
+        recent: watch.recent(now, envelope.rate_max),
+        jumped: watch.has_jumped(),
+    })?;
+    match intent.velocity {
+        Some(velocity) => {
+            let from = from.ok_or(Breach::PositionUnknown)?;
+            if watch.has_jumped() {
+                return Err(Breach::Jumped);
+            }
+            envelope.check_running(from, velocity, REACT_MS)
+        }
+        None => Ok(()),
     }
 }

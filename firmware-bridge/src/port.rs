@@ -12,7 +12,7 @@
 //!
 //! No allocation, no formatting, no panics. It must not know what a tool does, what is in the program channel, or what time it is.
 
-use crate::device::{Command, Device, Input, Output, Plant, Told};
+use crate::device::{Command, Device, Input, Output, Plant, Programs, Told};
 use crate::frame::{Decoder, FRAME_LEN_MAX, Heard, PACKET_LEN_MAX, encode};
 use crate::packet::{
     Counts, FromHost, Head, PART_LEN_MAX, PROGRAM_LEN_MAX, Pong, Reading, ToDevice, ToHost, VERSION, VERSION_MIN,
@@ -41,18 +41,18 @@ pub trait Line {
 }
 
 /// What is at the device's end of the program channel. A device without one uses `()`, which ignores what comes in.
-pub trait ProgramChannel<P> {
+pub trait ProgramChannel<P, S = ()> {
     /// Takes what a host sent, at most [`PROGRAM_LEN_MAX`] bytes.
-    fn take(&mut self, now: Millis, device: &mut Device<P>, payload: &[u8]);
+    fn take(&mut self, now: Millis, device: &mut Device<P, S>, payload: &[u8]);
 
     /// Writes what is to be sent next and returns its length, or `None` where there is nothing.
-    fn answer(&mut self, now: Millis, device: &mut Device<P>, payload: &mut [u8; PROGRAM_LEN_MAX]) -> Option<usize>;
+    fn answer(&mut self, now: Millis, device: &mut Device<P, S>, payload: &mut [u8; PROGRAM_LEN_MAX]) -> Option<usize>;
 }
 
-impl<P> ProgramChannel<P> for () {
-    fn take(&mut self, _: Millis, _: &mut Device<P>, _: &[u8]) {}
+impl<P, S> ProgramChannel<P, S> for () {
+    fn take(&mut self, _: Millis, _: &mut Device<P, S>, _: &[u8]) {}
 
-    fn answer(&mut self, _: Millis, _: &mut Device<P>, _: &mut [u8; PROGRAM_LEN_MAX]) -> Option<usize> {
+    fn answer(&mut self, _: Millis, _: &mut Device<P, S>, _: &mut [u8; PROGRAM_LEN_MAX]) -> Option<usize> {
         None
     }
 }
@@ -94,12 +94,12 @@ impl<const REPORT: usize> Port<REPORT> {
     }
 
     /// Reads, lets time pass, and writes; `now` is the device's uptime. Call it at least every few milliseconds.
-    pub fn serve<P: Plant>(
+    pub fn serve<P: Plant, S: Programs>(
         &mut self,
         now: Millis,
-        device: &mut Device<P>,
+        device: &mut Device<P, S>,
         line: &mut impl Line,
-        programs: &mut impl ProgramChannel<P>,
+        programs: &mut impl ProgramChannel<P, S>,
     ) {
         let Port { decoder, outbox } = self;
         for _ in 0..BYTES_MAX {
@@ -155,12 +155,12 @@ struct Outbox<const REPORT: usize> {
 }
 
 impl<const REPORT: usize> Outbox<REPORT> {
-    fn take<P: Plant>(
+    fn take<P: Plant, S: Programs>(
         &mut self,
         now: Millis,
         packet: &[u8],
-        device: &mut Device<P>,
-        programs: &mut impl ProgramChannel<P>,
+        device: &mut Device<P, S>,
+        programs: &mut impl ProgramChannel<P, S>,
     ) {
         match read_from_host(packet) {
             Ok(FromHost::Ping(token)) => self.pong = Some(token),
@@ -177,12 +177,12 @@ impl<const REPORT: usize> Outbox<REPORT> {
         }
     }
 
-    fn take_message<P: Plant>(
+    fn take_message<P: Plant, S: Programs>(
         &mut self,
         now: Millis,
         message: ToDevice<'_>,
-        device: &mut Device<P>,
-        programs: &mut impl ProgramChannel<P>,
+        device: &mut Device<P, S>,
+        programs: &mut impl ProgramChannel<P, S>,
     ) {
         match message {
             ToDevice::Lease { session, ttl_ms } => {
@@ -212,12 +212,17 @@ impl<const REPORT: usize> Outbox<REPORT> {
 
     /// Tells the device something and keeps what it answers. Where there is no room, the oldest answer goes: its command or lease has been
     /// asked for anew by then, or will be.
-    fn tell<P: Plant>(&mut self, now: Millis, device: &mut Device<P>, input: Input<'_>) {
+    fn tell<P: Plant, S: Programs>(&mut self, now: Millis, device: &mut Device<P, S>, input: Input<'_>) {
         device.handle(now, input);
         while let Some(output) = device.poll() {
-            if output == Output::Report {
-                self.report_due = true;
-                continue;
+            match output {
+                Output::Report => {
+                    self.report_due = true;
+                    continue;
+                }
+                // The program channel asks the device itself.
+                Output::Run => continue,
+                _ => {}
             }
             if self.answers.is_full() {
                 let _ = self.answers.pop_front();
@@ -229,12 +234,12 @@ impl<const REPORT: usize> Outbox<REPORT> {
     }
 
     /// Writes until the line takes no more, or there is no more to say.
-    fn send<P: Plant>(
+    fn send<P: Plant, S: Programs>(
         &mut self,
         now: Millis,
-        device: &mut Device<P>,
+        device: &mut Device<P, S>,
         line: &mut impl Line,
-        programs: &mut impl ProgramChannel<P>,
+        programs: &mut impl ProgramChannel<P, S>,
     ) {
         // Each round sends a frame; the bound holds also for a line that takes everything.
         for _ in 0..2 * ANSWERS_MAX {
@@ -252,11 +257,11 @@ impl<const REPORT: usize> Outbox<REPORT> {
     }
 
     /// Makes the next frame; false where there is nothing to say.
-    fn next_frame<P: Plant>(
+    fn next_frame<P: Plant, S: Programs>(
         &mut self,
         now: Millis,
-        device: &mut Device<P>,
-        programs: &mut impl ProgramChannel<P>,
+        device: &mut Device<P, S>,
+        programs: &mut impl ProgramChannel<P, S>,
     ) -> bool {
         let mut packet = [0; PACKET_LEN_MAX];
         let mut len = None;
@@ -280,7 +285,11 @@ impl<const REPORT: usize> Outbox<REPORT> {
     }
 
     /// The next answer to somebody who waits for it.
-    fn answer<P: Plant>(&mut self, device: &Device<P>, packet: &mut [u8; PACKET_LEN_MAX]) -> Option<usize> {
+    fn answer<P: Plant, S: Programs>(
+        &mut self,
+        device: &Device<P, S>,
+        packet: &mut [u8; PACKET_LEN_MAX],
+    ) -> Option<usize> {
         let status = device.status();
         if let Some(token) = self.pong.take() {
             let pong = Pong {
@@ -319,18 +328,18 @@ impl<const REPORT: usize> Outbox<REPORT> {
                 seq,
                 failure,
             },
-            // It is never queued.
-            Output::Report => return None,
+            // They are never queued.
+            Output::Report | Output::Run => return None,
         };
         write(&message, packet)
     }
 
     /// The next thing that nobody waits for: the program channel, the line's numbers, a part of a report.
-    fn news<P: Plant>(
+    fn news<P: Plant, S: Programs>(
         &mut self,
         now: Millis,
-        device: &mut Device<P>,
-        programs: &mut impl ProgramChannel<P>,
+        device: &mut Device<P, S>,
+        programs: &mut impl ProgramChannel<P, S>,
         packet: &mut [u8; PACKET_LEN_MAX],
     ) -> Option<usize> {
         let uptime_ms = device.status().uptime_ms;
@@ -369,7 +378,7 @@ struct Snapshot<const N: usize> {
 }
 
 impl<const N: usize> Snapshot<N> {
-    fn take<P: Plant>(&mut self, device: &Device<P>) {
+    fn take<P: Plant, S: Programs>(&mut self, device: &Device<P, S>) {
         self.number = self.number.wrapping_add(1);
         self.sent = Some(0);
         self.missing = 0;

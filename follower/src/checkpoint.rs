@@ -3,8 +3,9 @@
 
 use crate::code::{Scope, evaluate};
 use crate::error::{Handoff, Reject};
-use crate::program::{ARGUMENTS_MAX, CALLS_MAX, Call, Program, RESULTS_MAX, SLOTS_MAX, Step};
-use crate::state::Readings;
+use crate::listing::Listing;
+use crate::program::{ARGUMENTS_MAX, CALLS_MAX, Call, RESULTS_MAX, SLOTS_MAX, Step};
+use crate::state::Reading;
 use crate::value::{Digest, Value};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
@@ -61,18 +62,18 @@ impl Checkpoint {
     }
 
     /// Whether a step of this call is passed over: a part of the call was skipped already, or a call that it depends on.
-    pub(crate) fn skips_step(&self, program: &Program, step: &Step) -> bool {
-        let call = program.calls.get(usize::from(step.call));
-        self.skipped & bit(step.call) != 0 || call.is_some_and(|call| self.skips(call))
+    pub(crate) fn skips_step<L: Listing>(&self, program: &L, step: &Step) -> bool {
+        let call = || program.call(usize::from(step.call));
+        self.skipped != 0 && (self.skipped & bit(step.call) != 0 || call().is_some_and(|call| self.skips(&call)))
     }
 
     /// The checkpoint after `step`, and whether it was the last of its call.
     ///
     /// # Errors
     /// [`Handoff::Postcondition`] where the call does not keep what it promised; others where a value can't be computed.
-    pub(crate) fn after(
+    pub(crate) fn after<L: Listing>(
         &self,
-        program: &Program,
+        program: &L,
         step: &Step,
         scope: &Scope<'_>,
         observed: Observed,
@@ -89,7 +90,7 @@ impl Checkpoint {
             *call = Some(call.map_or(observed, |before| before.and(observed)));
         }
         next.step += 1;
-        let following = program.main().get(usize::from(next.step));
+        let following = program.main_step(usize::from(next.step));
         let closes = following.is_none_or(|following| following.call != step.call);
         if closes {
             next.close(program, step.call, scope.now)?;
@@ -98,9 +99,9 @@ impl Checkpoint {
     }
 
     /// Checks what the whole call promised and adds it to the digest. A call that was skipped for another's sake promised nothing.
-    fn close(&mut self, program: &Program, index: u8, readings: &Readings) -> Result<(), Handoff> {
-        let call = program.calls.get(usize::from(index)).ok_or(Handoff::Program)?;
-        if self.skips(call) {
+    fn close<L: Listing>(&mut self, program: &L, index: u8, readings: &[Reading]) -> Result<(), Handoff> {
+        let call = program.call(usize::from(index)).ok_or(Handoff::Program)?;
+        if self.skips(&call) {
             return Ok(());
         }
         self.digest.write(&call.device.0.to_le_bytes());

@@ -2,9 +2,9 @@
 //! [`STACK_MAX`]. This file must not know steps, calls, or when anything is computed.
 
 use crate::error::Reject;
-use crate::program::Program;
-use crate::state::Readings;
-use crate::value::{MICRO, Point, Symbol, Value};
+use crate::listing::Listing;
+use crate::state::{Reading, find};
+use crate::value::{MICRO, Point, Symbol, Value, proportion};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -122,9 +122,9 @@ pub struct Scope<'a> {
     /// The device whose readings are meant.
     pub device: Symbol,
     /// What is reported now.
-    pub now: &'a Readings,
+    pub now: &'a [Reading],
     /// What was reported when the step began.
-    pub before: &'a Readings,
+    pub before: &'a [Reading],
     /// The arguments of the step or call.
     pub arguments: &'a [Value],
     /// The slots of the program.
@@ -136,7 +136,7 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// A device's readings and nothing else; nothing has changed since.
     #[must_use]
-    pub const fn of(device: Symbol, readings: &'a Readings) -> Scope<'a> {
+    pub const fn of(device: Symbol, readings: &'a [Reading]) -> Scope<'a> {
         Scope {
             device,
             now: readings,
@@ -148,11 +148,11 @@ impl<'a> Scope<'a> {
     }
 
     fn reading(&self, owner: Symbol, field: Symbol) -> Result<Value, Reject> {
-        self.now.get(self.device, owner, field).ok_or(Reject::NoReading)
+        find(self.now, self.device, owner, field).ok_or(Reject::NoReading)
     }
 
     fn before(&self, owner: Symbol, field: Symbol) -> Result<Value, Reject> {
-        self.before.get(self.device, owner, field).ok_or(Reject::NoReading)
+        find(self.before, self.device, owner, field).ok_or(Reject::NoReading)
     }
 }
 
@@ -161,11 +161,11 @@ impl<'a> Scope<'a> {
 /// # Errors
 /// [`Reject::NoReading`] where the device does not report what is needed, [`Reject::UnsetResult`] where no earlier step kept it, and the
 /// others for code that is wrong.
-pub fn evaluate(program: &Program, range: Range, scope: &Scope<'_>) -> Result<Value, Reject> {
-    let code = program.code.get(range.indices()).ok_or(Reject::OutOfRange)?;
+pub fn evaluate<L: Listing>(program: &L, range: Range, scope: &Scope<'_>) -> Result<Value, Reject> {
     let mut stack = Stack(Vec::new());
-    for op in code {
-        let value = match *op {
+    let mut left = range.len;
+    for op in program.code(range).ok_or(Reject::OutOfRange)? {
+        let value = match op {
             Op::Const(value) => value,
             Op::Argument(index) => *scope.arguments.get(usize::from(index)).ok_or(Reject::OutOfRange)?,
             Op::Slot(index) => *scope.slots.get(usize::from(index)).ok_or(Reject::UnboundSlot)?,
@@ -179,8 +179,8 @@ pub fn evaluate(program: &Program, range: Range, scope: &Scope<'_>) -> Result<Va
             Op::BeforeOf { field } => scope.before(stack.symbol()?, field)?,
             Op::Map(cases) => {
                 let key = stack.symbol()?;
-                let cases = program.cases.get(cases.indices()).ok_or(Reject::OutOfRange)?;
-                cases.iter().find(|(case, _)| *case == key).ok_or(Reject::NoCase)?.1
+                let mut cases = program.cases(cases).ok_or(Reject::OutOfRange)?;
+                cases.find(|(case, _)| *case == key).ok_or(Reject::NoCase)?.1
             }
             Op::Not => Value::Bool(!stack.truth()?),
             Op::And | Op::Or => {
@@ -189,12 +189,14 @@ pub fn evaluate(program: &Program, range: Range, scope: &Scope<'_>) -> Result<Va
             }
             _ => {
                 let (b, a) = (stack.pop()?, stack.pop()?);
-                binary(*op, a, b)?
+                binary(op, a, b)?
             }
         };
         stack.0.push(value).map_err(|_| Reject::Stack)?;
+        left = left.saturating_sub(1);
     }
-    stack.pop()
+    // Bytes that changed since they were checked may end early; half an expression is none.
+    if left == 0 { stack.pop() } else { Err(Reject::Malformed) }
 }
 
 struct Stack(Vec<Value, STACK_MAX>);
@@ -247,9 +249,13 @@ fn each(axis: impl Fn(usize) -> Option<i64>) -> Result<Point, Reject> {
     }
 }
 
-/// The product of two micro-quantities, rounded toward zero.
+/// The product of two micro-quantities, rounded toward zero. The broken twin, which no feature can switch on, rounds down: with it, the
+/// determinism corpus must fail on every architecture.
 fn product(a: i64, b: i64) -> Option<i64> {
-    i64::try_from(i128::from(a) * i128::from(b) / i128::from(MICRO)).ok()
+    if cfg!(llmos_broken_twin) {
+        return i64::try_from((i128::from(a) * i128::from(b)).div_euclid(i128::from(MICRO))).ok();
+    }
+    proportion(a, b, MICRO)
 }
 
 /// The smaller of the two turns between two headings, in microdegrees.
@@ -263,8 +269,8 @@ fn turn_between(a: i64, b: i64) -> u64 {
 fn within(a: Point, b: Point, tolerance: i64) -> bool {
     let limit = u128::from(tolerance.unsigned_abs()).pow(2);
     let mut sum = 0_u128;
-    for axis in 0..3 {
-        let step = u128::from(a[axis].abs_diff(b[axis]));
+    for (a, b) in a.iter().zip(&b) {
+        let step = u128::from(a.abs_diff(*b));
         sum = sum.saturating_add(step.saturating_mul(step));
     }
     sum <= limit

@@ -13,7 +13,7 @@ pub use shape::Shape;
 pub use watch::{CALM_MS, COMMANDS_MAX, Watch};
 
 use crate::leg::LEG_TOLERANCE;
-use crate::value::{Point, distance, distance_up};
+use crate::value::{Point, distance, distance_up, quotient_up};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 use shape::is_near;
@@ -200,9 +200,10 @@ impl Envelope {
     pub fn stop_distance(&self, speed: i64) -> Option<i64> {
         let brake = self.acceleration_max.filter(|limit| *limit > 0)?;
         let speed = u128::from(speed.unsigned_abs());
-        Some(at_most_far(
-            (speed * speed).div_ceil(2 * u128::from(brake.unsigned_abs())),
-        ))
+        Some(at_most_far(quotient_up(
+            speed * speed,
+            2 * u128::from(brake.unsigned_abs()),
+        )))
     }
 
     /// Whether a command moves the device, so that it needs to know where that is.
@@ -267,8 +268,7 @@ impl Envelope {
             return Err(Breach::Coordinate);
         }
         let by = self.margin.max(0).saturating_add(by);
-        for (axis, (low, high)) in (0_u8..).zip(self.bounds.iter().flatten()) {
-            let at = to[usize::from(axis)];
+        for ((axis, at), (low, high)) in (0_u8..).zip(to).zip(self.bounds.iter().flatten()) {
             if at < low.saturating_add(by) || at > high.saturating_sub(by) {
                 return Err(Breach::Bounds { axis, at });
             }
@@ -299,7 +299,7 @@ fn at_most_far(length: u128) -> i64 {
 
 /// How far a device comes at a speed, rounded up.
 fn travel(speed: i64, ms: u32) -> i64 {
-    at_most_far((u128::from(speed.unsigned_abs()) * u128::from(ms)).div_ceil(1_000))
+    at_most_far(quotient_up(u128::from(speed.unsigned_abs()) * u128::from(ms), 1_000))
 }
 
 /// The point `way` further in a direction, rounded outwards; `None` without a direction. `way` is at most [`FAR`] twice.
@@ -308,7 +308,8 @@ fn ahead(from: Point, direction: Point, way: i64) -> Option<Point> {
     let length = distance(direction, [0; 3]).filter(|length| *length > 0)?;
     Some(core::array::from_fn(|axis| {
         let way = u128::from(direction[axis].unsigned_abs()) * u128::from(way.unsigned_abs());
-        let way = at_most_far(way.div_ceil(u128::from(length.unsigned_abs()))).saturating_mul(direction[axis].signum());
+        let way =
+            at_most_far(quotient_up(way, u128::from(length.unsigned_abs()))).saturating_mul(direction[axis].signum());
         from[axis].saturating_add(way)
     }))
 }

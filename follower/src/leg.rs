@@ -4,7 +4,7 @@
 use crate::envelope::{Route, VIA_MAX};
 use crate::error::Reject;
 use crate::program::{ARGUMENTS_MAX, Split, Step};
-use crate::value::{Point, Symbol, Value, distance};
+use crate::value::{Point, Symbol, Value, distance, proportion};
 use heapless::Vec;
 
 /// How close a device must come to the end of a leg that is not the last, in micrometres.
@@ -138,9 +138,6 @@ impl Legs {
 
 /// The share of a whole that the first `legs` of `count` have; of nothing, all.
 fn part(whole: i64, legs: i64, count: i64) -> i64 {
-    if count == 0 {
-        return whole;
-    }
     // legs <= count, so the quotient is never larger than `whole`.
-    i64::try_from(i128::from(whole) * i128::from(legs) / i128::from(count)).unwrap_or(whole)
+    proportion(whole, legs, count).unwrap_or(whole)
 }

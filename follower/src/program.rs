@@ -7,6 +7,7 @@
 
 use crate::code::{Op, Range};
 use crate::error::Reject;
+use crate::listing::{self, Listing};
 use crate::value::{Symbol, Value};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
@@ -149,105 +150,14 @@ impl Program {
     /// Whether every step, call and start condition is about this device, so that the device can follow the program alone.
     #[must_use]
     pub fn is_for(&self, device: Symbol) -> bool {
-        let steps = self.steps.iter().map(|step| step.device);
-        let calls = self.calls.iter().map(|call| call.device);
-        let start = self.start.iter().map(|(named, _)| *named);
-        steps.chain(calls).chain(start).all(|named| named == device)
+        Listing::is_for(self, device)
     }
 
-    /// Checks that every index lies in its pool and that calls come in an order, so that execution can neither leave the program nor
-    /// go round in it.
+    /// Checks that execution can neither leave the program nor go round in it: [`listing::check`].
     ///
     /// # Errors
-    /// [`Reject::OutOfRange`] for an index outside its pool, [`Reject::Order`] for a call without a step, steps out of order, or a call
-    /// that depends on itself or a later one.
+    /// Those of [`listing::check`].
     pub fn check(&self) -> Result<(), Reject> {
-        let whole = usize::from(self.slots) <= SLOTS_MAX
-            && usize::from(self.compensating) <= self.steps.len()
-            && self.code.iter().all(|op| self.op_is_inside(*op))
-            && self.are_inside(&self.start)
-            && self
-                .calls
-                .iter()
-                .all(|call| self.are_inside(&call.arguments) && self.is_inside(call.ensure))
-            && self.steps.iter().all(|step| self.step_is_inside(step));
-        if !whole {
-            return Err(Reject::OutOfRange);
-        }
-        let early = (0_u32..).zip(&self.calls).all(|(at, call)| call.depends_on >> at == 0);
-        let compensated = self.main().iter().all(|step| self.is_compensated_well(step));
-        let undoing = self.steps.iter().skip(self.main().len()).all(|step| {
-            step.keep.is_none() && matches!(step.on_error, OnError::Handoff | OnError::Retry(_) | OnError::Skip)
-        });
-        if early && compensated && undoing && self.has_steps_in_order() {
-            Ok(())
-        } else {
-            Err(Reject::Order)
-        }
-    }
-
-    fn is_inside(&self, range: Range) -> bool {
-        range.indices().end <= self.code.len()
-    }
-
-    fn are_inside(&self, list: &[(Symbol, Range)]) -> bool {
-        list.iter().all(|(_, range)| self.is_inside(*range))
-    }
-
-    fn op_is_inside(&self, op: Op) -> bool {
-        match op {
-            Op::Map(cases) => cases.indices().end <= self.cases.len(),
-            Op::Slot(slot) => slot < self.slots,
-            Op::Result(register) => usize::from(register) < RESULTS_MAX,
-            Op::Argument(index) => usize::from(index) < ARGUMENTS_MAX,
-            _ => true,
-        }
-    }
-
-    fn step_is_inside(&self, step: &Step) -> bool {
-        let split = match step.split {
-            Split::Never => true,
-            Split::Toward(index) | Split::Along(index) => usize::from(index) < step.arguments.len(),
-        };
-        let pause = match step.kind {
-            Kind::Pause(duration) => self.is_inside(duration),
-            Kind::Read | Kind::Command | Kind::Until => true,
-        };
-        let compensation = match step.on_error {
-            OnError::Compensate(steps) => {
-                steps.indices().start >= self.main().len() && steps.indices().end <= self.steps.len()
-            }
-            _ => true,
-        };
-        let keep = step
-            .keep
-            .is_none_or(|(register, range)| usize::from(register) < RESULTS_MAX && self.is_inside(range));
-        let code = [step.require, step.ensure, step.target];
-        usize::from(step.call) < self.calls.len()
-            && self.are_inside(&step.arguments)
-            && code.iter().all(|range| self.is_inside(*range))
-            && (split && pause && compensation && keep)
-    }
-
-    /// A compensation is short and acts for the call that failed, so that its commands have a call to answer for at the gate.
-    fn is_compensated_well(&self, step: &Step) -> bool {
-        let OnError::Compensate(range) = step.on_error else {
-            return true;
-        };
-        let steps = self.steps.get(range.indices()).unwrap_or_default();
-        (1..=COMPENSATION_MAX).contains(&steps.len()) && steps.iter().all(|other| other.call == step.call)
-    }
-
-    /// Every call has steps, and no step belongs to an earlier call than the step before it.
-    fn has_steps_in_order(&self) -> bool {
-        let mut open = 0; // Calls that have begun.
-        for step in self.main() {
-            match usize::from(step.call) {
-                call if call == open => open += 1,
-                call if call + 1 == open => {}
-                _ => return false,
-            }
-        }
-        open == self.calls.len()
+        listing::check(self)
     }
 }

@@ -10,7 +10,7 @@
 //! A step that fails and has a compensation is followed by its compensating steps, through the same states and the same gate; then the
 //! run hands off from the step that failed. After every completed step [`Follower::checkpoint`] is what a later run needs to go on.
 //!
-//! Time and state are passed in; the program is borrowed, so it can live in flash. No allocation, no recursion, and every call does a
+//! Time and state are passed in; the program is read entry by entry, so it can stay in flash. No allocation, no recursion, and every call does a
 //! bounded amount of work. It must not know models, messages, Markdown or policy.
 
 use crate::checkpoint::{Checkpoint, Observed};
@@ -18,127 +18,22 @@ use crate::code::{Range, Scope, evaluate};
 use crate::envelope::Route;
 use crate::error::{Handoff, Reject};
 use crate::leg::{Arguments, Legs};
-use crate::program::{ARGUMENTS_MAX, Kind, OnError, Program, Split, Step};
-use crate::state::{Reading, Readings};
-use crate::value::{Point, Symbol, Value};
+use crate::listing::Listing;
+use crate::program::{ARGUMENTS_MAX, Kind, OnError, Split, Step};
+use crate::state::{READINGS_MAX, Reading, Table, find, position_of};
+use crate::value::{Point, Value};
 use heapless::{Deque, Vec};
-use serde::{Deserialize, Serialize};
 
-/// Milliseconds on a clock that never goes back. The caller owns the clock.
-pub type Millis = u64;
+pub use crate::exchange::{Compensation, Input, Millis, Offer, Output, Progress, World};
 
 /// How long a command may stay unacknowledged, in milliseconds. Resending within it is the link's business.
 pub const ACK_MS_MAX: Millis = 3_000;
 /// How long a finished device's reports may still differ from the postcondition, in milliseconds.
 pub const SETTLE_MS: Millis = 600;
+/// Outputs that may wait to be drained.
+const EVENTS_MAX: usize = 4;
 
-/// Whether a device is through with the command it was sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Progress {
-    /// It still acts.
-    Busy,
-    /// It says that it has finished.
-    Finished,
-    /// It does not say (a device that speaks its own protocol); only its state counts.
-    Unknown,
-}
-
-/// What the outside tells the follower.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Input {
-    /// The gate let the command through, and it is on its way.
-    Sent,
-    /// The gate did not let the command through.
-    Refused,
-    /// The straight way is barred, and this one leads around; the legs of the new way are offered instead.
-    Detour(Route),
-    /// The device accepted the command.
-    Acknowledged,
-    /// The device reported its state; the readings passed along are the new ones.
-    State(Progress),
-    /// The device rejected the command or reported that it failed.
-    Failed,
-    /// The device went away.
-    Lost,
-    /// The device is back after an interruption. The command did not take effect, or doing it twice does no harm: it is offered once more.
-    Again,
-    /// A person or the gate ends the run.
-    Stop,
-    /// Nothing but time.
-    Tick,
-}
-
-/// What became of the steps that compensate for the one that failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the fields are named for what they hold")]
-pub enum Compensation {
-    /// There are none, or the device was lost.
-    None,
-    /// All were carried out.
-    Done,
-    /// This one failed, and those after it were not tried.
-    Failed { step: u8, why: Handoff },
-}
-
-/// What the follower asks for or reports.
-#[expect(clippy::large_enum_variant, reason = "there is no allocator to box a command with")]
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(missing_docs, reason = "the fields are named for what they hold")]
-pub enum Output {
-    /// Send this to the device, if the gate allows it; answer with [`Input::Sent`] or [`Input::Refused`].
-    Command(Offer),
-    /// A step has succeeded, or one that compensates has.
-    StepDone { step: u8, call: u8, observed: Observed },
-    /// The last step of a call has succeeded.
-    CallDone { call: u8, observed: Observed },
-    /// Every call is done. The digest covers calls with their arguments, and nothing of time or transport.
-    Finished { observed: Observed, digest: u64 },
-    /// The world is not as this step needs it.
-    Handoff {
-        step: u8,
-        call: u8,
-        why: Handoff,
-        compensation: Compensation,
-    },
-    /// The run was stopped during this step.
-    Stopped { step: u8, call: u8 },
-}
-
-/// A command before the gate.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Offer {
-    /// Index of the step.
-    pub step: u8,
-    /// Index of the leg, from 0.
-    pub leg: u16,
-    /// Legs of the step.
-    pub legs: u16,
-    /// The device.
-    pub device: Symbol,
-    /// Its tool.
-    pub tool: Symbol,
-    /// The arguments of this leg.
-    pub arguments: Arguments,
-    /// Where the device should be before; `None` where the command moves nothing.
-    pub start: Option<Point>,
-    /// Where the device will be afterwards; `None` where the command moves nothing.
-    pub target: Option<Point>,
-    /// Where the whole motion ends, if the gate may have it led around what bars its way.
-    pub end: Option<Point>,
-}
-
-/// What a follower looks at, passed with every call.
-#[derive(Clone, Copy)]
-pub struct World<'a> {
-    /// The program that is followed.
-    pub program: &'a Program,
-    /// What the devices report now.
-    pub readings: &'a Readings,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Phase {
     /// Before the first step.
     Start,
@@ -171,32 +66,63 @@ struct Failure {
     end: usize,
 }
 
-/// Walks one program once.
+/// An output that waits: as little as it takes to make one.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// The command of the leg at hand is to be offered.
+    Offered,
+    StepDone {
+        step: u8,
+        call: u8,
+        observed: Observed,
+    },
+    CallDone {
+        call: u8,
+        observed: Observed,
+    },
+    /// All is done. What was observed and the digest are in the checkpoint, and stay as they are.
+    Finished,
+    Handoff {
+        step: u8,
+        call: u8,
+        why: Handoff,
+        compensation: Compensation,
+    },
+    Stopped {
+        step: u8,
+        call: u8,
+    },
+}
+
+/// A follower on the host.
+pub type Follower = Walker<READINGS_MAX>;
+
+/// Walks one program once. It has room for so many readings: those from before the step at hand.
 #[derive(Debug)]
-pub struct Follower {
+pub struct Walker<const N: usize> {
     kept: Checkpoint,
     failure: Option<Failure>,
     phase: Phase,
     attempts: u8,
     legs: Legs,
     arguments: Arguments,
-    before: Readings,
+    before: Table<N>,
     now: Option<Millis>,
-    outputs: Deque<Output, 4>,
+    events: Deque<Event, EVENTS_MAX>,
 }
 
-impl Follower {
+impl<const N: usize> Walker<N> {
     /// A follower at the first step.
     ///
     /// # Errors
     /// Those of [`Follower::resume`].
-    pub fn new(program: &Program, slots: &[Value]) -> Result<Follower, Reject> {
+    pub fn new<L: Listing>(program: &L, slots: &[Value]) -> Result<Walker<N>, Reject> {
         let slots = Vec::from_slice(slots).map_err(|_| Reject::UnboundSlot)?;
         let checkpoint = Checkpoint {
             slots,
             ..Checkpoint::default()
         };
-        Follower::resume(program, checkpoint)
+        Walker::resume(program, checkpoint)
     }
 
     /// A follower that goes on where another stopped. A step that had begun is begun anew: whoever resumes must know that its command did
@@ -205,15 +131,15 @@ impl Follower {
     /// # Errors
     /// Those of [`Program::check`], [`Reject::OutOfRange`] for a checkpoint behind the last step, [`Reject::UnboundSlot`] where a slot has
     /// no value.
-    pub fn resume(program: &Program, checkpoint: Checkpoint) -> Result<Follower, Reject> {
+    pub fn resume<L: Listing>(program: &L, checkpoint: Checkpoint) -> Result<Walker<N>, Reject> {
         program.check()?;
-        if usize::from(checkpoint.step) > program.main().len() {
+        if usize::from(checkpoint.step) > program.counts().main() {
             return Err(Reject::OutOfRange);
         }
-        if checkpoint.slots.len() != usize::from(program.slots) {
+        if checkpoint.slots.len() != usize::from(program.counts().slots) {
             return Err(Reject::UnboundSlot);
         }
-        Ok(Follower {
+        Ok(Walker {
             phase: if checkpoint.step == 0 {
                 Phase::Start
             } else {
@@ -224,9 +150,9 @@ impl Follower {
             attempts: 0,
             legs: Legs::ONE,
             arguments: Vec::new(),
-            before: Readings::default(),
+            before: Table::new(),
             now: None,
-            outputs: Deque::new(),
+            events: Deque::new(),
         })
     }
 
@@ -236,21 +162,21 @@ impl Follower {
     /// # Errors
     /// Those of [`Follower::resume`]; [`Reject::OutOfRange`] where there is no such step or leg, [`Reject::NoReading`] where the step could not
     /// have begun with `before`.
-    pub fn resume_sent(
-        program: &Program,
+    pub fn resume_sent<L: Listing>(
+        program: &L,
         checkpoint: Checkpoint,
-        before: &Readings,
+        before: &[Reading],
         leg: u16,
         now: Millis,
-    ) -> Result<Follower, Reject> {
-        let mut follower = Follower::resume(program, checkpoint)?;
+    ) -> Result<Walker<N>, Reject> {
+        let mut follower = Walker::resume(program, checkpoint)?;
         let world = World {
             program,
             readings: before,
         };
         let step = follower.current(world).filter(|step| step.kind == Kind::Command);
         let step = step.ok_or(Reject::OutOfRange)?;
-        follower.prepare(world, step).map_err(|_| Reject::NoReading)?;
+        follower.prepare(world, &step).map_err(|_| Reject::NoReading)?;
         follower.legs.next = i64::from(leg);
         if follower.legs.next >= follower.legs.count {
             return Err(Reject::OutOfRange);
@@ -263,7 +189,7 @@ impl Follower {
     }
 
     /// Takes one input at a time `now`; outputs are drained with [`Follower::poll`].
-    pub fn handle(&mut self, world: World<'_>, now: Millis, input: Input) {
+    pub fn handle<L: Listing>(&mut self, world: World<'_, L>, now: Millis, input: Input) {
         self.now = Some(now);
         match (self.phase, input) {
             (Phase::Over, _) => {}
@@ -298,12 +224,39 @@ impl Follower {
     }
 
     /// The next output, or `None` until the next input.
-    pub fn poll(&mut self, world: World<'_>) -> Option<Output> {
-        // Each round queues an output or waits for an input, so this ends.
-        while self.outputs.is_empty() && matches!(self.phase, Phase::Start | Phase::Begin) {
-            self.begin(world);
+    pub fn poll<L: Listing>(&mut self, world: World<'_, L>) -> Option<Output> {
+        loop {
+            // Each round queues an output or waits for an input, so this ends.
+            while self.events.is_empty() && matches!(self.phase, Phase::Start | Phase::Begin) {
+                self.begin(world);
+            }
+            let output = match self.events.pop_front()? {
+                Event::Offered => match self.offer(world) {
+                    Ok(offer) => Output::Command(offer),
+                    // The step has failed, which is an output or the beginning of another step.
+                    Err(reject) => {
+                        self.fail(world, reject.into());
+                        continue;
+                    }
+                },
+                Event::StepDone { step, call, observed } => Output::StepDone { step, call, observed },
+                Event::CallDone { call, observed } => Output::CallDone { call, observed },
+                Event::Finished => self.finished(world),
+                Event::Handoff {
+                    step,
+                    call,
+                    why,
+                    compensation,
+                } => Output::Handoff {
+                    step,
+                    call,
+                    why,
+                    compensation,
+                },
+                Event::Stopped { step, call } => Output::Stopped { step, call },
+            };
+            return Some(output);
         }
-        self.outputs.pop_front()
     }
 
     /// Index of the step at hand; the number of the main steps when all are done.
@@ -326,7 +279,7 @@ impl Follower {
 
     /// What the devices reported when the step at hand began.
     #[must_use]
-    pub fn before(&self) -> &Readings {
+    pub fn before(&self) -> &[Reading] {
         &self.before
     }
 
@@ -336,81 +289,86 @@ impl Follower {
         u16::try_from(self.legs.next).unwrap_or(u16::MAX)
     }
 
+    /// Where the motion of the step at hand ends, its last leg included; `None` where it moves nothing.
+    #[must_use]
+    pub fn end(&self) -> Option<Point> {
+        self.legs.end()
+    }
+
     /// Whether the devices report the effect of the command that is under way: the end of its leg, or what the step promises.
     #[must_use]
-    pub fn shows_effect(&self, world: World<'_>) -> bool {
+    pub fn shows_effect<L: Listing>(&self, world: World<'_, L>) -> bool {
         let Some(step) = self.current(world).filter(|_| self.has_sent()) else {
             return false;
         };
         if self.legs.is_last() {
-            return !step.ensure.is_empty() && self.holds(world, step, step.ensure) == Ok(true);
+            return !step.ensure.is_empty() && self.holds(world, &step, step.ensure) == Ok(true);
         }
-        self.legs.is_reached(world.readings.position(step.device))
+        self.legs.is_reached(position_of(world.readings, step.device))
     }
 
     /// Whether nothing has changed, since the step at hand began, of what its success would show in. Only ever true before the second leg.
     #[must_use]
-    pub fn is_untouched(&self, world: World<'_>) -> bool {
+    pub fn is_untouched<L: Listing>(&self, world: World<'_, L>) -> bool {
         let Some(step) = self.current(world).filter(|_| self.legs.next == 0) else {
             return false;
         };
-        let code = world.program.code.get(step.ensure.indices()).unwrap_or_default();
         let looks_at = |reading: &&Reading| {
-            reading.device == step.device && code.iter().any(|op| op.field() == Some(reading.field))
+            let mut code = world.program.code(step.ensure).into_iter().flatten();
+            reading.device == step.device && code.any(|op| op.field() == Some(reading.field))
         };
         let mut seen = self.before.iter().filter(looks_at).peekable();
-        let now = |reading: &Reading| world.readings.get(reading.device, reading.owner, reading.field);
+        let now = |reading: &Reading| find(world.readings, reading.device, reading.owner, reading.field);
         seen.peek().is_some() && seen.all(|reading| now(reading) == Some(reading.value))
     }
 
     /// Whether nothing will happen any more once the outputs are drained.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.phase == Phase::Over
+        matches!(self.phase, Phase::Over)
     }
 
-    fn begin(&mut self, world: World<'_>) {
-        if self.phase == Phase::Start {
+    fn begin<L: Listing>(&mut self, world: World<'_, L>) {
+        if matches!(self.phase, Phase::Start) {
             self.phase = Phase::Begin;
             if let Err(why) = self.check_start(world) {
                 return self.hand_off(world, why, Compensation::None);
             }
         }
         let Some(step) = self.current(world) else {
-            return self.finish(world);
+            self.phase = Phase::Over;
+            return self.queue(Event::Finished);
         };
-        if self.failure.is_none() && self.kept.skips_step(world.program, step) {
+        if self.failure.is_none() && self.kept.skips_step(world.program, &step) {
             return self.succeed(world, Observed::Skipped);
         }
         if self.legs.next == 0
-            && let Err(why) = self.prepare(world, step)
+            && let Err(why) = self.prepare(world, &step)
         {
             return self.fail(world, why);
         }
         match step.kind {
             Kind::Read => self.succeed(world, Observed::Read),
-            Kind::Command => match self.offer(step) {
-                Ok(offer) => {
-                    self.phase = Phase::Offered;
-                    self.queue(Output::Command(offer));
-                }
-                Err(reject) => self.fail(world, reject.into()),
-            },
+            Kind::Command => {
+                self.phase = Phase::Offered;
+                self.queue(Event::Offered);
+            }
             Kind::Until => self.begin_wait(world, None),
-            Kind::Pause(duration) => match self.pause_ms(world, step, duration) {
+            Kind::Pause(duration) => match self.pause_ms(world, &step, duration) {
                 Ok(pause_ms) => self.begin_wait(world, Some(pause_ms)),
                 Err(why) => self.fail(world, why),
             },
         }
     }
 
-    fn check_start(&self, world: World<'_>) -> Result<(), Handoff> {
-        for (device, range) in &world.program.start {
+    fn check_start<L: Listing>(&self, world: World<'_, L>) -> Result<(), Handoff> {
+        for at in 0..usize::from(world.program.counts().starts) {
+            let (device, range) = world.program.start(at).ok_or(Handoff::Program)?;
             let scope = Scope {
                 slots: &self.kept.slots,
-                ..Scope::of(*device, world.readings)
+                ..Scope::of(device, world.readings)
             };
-            match evaluate(world.program, *range, &scope)? {
+            match evaluate(world.program, range, &scope)? {
                 Value::Bool(true) => {}
                 Value::Bool(false) => return Err(Handoff::StartState),
                 _ => return Err(Handoff::Program),
@@ -420,8 +378,8 @@ impl Follower {
     }
 
     /// Freezes the state before the step, computes arguments, checks the precondition, cuts the motion.
-    fn prepare(&mut self, world: World<'_>, step: &Step) -> Result<(), Handoff> {
-        self.before.copy_from(world.readings);
+    fn prepare<L: Listing>(&mut self, world: World<'_, L>, step: &Step) -> Result<(), Handoff> {
+        self.before.copy_from(world.readings).map_err(|_| Handoff::Missing)?;
         self.arguments.clear();
         for (parameter, range) in &step.arguments {
             let value = self.compute(world, step, *range)?;
@@ -435,14 +393,15 @@ impl Follower {
             let Value::Point(end) = self.compute(world, step, step.target)? else {
                 return Err(Handoff::Program);
             };
-            let start = world.readings.position(step.device).ok_or(Handoff::Missing)?;
+            let start = position_of(world.readings, step.device).ok_or(Handoff::Missing)?;
             self.legs = Legs::cut(step, start, end).ok_or(Handoff::Program)?;
         }
         Ok(())
     }
 
     /// The command of the next leg.
-    fn offer(&self, step: &Step) -> Result<Offer, Reject> {
+    fn offer<L: Listing>(&self, world: World<'_, L>) -> Result<Offer, Reject> {
+        let step = self.current(world).ok_or(Reject::OutOfRange)?;
         Ok(Offer {
             step: index(self.step()),
             leg: u16::try_from(self.legs.next).unwrap_or(u16::MAX),
@@ -452,7 +411,7 @@ impl Follower {
             arguments: self.legs.arguments(step.split, &self.arguments)?,
             start: self.legs.start(),
             target: self.legs.target(),
-            end: self.legs.end().filter(|_| self.may_detour(step)),
+            end: self.legs.end().filter(|_| self.may_detour(&step)),
         })
     }
 
@@ -462,24 +421,21 @@ impl Follower {
     }
 
     /// Goes on with the legs of a way around, from where the device is.
-    fn lead_around(&mut self, world: World<'_>, route: Route) {
+    fn lead_around<L: Listing>(&mut self, world: World<'_, L>, route: Route) {
         let Some(step) = self.current(world) else { return };
-        let at = world.readings.position(step.device);
+        let at = position_of(world.readings, step.device);
         let end = self.legs.end();
-        let end = end.filter(|_| self.may_detour(step) && !route.points().is_empty());
-        let legs = at.zip(end).and_then(|(at, end)| Legs::cut_over(step, at, route, end));
+        let end = end.filter(|_| self.may_detour(&step) && !route.points().is_empty());
+        let legs = at.zip(end).and_then(|(at, end)| Legs::cut_over(&step, at, route, end));
         let Some(legs) = legs else {
             return self.give_up(world, Handoff::Refused);
         };
         self.legs = legs;
-        match self.offer(step) {
-            Ok(offer) => self.queue(Output::Command(offer)),
-            Err(reject) => self.fail(world, reject.into()),
-        }
+        self.queue(Event::Offered);
     }
 
     /// How long a pause lasts, rounded up to milliseconds.
-    fn pause_ms(&self, world: World<'_>, step: &Step, duration: Range) -> Result<Millis, Handoff> {
+    fn pause_ms<L: Listing>(&self, world: World<'_, L>, step: &Step, duration: Range) -> Result<Millis, Handoff> {
         match self.compute(world, step, duration)? {
             Value::Number(micros) => match Millis::try_from(micros).map(|micros| micros.div_ceil(1_000)) {
                 Ok(pause_ms) if pause_ms <= Millis::from(step.timeout_ms) => Ok(pause_ms),
@@ -489,7 +445,7 @@ impl Follower {
         }
     }
 
-    fn begin_wait(&mut self, world: World<'_>, pause_ms: Option<Millis>) {
+    fn begin_wait<L: Listing>(&mut self, world: World<'_, L>, pause_ms: Option<Millis>) {
         self.phase = Phase::Waiting {
             since: self.now,
             pause_ms,
@@ -499,7 +455,7 @@ impl Follower {
         }
     }
 
-    fn wait(&mut self, world: World<'_>, now: Millis, since: Millis, pause_ms: Option<Millis>) {
+    fn wait<L: Listing>(&mut self, world: World<'_, L>, now: Millis, since: Millis, pause_ms: Option<Millis>) {
         let Some(step) = self.current(world) else { return };
         let waited = now.saturating_sub(since);
         self.phase = Phase::Waiting {
@@ -508,17 +464,24 @@ impl Follower {
         };
         match pause_ms {
             Some(pause_ms) if waited >= pause_ms => self.succeed(world, Observed::Read),
-            None if self.holds(world, step, step.ensure) == Ok(true) => self.succeed(world, Observed::Met),
+            None if self.holds(world, &step, step.ensure) == Ok(true) => self.succeed(world, Observed::Met),
             None if waited > Millis::from(step.timeout_ms) => self.fail(world, Handoff::Timeout),
             Some(_) | None => {}
         }
     }
 
-    fn observe(&mut self, world: World<'_>, now: Millis, since: Millis, finished: Option<Millis>, progress: Progress) {
+    fn observe<L: Listing>(
+        &mut self,
+        world: World<'_, L>,
+        now: Millis,
+        since: Millis,
+        finished: Option<Millis>,
+        progress: Progress,
+    ) {
         let Some(step) = self.current(world) else { return };
         let through = progress != Progress::Busy;
         if !self.legs.is_last() {
-            if through && self.legs.is_reached(world.readings.position(step.device)) {
+            if through && self.legs.is_reached(position_of(world.readings, step.device)) {
                 self.legs.next += 1;
                 self.legs.interrupted = false;
                 self.phase = Phase::Begin;
@@ -528,7 +491,7 @@ impl Follower {
             if through {
                 return self.succeed(world, Observed::Unverified);
             }
-        } else if through && self.holds(world, step, step.ensure) == Ok(true) {
+        } else if through && self.holds(world, &step, step.ensure) == Ok(true) {
             return self.succeed(world, Observed::Met);
         }
         if progress == Progress::Finished && finished.is_none() {
@@ -540,7 +503,7 @@ impl Follower {
         self.check_time(world, now, since, finished);
     }
 
-    fn check_time(&mut self, world: World<'_>, now: Millis, since: Millis, finished: Option<Millis>) {
+    fn check_time<L: Listing>(&mut self, world: World<'_, L>, now: Millis, since: Millis, finished: Option<Millis>) {
         let Some(step) = self.current(world) else { return };
         if finished.is_some_and(|at| now.saturating_sub(at) > SETTLE_MS) {
             self.fail(world, Handoff::Postcondition);
@@ -550,9 +513,9 @@ impl Follower {
     }
 
     /// Goes on to the next step. A step has not succeeded while the call that it closes has not.
-    fn succeed(&mut self, world: World<'_>, observed: Observed) {
+    fn succeed<L: Listing>(&mut self, world: World<'_, L>, observed: Observed) {
         let Some(step) = self.current(world) else { return };
-        let done = Output::StepDone {
+        let done = Event::StepDone {
             step: index(self.step()),
             call: step.call,
             observed,
@@ -563,8 +526,8 @@ impl Follower {
             return self.compensated(world);
         }
         let values = self.values();
-        let scope = self.scope(world, step, &values);
-        let after = self.kept.after(world.program, step, &scope, observed);
+        let scope = self.scope(world, &step, &values);
+        let after = self.kept.after(world.program, &step, &scope, observed);
         match after {
             Ok((kept, closes)) => {
                 self.kept = kept;
@@ -572,7 +535,7 @@ impl Follower {
                 self.begin_next();
                 if closes {
                     let observed = self.kept.observed(step.call);
-                    self.queue(Output::CallDone {
+                    self.queue(Event::CallDone {
                         call: step.call,
                         observed,
                     });
@@ -589,7 +552,7 @@ impl Follower {
     }
 
     /// Goes on to the next compensating step; after the last, the run is handed off.
-    fn compensated(&mut self, world: World<'_>) {
+    fn compensated<L: Listing>(&mut self, world: World<'_, L>) {
         let Some(failure) = self.failure.as_mut() else { return };
         failure.next += 1;
         if failure.next == failure.end {
@@ -599,7 +562,7 @@ impl Follower {
     }
 
     /// Tries again or goes on without the step, where the program says so and the failure allows it.
-    fn fail(&mut self, world: World<'_>, why: Handoff) {
+    fn fail<L: Listing>(&mut self, world: World<'_, L>, why: Handoff) {
         let Some(step) = self.current(world) else { return };
         let tried = matches!(
             why,
@@ -619,7 +582,7 @@ impl Follower {
     }
 
     /// Compensates where the program says how and a device is there to do it; then, or else, hands off.
-    fn give_up(&mut self, world: World<'_>, why: Handoff) {
+    fn give_up<L: Listing>(&mut self, world: World<'_, L>, why: Handoff) {
         if let Some(failure) = self.failure {
             let step = index(failure.next);
             return self.hand_off(world, failure.why, Compensation::Failed { step, why });
@@ -634,10 +597,10 @@ impl Follower {
         }
     }
 
-    fn hand_off(&mut self, world: World<'_>, why: Handoff, compensation: Compensation) {
+    fn hand_off<L: Listing>(&mut self, world: World<'_, L>, why: Handoff, compensation: Compensation) {
         self.phase = Phase::Over;
         self.failure = None;
-        self.queue(Output::Handoff {
+        self.queue(Event::Handoff {
             step: self.kept.step,
             call: self.call(world),
             why,
@@ -645,40 +608,48 @@ impl Follower {
         });
     }
 
-    fn stop(&mut self, world: World<'_>) {
+    fn stop<L: Listing>(&mut self, world: World<'_, L>) {
         self.phase = Phase::Over;
-        self.queue(Output::Stopped {
+        self.queue(Event::Stopped {
             step: index(self.step()),
             call: self.call(world),
         });
     }
 
-    fn finish(&mut self, world: World<'_>) {
-        self.phase = Phase::Over;
-        let calls = self.kept.observed.iter().take(world.program.calls.len());
-        self.queue(Output::Finished {
+    fn finished<L: Listing>(&self, world: World<'_, L>) -> Output {
+        let calls = self
+            .kept
+            .observed
+            .iter()
+            .take(usize::from(world.program.counts().calls));
+        Output::Finished {
             observed: calls.flatten().copied().fold(Observed::Met, Observed::and),
             digest: self.kept.digest.finish(),
-        });
-    }
-
-    /// The step at hand: a main one, or one that compensates.
-    fn current<'a>(&self, world: World<'a>) -> Option<&'a Step> {
-        match self.failure {
-            Some(failure) => world.program.steps.get(failure.next),
-            None => world.program.main().get(usize::from(self.kept.step)),
         }
     }
 
-    fn call(&self, world: World<'_>) -> u8 {
+    /// The step at hand: a main one, or one that compensates.
+    fn current<L: Listing>(&self, world: World<'_, L>) -> Option<Step> {
+        match self.failure {
+            Some(failure) => world.program.step(failure.next),
+            None => world.program.main_step(usize::from(self.kept.step)),
+        }
+    }
+
+    fn call<L: Listing>(&self, world: World<'_, L>) -> u8 {
         self.current(world).map_or(0, |step| step.call)
     }
 
     fn values(&self) -> Vec<Value, ARGUMENTS_MAX> {
-        self.arguments.iter().map(|(_, value)| *value).collect()
+        let mut values = Vec::new();
+        for (_, value) in &self.arguments {
+            // As many values as arguments, and both have the same capacity.
+            let _ = values.push(*value);
+        }
+        values
     }
 
-    fn scope<'a>(&'a self, world: World<'a>, step: &Step, arguments: &'a [Value]) -> Scope<'a> {
+    fn scope<'a, L: Listing>(&'a self, world: World<'a, L>, step: &Step, arguments: &'a [Value]) -> Scope<'a> {
         Scope {
             device: step.device,
             now: world.readings,
@@ -689,19 +660,19 @@ impl Follower {
         }
     }
 
-    fn compute(&self, world: World<'_>, step: &Step, range: Range) -> Result<Value, Reject> {
+    fn compute<L: Listing>(&self, world: World<'_, L>, step: &Step, range: Range) -> Result<Value, Reject> {
         evaluate(world.program, range, &self.scope(world, step, &self.values()))
     }
 
-    fn holds(&self, world: World<'_>, step: &Step, range: Range) -> Result<bool, Reject> {
+    fn holds<L: Listing>(&self, world: World<'_, L>, step: &Step, range: Range) -> Result<bool, Reject> {
         match self.compute(world, step, range)? {
             Value::Bool(truth) => Ok(truth),
             _ => Err(Reject::Type),
         }
     }
 
-    fn queue(&mut self, output: Output) {
-        let full = self.outputs.push_back(output).is_err();
+    fn queue(&mut self, event: Event) {
+        let full = self.events.push_back(event).is_err();
         debug_assert!(
             !full,
             "a step queues at most two outputs, and begins only when all are drained"

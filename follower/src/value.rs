@@ -81,6 +81,29 @@ impl Value {
     }
 }
 
+/// `n / by`, rounded down; `None` for a division by zero. Wide division is long code on a small machine, so it is there once.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
+#[must_use]
+pub fn quotient(n: u128, by: u128) -> Option<u128> {
+    n.checked_div(by)
+}
+
+/// `n / by`, rounded up; 0 for a division by zero, which no caller asks for.
+pub(crate) fn quotient_up(n: u128, by: u128) -> u128 {
+    let down = quotient(n, by).unwrap_or(0);
+    if down * by < n { down + 1 } else { down }
+}
+
+/// `a * b / by`, rounded toward zero; `None` where it does not fit or is a division by zero.
+#[must_use]
+pub fn proportion(a: i64, b: i64, by: i64) -> Option<i64> {
+    let product = u128::from(a.unsigned_abs()) * u128::from(b.unsigned_abs());
+    let size = quotient(product, u128::from(by.unsigned_abs()))?;
+    let size = i128::try_from(size).ok()?;
+    let negative = (a < 0) != (b < 0) && by > 0 || (a < 0) == (b < 0) && by < 0;
+    i64::try_from(if negative { -size } else { size }).ok()
+}
+
 /// The integer square root: the largest `r` with `r * r <= n`. Newton's method from above; at most 130 rounds.
 #[must_use]
 pub fn isqrt(n: u128) -> u128 {
@@ -89,13 +112,14 @@ pub fn isqrt(n: u128) -> u128 {
     }
     let bits = 128 - n.leading_zeros();
     let mut guess = 1_u128 << bits.div_ceil(2);
-    loop {
-        let next = guess.midpoint(n / guess);
+    while let Some(quotient) = quotient(n, guess) {
+        let next = guess.midpoint(quotient);
         if next >= guess {
-            return guess;
+            break;
         }
         guess = next;
     }
+    guess
 }
 
 /// The distance between two points, rounded down, or `None` where it does not fit.
@@ -114,8 +138,8 @@ pub fn distance_up(a: Point, b: Point) -> Option<i64> {
 
 fn distance_squared(a: Point, b: Point) -> Option<u128> {
     let mut sum = 0_u128;
-    for axis in 0..3 {
-        let step = (i128::from(a[axis]) - i128::from(b[axis])).unsigned_abs();
+    for (a, b) in a.iter().zip(&b) {
+        let step = u128::from(a.abs_diff(*b));
         sum = sum.checked_add(step.checked_mul(step)?)?;
     }
     Some(sum)

@@ -26,12 +26,10 @@ pub fn encode<'a>(program: &Program, buffer: &'a mut [u8]) -> Result<&'a mut [u8
     let (first, rest) = buffer.split_first_mut().ok_or(Reject::Truncated)?;
     *first = CURRENT;
     let used = postcard::to_slice(program, rest).map_err(|_| Reject::Truncated)?.len() + 1;
-    let sum = CRC.checksum(&buffer[..used]).to_le_bytes();
-    buffer
-        .get_mut(used..used + 4)
-        .ok_or(Reject::Truncated)?
-        .copy_from_slice(&sum);
-    Ok(&mut buffer[..used + 4])
+    let (body, rest) = buffer.split_at_mut_checked(used).ok_or(Reject::Truncated)?;
+    let sum = rest.first_chunk_mut::<4>().ok_or(Reject::Truncated)?;
+    *sum = CRC.checksum(body).to_le_bytes();
+    buffer.get_mut(..used + 4).ok_or(Reject::Truncated)
 }
 
 /// Reads a program.
@@ -40,18 +38,7 @@ pub fn encode<'a>(program: &Program, buffer: &'a mut [u8]) -> Result<&'a mut [u8
 /// [`Reject::TooLarge`], [`Reject::Truncated`], [`Reject::Checksum`], [`Reject::Version`], [`Reject::Malformed`], or those of
 /// [`Program::check`].
 pub fn decode(bytes: &[u8]) -> Result<Program, Reject> {
-    if bytes.len() > BYTES_MAX {
-        return Err(Reject::TooLarge);
-    }
-    let (body, sum) = bytes.split_last_chunk::<4>().ok_or(Reject::Truncated)?;
-    if CRC.checksum(body) != u32::from_le_bytes(*sum) {
-        return Err(Reject::Checksum);
-    }
-    let (version, body) = body.split_first().ok_or(Reject::Truncated)?;
-    if !(MIN..=CURRENT).contains(version) {
-        return Err(Reject::Version);
-    }
-    let mut rest = Rest(body);
+    let mut rest = open(bytes)?;
     let program = Program {
         slots: rest.one()?,
         start: rest.list()?,
@@ -61,9 +48,7 @@ pub fn decode(bytes: &[u8]) -> Result<Program, Reject> {
         code: rest.list()?,
         cases: rest.list()?,
     };
-    if !rest.0.is_empty() {
-        return Err(Reject::Malformed);
-    }
+    rest.end()?;
     program.check()?;
     Ok(program)
 }
@@ -81,23 +66,71 @@ pub fn decode_for(device: Symbol, bytes: &[u8]) -> Result<Program, Reject> {
     }
 }
 
+/// Looks at length, checksum and version, and returns what lies between them.
+///
+/// # Errors
+/// [`Reject::TooLarge`], [`Reject::Truncated`], [`Reject::Checksum`] or [`Reject::Version`].
+pub(crate) fn open(bytes: &[u8]) -> Result<Rest<'_>, Reject> {
+    if bytes.len() > BYTES_MAX {
+        return Err(Reject::TooLarge);
+    }
+    let (body, sum) = bytes.split_last_chunk::<4>().ok_or(Reject::Truncated)?;
+    if CRC.checksum(body) != u32::from_le_bytes(*sum) {
+        return Err(Reject::Checksum);
+    }
+    let (version, body) = body.split_first().ok_or(Reject::Truncated)?;
+    if !(MIN..=CURRENT).contains(version) {
+        return Err(Reject::Version);
+    }
+    Ok(Rest { body, read: 1 })
+}
+
+/// Takes one value from the front of some bytes; `None` where there is none.
+pub(crate) fn take<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<(T, &'a [u8])> {
+    postcard::take_from_bytes(bytes).ok()
+}
+
 /// The bytes that are not read yet. Lists are read here and not by serde, which can't say that one is too long.
-struct Rest<'a>(&'a [u8]);
+pub(crate) struct Rest<'a> {
+    body: &'a [u8],
+    /// How many bytes of the whole were read, those before the body included.
+    read: usize,
+}
 
 impl<'a> Rest<'a> {
-    fn one<T: Deserialize<'a>>(&mut self) -> Result<T, Reject> {
-        let (value, rest) = postcard::take_from_bytes(self.0).map_err(|_| Reject::Malformed)?;
-        self.0 = rest;
+    pub fn one<T: Deserialize<'a>>(&mut self) -> Result<T, Reject> {
+        let (value, rest) = take(self.body).ok_or(Reject::Malformed)?;
+        self.read += self.body.len().saturating_sub(rest.len());
+        self.body = rest;
         Ok(value)
     }
 
-    fn list<T: Deserialize<'a>, const N: usize>(&mut self) -> Result<Vec<T, N>, Reject> {
+    /// Reads a list: each entry with where it begins in the whole.
+    pub fn each<T: Deserialize<'a>>(
+        &mut self,
+        mut note: impl FnMut(usize, T) -> Result<(), Reject>,
+    ) -> Result<(), Reject> {
         let count: u32 = self.one()?;
-        let mut list = Vec::new();
         for _ in 0..count {
+            let at = self.read;
             let value = self.one()?;
-            list.push(value).map_err(|_| Reject::TooLarge)?;
+            note(at, value)?;
         }
+        Ok(())
+    }
+
+    fn list<T: Deserialize<'a>, const N: usize>(&mut self) -> Result<Vec<T, N>, Reject> {
+        let mut list = Vec::new();
+        self.each(|_, value| list.push(value).map_err(|_| Reject::TooLarge))?;
         Ok(list)
+    }
+
+    /// Refuses bytes that are left over.
+    pub fn end(&self) -> Result<(), Reject> {
+        if self.body.is_empty() {
+            Ok(())
+        } else {
+            Err(Reject::Malformed)
+        }
     }
 }

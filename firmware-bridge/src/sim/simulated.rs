@@ -222,6 +222,8 @@ impl Simulated {
                 let text = format!("command {seq} failed: {}", failure.as_str());
                 self.publish(Subject::Event, write(&EventMessage { uptime_ms, text }), false);
             }
+            // It keeps no programs.
+            Output::Run => {}
             Output::Report => {
                 self.reports += 1;
                 let payload = if self.lasts(self.faults.nonsense) {

@@ -27,7 +27,13 @@ impl Shape {
     pub fn is_touched(&self, from: Point, to: Point, by: i64) -> bool {
         match self.grown(by) {
             Some(Shape::Sphere { center, radius }) => sphere_is_touched(center, radius, from, to),
-            Some(Shape::Box { min, max }) => clip(from, to, &[0, 1, 2], min, max).is_some(),
+            Some(Shape::Box { min, max }) => clip(&core::array::from_fn::<_, 3, _>(|axis| Axis {
+                from: from[axis],
+                to: to[axis],
+                min: min[axis],
+                max: max[axis],
+            }))
+            .is_some(),
             Some(Shape::Cylinder { base, radius, height }) => cylinder_is_touched(base, radius, height, from, to),
             Some(Shape::Floor { z }) => from[2].min(to[2]) <= z,
             None => true,
@@ -94,7 +100,7 @@ fn sphere_is_touched(center: Point, radius: i64, from: Point, to: Point) -> bool
     let a: [i128; 3] = core::array::from_fn(|axis| i128::from(center[axis]) - i128::from(from[axis]));
     let d: [i128; 3] = core::array::from_fn(|axis| i128::from(to[axis]) - i128::from(from[axis]));
     let (along, length) = (dot(&a, &d), dot(&d, &d));
-    let limit = i128::from(radius) * i128::from(radius);
+    let limit = times(i128::from(radius), i128::from(radius));
     if along <= 0 {
         return dot(&a, &a) <= limit;
     }
@@ -103,11 +109,17 @@ fn sphere_is_touched(center: Point, radius: i64, from: Point, to: Point) -> bool
         return dot(&b, &b) <= limit;
     }
     // |a x d|^2 = |a|^2 |d|^2 - (a . d)^2, the squared distance to the line times |d|^2.
-    dot(&a, &a) * length - along * along <= limit * length
+    times(dot(&a, &a), length) - times(along, along) <= times(limit, length)
 }
 
-fn dot<const N: usize>(a: &[i128; N], b: &[i128; N]) -> i128 {
-    (0..N).map(|axis| a[axis] * b[axis]).sum()
+fn dot(a: &[i128], b: &[i128]) -> i128 {
+    a.iter().zip(b).map(|(a, b)| times(*a, *b)).sum()
+}
+
+/// `a * b`, which a small machine makes of many multiplications: it is there once. No product of coordinates leaves the type.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
+const fn times(a: i128, b: i128) -> i128 {
+    a * b
 }
 
 /// A parameter along the segment, `0 <= num/den <= 1`, `den > 0`.
@@ -119,17 +131,25 @@ struct At {
 
 impl At {
     fn is_after(self, other: At) -> bool {
-        self.num * other.den > other.num * self.den
+        times(self.num, other.den) > times(other.num, self.den)
     }
 }
 
-/// The stretch of the segment that lies between `min` and `max` on the given axes (Liang and Barsky 1984, in fractions).
-fn clip(from: Point, to: Point, axes: &[usize], min: Point, max: Point) -> Option<(At, At)> {
+/// A segment and a zone, seen along one axis.
+struct Axis {
+    from: i64,
+    to: i64,
+    min: i64,
+    max: i64,
+}
+
+/// The stretch of the segment that lies between `min` and `max` on all of these axes (Liang and Barsky 1984, in fractions).
+fn clip(axes: &[Axis]) -> Option<(At, At)> {
     let (mut enter, mut leave) = (At { num: 0, den: 1 }, At { num: 1, den: 1 });
-    for &axis in axes {
-        let start = i128::from(from[axis]);
-        let run = i128::from(to[axis]) - start;
-        let (low, high) = (i128::from(min[axis]) - start, i128::from(max[axis]) - start);
+    for axis in axes {
+        let start = i128::from(axis.from);
+        let run = i128::from(axis.to) - start;
+        let (low, high) = (i128::from(axis.min) - start, i128::from(axis.max) - start);
         if run == 0 {
             if low > 0 || high < 0 {
                 return None;
@@ -162,16 +182,21 @@ fn clip(from: Point, to: Point, axes: &[usize], min: Point, max: Point) -> Optio
 }
 
 fn cylinder_is_touched(base: Point, radius: i64, height: i64, from: Point, to: Point) -> bool {
-    let top = [base[0], base[1], base[2] + height];
-    let Some((enter, leave)) = clip(from, to, &[2], base, top) else {
+    let upright = Axis {
+        from: from[2],
+        to: to[2],
+        min: base[2],
+        max: base[2] + height,
+    };
+    let Some((enter, leave)) = clip(&[upright]) else {
         return false;
     };
     let a: [i128; 2] = core::array::from_fn(|axis| i128::from(from[axis]) - i128::from(base[axis]));
     let d: [i128; 2] = core::array::from_fn(|axis| i128::from(to[axis]) - i128::from(from[axis]));
-    let limit = i128::from(radius) * i128::from(radius);
+    let limit = times(i128::from(radius), i128::from(radius));
     let inside = |at: At| {
-        let point: [i128; 2] = core::array::from_fn(|axis| a[axis] * at.den + d[axis] * at.num);
-        dot(&point, &point) <= limit * at.den * at.den
+        let point: [i128; 2] = core::array::from_fn(|axis| times(a[axis], at.den) + times(d[axis], at.num));
+        dot(&point, &point) <= times(times(limit, at.den), at.den)
     };
     if inside(enter) || inside(leave) {
         return true;
@@ -186,6 +211,6 @@ fn cylinder_is_touched(base: Point, radius: i64, height: i64, from: Point, to: P
         den: length,
     };
     let between = nearest.is_after(enter) && leave.is_after(nearest);
-    let cross = a[0] * d[1] - a[1] * d[0];
-    between && cross * cross <= limit * length
+    let cross = times(a[0], d[1]) - times(a[1], d[0]);
+    between && times(cross, cross) <= times(limit, length)
 }

@@ -3,7 +3,7 @@
 
 use super::{COORDINATE_MAX, Envelope, POSITION_SLACK, Rate};
 use crate::replay::Millis;
-use crate::value::{Point, distance_up};
+use crate::value::{Point, distance_up, quotient};
 use heapless::Deque;
 
 /// Commands that are remembered: no [`Rate`] may allow more.
@@ -53,8 +53,9 @@ impl Watch {
                 let since = now
                     .saturating_sub(then)
                     .saturating_add(Millis::from(envelope.state_age_ms_max));
-                let way = i128::from(speed.max(0)) * i128::from(since) / 1_000 + i128::from(POSITION_SLACK);
-                distance_up(before, at).is_none_or(|distance| i128::from(distance) > way)
+                let way = u128::from(speed.max(0).unsigned_abs()) * u128::from(since);
+                let way = quotient(way, 1_000).unwrap_or(0) + u128::from(POSITION_SLACK.unsigned_abs());
+                distance_up(before, at).is_none_or(|distance| u128::from(distance.unsigned_abs()) > way)
             });
         let calm = |jumped: Millis| now.saturating_sub(jumped) >= CALM_MS;
         if beyond || too_far {

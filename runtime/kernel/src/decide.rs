@@ -611,7 +611,7 @@ impl Kernel {
 
     pub(crate) fn begin(&mut self, now: Millis) {
         let Some(run) = self.run.as_mut() else { return };
-        let (program, resume) = (&run.program, run.resume.take());
+        let (program, resume) = (&*run.program, run.resume.take());
         let was_sent = resume.as_ref().is_some_and(|resume| resume.sent.is_some());
         let follower = match resume {
             Some(Resume {

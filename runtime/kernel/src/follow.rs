@@ -23,7 +23,7 @@ impl Kernel {
             }
             let Some(follower) = run.follower.as_mut() else { return };
             let Some(said) = follower.poll(Scene {
-                program: &run.program,
+                program: &*run.program,
                 readings: &self.world.readings,
             }) else {
                 return;
@@ -83,7 +83,7 @@ impl Kernel {
         let Some(follower) = run.follower.as_mut() else { return };
         follower.handle(
             Scene {
-                program: &run.program,
+                program: &*run.program,
                 readings: &self.world.readings,
             },
             now,

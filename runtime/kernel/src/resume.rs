@@ -174,7 +174,7 @@ impl Kernel {
 
     /// How a run goes on after its last command; `None` where only a person can say.
     fn resumption(&self, now: Millis, intent: &Intent) -> Option<Resume> {
-        let (at, program) = (intent.at.as_ref()?, &self.run.as_ref()?.program);
+        let (at, program) = (intent.at.as_ref()?, &*self.run.as_ref()?.program);
         let device = Symbol::of(&intent.device);
         let before = at.before.iter().map(|named| reading(device, named));
         let before = overlaid(&self.world.readings, device, before);

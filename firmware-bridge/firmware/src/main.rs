@@ -1,0 +1,71 @@
+//! A slide on a rail, driven by llmos over a serial line. This is the whole firmware: a board of your own has the same file with other names.
+//!
+//! Two traits are yours to write: a [`Plant`](llmos_firmware_bridge::device::Plant), which is what moves and what can be measured (here
+//! `slide.rs`), and a [`Line`](llmos_firmware_bridge::port::Line), which reads and writes bytes without waiting (here `uart.rs`). Between
+//! them stand [`Device`], which grants the lease, counts sequence numbers, keeps the envelope and latches the stop, and [`Port`], which makes
+//! packets of bytes; neither knows your board.
+#![no_std]
+#![no_main]
+
+mod slide;
+
+use core::panic::PanicInfo;
+use cortex_m::peripheral::SCB;
+use cortex_m_rt::{ExceptionFrame, entry, exception};
+use llmos_firmware::clock::Clock;
+use llmos_firmware::outputs::{self, Outputs};
+use llmos_firmware::uart::Uart;
+use llmos_firmware::watchdog::{self, Part, Watchdog};
+use llmos_firmware::{boot, chip, stack};
+use llmos_firmware_bridge::device::Device;
+use llmos_firmware_bridge::port::Port;
+use llmos_firmware_bridge::topic::DeviceName;
+use slide::Slide;
+
+/// The name under which the host's manifest knows it.
+const NAME: &str = "slide";
+/// Room for a report: five readings of some twenty bytes.
+const REPORT_LEN_MAX: usize = 256;
+
+#[entry]
+fn main() -> ! {
+    // First of all, nothing moves.
+    let outputs = Outputs::start();
+    chip::start();
+    let (Some(core), Ok(name)) = (cortex_m::Peripherals::take(), DeviceName::parse(NAME)) else {
+        restart()
+    };
+    let mut clock = Clock::start(core.SYST);
+    let mut watchdog = Watchdog::start();
+    let mut uart = Uart::start();
+    let mut device = Device::new(Slide::new(outputs), boot::number());
+    let mut port = Port::<REPORT_LEN_MAX>::new(name);
+    loop {
+        let now = clock.now();
+        port.serve(now, &mut device, &mut uart, &mut ());
+        if device.status().uptime_ms == now {
+            watchdog::report(Part::Device);
+        }
+        watchdog.feed();
+        stack::look(now);
+        // Until the next millisecond or byte.
+        cortex_m::asm::wfi();
+    }
+}
+
+/// What the program did not expect: outputs safe, and a new beginning.
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    restart()
+}
+
+/// What the processor did not expect: the same.
+#[exception]
+unsafe fn HardFault(_: &ExceptionFrame) -> ! {
+    restart()
+}
+
+fn restart() -> ! {
+    outputs::make_safe();
+    SCB::sys_reset()
+}
