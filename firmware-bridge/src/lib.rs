@@ -7,10 +7,15 @@
 //! **What this room must not know**: manifests, tools' meanings, goals, models, policy. A tool is a name with arguments here.
 #![cfg_attr(not(feature = "host"), no_std)]
 
+pub mod desk;
 pub mod device;
 pub mod frame;
 pub mod packet;
 pub mod port;
+pub mod program;
+#[cfg(feature = "signed")]
+pub mod signature;
+pub mod store;
 pub mod topic;
 
 #[cfg(feature = "host")]

@@ -206,7 +206,10 @@ impl<const REPORT: usize> Outbox<REPORT> {
                 self.tell(now, device, Input::Command(command));
             }
             ToDevice::Reset => self.tell(now, device, Input::Reset),
-            ToDevice::Program(payload) => programs.take(now, device, payload),
+            ToDevice::Program(payload) => {
+                programs.take(now, device, payload);
+                self.drain(device);
+            }
         }
     }
 
@@ -214,15 +217,14 @@ impl<const REPORT: usize> Outbox<REPORT> {
     /// asked for anew by then, or will be.
     fn tell<P: Plant, S: Programs>(&mut self, now: Millis, device: &mut Device<P, S>, input: Input<'_>) {
         device.handle(now, input);
+        self.drain(device);
+    }
+
+    fn drain<P: Plant, S: Programs>(&mut self, device: &mut Device<P, S>) {
         while let Some(output) = device.poll() {
-            match output {
-                Output::Report => {
-                    self.report_due = true;
-                    continue;
-                }
-                // The program channel asks the device itself.
-                Output::Run => continue,
-                _ => {}
+            if output == Output::Report {
+                self.report_due = true;
+                continue;
             }
             if self.answers.is_full() {
                 let _ = self.answers.pop_front();
@@ -328,8 +330,10 @@ impl<const REPORT: usize> Outbox<REPORT> {
                 seq,
                 failure,
             },
-            // They are never queued.
-            Output::Report | Output::Run => return None,
+            // A report that is forgotten by now is nobody's any more.
+            Output::Run => ToHost::Ran(*device.run_report()?),
+            // It is never queued.
+            Output::Report => return None,
         };
         write(&message, packet)
     }

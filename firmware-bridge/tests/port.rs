@@ -204,6 +204,7 @@ fn word(packet: &[u8], blob: &mut Vec<u8>) -> Option<String> {
             "noise {} unreadable {} dropped {}",
             counts.noise, counts.unreadable, counts.dropped
         ),
+        FromDevice::Message(ToHost::Ran(report)) => format!("ran {}", report.run),
         FromDevice::Message(ToHost::Program(payload)) => format!("program {payload:?}"),
         FromDevice::Message(ToHost::Report { part, end, bytes, .. }) => {
             if part == 0 {

@@ -66,6 +66,12 @@ pub fn decode_for(device: Symbol, bytes: &[u8]) -> Result<Program, Reject> {
     }
 }
 
+/// CRC-32 (ISO-HDLC), for what is kept or sent beside a program.
+#[must_use]
+pub const fn checksum(bytes: &[u8]) -> u32 {
+    CRC.checksum(bytes)
+}
+
 /// Looks at length, checksum and version, and returns what lies between them.
 ///
 /// # Errors

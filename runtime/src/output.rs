@@ -114,6 +114,8 @@ impl Printer {
             }
             Event::BrokenOff { outcome, text, .. } if outcome.wants_a_look() => self.note(&format!("warning: {text}")),
             Event::BrokenOff { text, .. } => self.note(&format!("note: {text}")),
+            // A run's own document is on stdout, and this is about another one.
+            Event::HandedOver { text, .. } => self.note(&format!("note: {text}")),
             Event::Warning { text } => self.note(&format!("warning: {text}")),
         }
     }

@@ -14,7 +14,9 @@ use crate::config::{Broker, Config};
 use crate::output::Printer;
 use crate::trouble::Trouble;
 use llmos_firmware_bridge::io::{BrokerUrl, Bus, BusEvent, BusHandle, SerialEvent, broker};
-use llmos_firmware_bridge::sim::SimHandle;
+use llmos_firmware_bridge::link::push::{Push, PushError, Pushed};
+use llmos_firmware_bridge::program::{Answer, Ask, StoreStatus};
+use llmos_firmware_bridge::sim::{Memory, SimHandle};
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_follower::Millis;
 use llmos_kernel::kernel::{Kernel, Settings};
@@ -32,6 +34,12 @@ const LOOK_MS: u64 = 2_000;
 const IDLE_MS: u64 = 100;
 /// How long a stop may take to leave when the program ends.
 const STOP_MS: u64 = 1_000;
+
+/// How often a device is asked how its store is, and for how long each time.
+const STATUS_ASKS: u32 = 4;
+const STATUS_MS: u64 = 700;
+/// Where the numbers of requests about programs begin.
+const PROGRAM_IDS: u64 = 1 << 40;
 
 /// The files that say what is allowed; they are read again while a run is under way.
 const LAW: [&str; 2] = ["policy.toml", "hooks.toml"];
@@ -127,6 +135,8 @@ pub struct Host {
     busy: bool,
     done: Option<Box<Report>>,
     interrupts: u32,
+    /// The number of the next request about programs; commands have lower ones.
+    program_ids: u64,
     /// When commands are due and leave, if somebody wants to know.
     timing: Option<Timing>,
     /// Simulated devices live as long as the host.
@@ -178,6 +188,7 @@ impl Host {
             busy: false,
             done: None,
             interrupts: 0,
+            program_ids: PROGRAM_IDS,
             timing: None,
             simulated: Vec::new(),
         })
@@ -545,8 +556,68 @@ impl Host {
         }
     }
 
+    /// Asks a device something about programs, under a number of its own.
+    fn ask_device(&mut self, device: &str, ask: &Ask<'_>) -> Vec<(String, News)> {
+        let (now, id) = (self.now(), self.program_ids);
+        self.program_ids += 1;
+        let devices = self.devices.as_mut();
+        devices.map_or_else(Vec::new, |devices| devices.ask(now, device, id, ask))
+    }
+
+    /// Brings a program to its device.
+    ///
+    /// # Errors
+    /// The person ended it.
+    pub async fn push(&mut self, device: &str, push: &mut Push<'_>) -> Result<Result<Pushed, PushError>, Trouble> {
+        loop {
+            if let Some(ended) = push.ended() {
+                return Ok(ended.clone());
+            }
+            if self.interrupts > 0 {
+                return Err(Trouble::failed(format!(
+                    "interrupted; {device} keeps the program that it had"
+                )));
+            }
+            let now = self.now();
+            if let Some((id, ask)) = push.poll(now) {
+                let devices = self.devices.as_mut();
+                let news = devices.map_or_else(Vec::new, |devices| devices.ask(now, device, id, &ask));
+                self.news(news);
+            }
+            let due = push.next_deadline();
+            self.wake = Some(self.wake.map_or(due, |at| at.min(due)));
+            self.step().await;
+            let (now, replies) = (self.now(), self.devices.as_mut().map(Devices::replies));
+            for (_, reply) in replies.into_iter().flatten().filter(|(from, _)| from == device) {
+                push.handle(now, &reply);
+            }
+        }
+    }
+
+    /// What a device says about its program; `None` where it does not answer.
+    pub async fn store_status(&mut self, device: &str) -> Option<StoreStatus> {
+        for _ in 0..STATUS_ASKS {
+            let news = self.ask_device(device, &Ask::Status);
+            self.news(news);
+            for _ in 0..STATUS_MS / IDLE_MS {
+                self.carry(None, Duration::from_millis(IDLE_MS)).await;
+                let replies = self.devices.as_mut().map(Devices::replies).unwrap_or_default();
+                let mut stores = replies.into_iter().filter(|(from, _)| from == device);
+                match stores.next().map(|(_, reply)| reply.answer) {
+                    Some(Answer::Store(status)) => return Some(status),
+                    Some(_) => return None,
+                    None => {}
+                }
+            }
+        }
+        None
+    }
+
     fn news(&mut self, news: Vec<(String, News)>) {
-        for (device, news) in news {
+        for (device, mut news) in news {
+            if let News::Ran(ran) = &mut news {
+                ran.date = date();
+            }
             self.input(Input::Device { device, news });
         }
     }
@@ -610,6 +681,20 @@ impl Host {
                     timing.left(left);
                 }
             }
+            Output::RunAboard {
+                device,
+                command,
+                crc,
+                finish,
+                slots,
+            } => {
+                news = self.devices.as_mut().map_or_else(Vec::new, |devices| {
+                    devices.run_aboard(now, &device, command, crc, finish, slots)
+                });
+                self.books.sent();
+            }
+            Output::AskReport { device } => news = self.ask_device(&device, &Ask::Report),
+            Output::Forget { device, run } => news = self.ask_device(&device, &Ask::Forget { run }),
             Output::StopDevice { device, why } => {
                 news = self
                     .devices
@@ -673,8 +758,12 @@ impl Host {
             }
             Output::Wake { at } => self.wake = Some(at),
         }
-        self.pending
-            .extend(news.into_iter().map(|(device, news)| Input::Device { device, news }));
+        for (device, mut news) in news {
+            if let News::Ran(ran) = &mut news {
+                ran.date = date();
+            }
+            self.pending.push_back(Input::Device { device, news });
+        }
     }
 
     fn ask(&mut self, asked: Asked, question: &str) {
@@ -730,7 +819,7 @@ fn stand_in(config: &Config, device: &Device, url: &BrokerUrl) -> Result<SimHand
     let kind = device.simulator.as_deref();
     let kind = kind.ok_or("it is not simulated on the embedded broker; name its broker with --broker")?;
     let name = DeviceName::parse(&device.name).map_err(|error| error.to_string())?;
-    simulated::start(config, simulated::simulator(kind)?, name, url)
+    simulated::start(config, simulated::simulator(kind)?, name, url, Memory::default())
 }
 
 async fn receive<T>(events: &mut Option<mpsc::Receiver<T>>) -> Option<T> {

@@ -371,6 +371,7 @@ pub fn carry_out(
                 }
                 Output::AskName { request, .. } => Some(Input::Unanswered { request }),
                 Output::StopDevice { .. } | Output::ResetDevice { .. } | Output::Wake { .. } => None,
+                Output::RunAboard { .. } | Output::AskReport { .. } | Output::Forget { .. } => None,
             };
             inputs.extend(input);
         }
