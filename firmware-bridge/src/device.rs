@@ -421,7 +421,10 @@ impl<P: Plant, S: Programs> Device<P, S> {
     }
 
     fn handle_lease(&mut self, session: u32, ttl_ms: u32) {
-        let others = self.lease.is_some_and(|lease| lease.session != session);
+        let (others, free) = (
+            self.lease.is_some_and(|lease| lease.session != session),
+            self.lease.is_none(),
+        );
         if !others {
             self.take_lease(session, ttl_ms);
         }
@@ -431,6 +434,9 @@ impl<P: Plant, S: Programs> Device<P, S> {
             granted,
             seq: self.seq,
         });
+        if free && granted && self.report.is_some() {
+            self.queue(Output::Run);
+        }
     }
 
     fn take_lease(&mut self, session: u32, ttl_ms: u32) {
@@ -444,9 +450,6 @@ impl<P: Plant, S: Programs> Device<P, S> {
             // A new holder should not have to wait for the next report.
             self.holder = Some(session);
             self.report_at = self.now;
-            if self.report.is_some() {
-                self.queue(Output::Run);
-            }
         }
     }
 
