@@ -229,7 +229,7 @@ fn a_run_that_is_to_stop_with_its_host_stops() {
     let house = House::new();
     let (id, _) = house.learned();
     // It may not go on alone, whatever it is asked.
-    let _arm = house.arm_at("1", &[]);
+    let arm = house.arm_at("1", &[]);
     assert_eq!(house.said(&["skill", "push", "arm", &id]).1, 0);
     let (text, code) = house.said(&["device", "run", &id, SLOTS[0], SLOTS[1], "--on-loss", "finish"]);
     assert!(code == 1 && text.contains("NeedsHost"), "{code}: {text}");
@@ -256,8 +256,9 @@ fn a_run_that_is_to_stop_with_its_host_stops() {
     assert_eq!(alone["status"], "stopped", "{uses:?}");
 
     // Ctrl-C stops the device first, and the run says so.
+    drop(arm);
+    let _arm = house.arm_at("1", &[]);
     let since = house.now();
-    let _ = house.said(&["run", "go to (0.8, 0, 1.2)"]);
     let (child, _) = until(&house.llmos, &run, "acknowledged");
     house.wait_for(since, "motion", |state| state["busy"] == true);
     signal(&child, "INT");

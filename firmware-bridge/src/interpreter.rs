@@ -13,9 +13,8 @@ use crate::frame::PACKET_LEN_MAX;
 use crate::message::{
     AckMessage, CommandMessage, EventMessage, LeaseMessage, Malformed, ResetMessage, StateMessage, read, write,
 };
-use crate::packet::{self, CommandPacket, PART_LEN_MAX, PROGRAM_LEN_MAX, ToDevice, ToHost};
-use crate::program;
-use crate::program::json::{RanMessage, ReplyMessage, RequestMessage};
+use crate::packet::{self, CommandPacket, PART_LEN_MAX, ToDevice, ToHost};
+use crate::program::json::{from_packet, to_packet};
 use crate::topic::{Subject, Topic};
 use llmos_follower::Symbol;
 
@@ -55,7 +54,7 @@ impl Interpreter {
         let subject = Topic::parse(topic)
             .map_err(|error| Malformed::new(format!("{topic}: {error}")))?
             .subject;
-        let mut bytes = [0; PROGRAM_LEN_MAX];
+        let program;
         let message = match subject {
             Subject::Stop if ResetMessage::is_in(payload) => ToDevice::Reset,
             Subject::Stop => return Ok(Said::Stop),
@@ -65,17 +64,8 @@ impl Interpreter {
             }
             Subject::Cmd => ToDevice::Command(command(&read("cmd", payload)?)),
             Subject::Program => {
-                let len = RequestMessage::read(payload)?.with(|request| {
-                    let written = program::write(request, &mut bytes);
-                    written.map(<[u8]>::len)
-                })?;
-                let bytes = len.and_then(|len| bytes.get(..len)).ok_or_else(|| {
-                    let what = format!(
-                        "program: expected what fits into {PROGRAM_LEN_MAX} bytes; a run with eight points may not"
-                    );
-                    Malformed::new(what)
-                })?;
-                ToDevice::Program(bytes)
+                program = to_packet(payload)?;
+                ToDevice::Program(&program)
             }
             other => {
                 let what = format!(
@@ -153,22 +143,10 @@ impl Interpreter {
                 end,
                 bytes,
             } => return self.hear_part(report, part, end, bytes),
-            ToHost::Program(bytes) => {
-                let reply = program::read_reply(bytes).ok_or_else(|| {
-                    let what = format!(
-                        "program: expected a reply in postcard, found {} bytes that are none",
-                        bytes.len()
-                    );
-                    Malformed::new(what)
-                })?;
-                heard(Subject::Ack, &ReplyMessage::of(&reply))
-            }
-            ToHost::Ran(ref report) => heard(
-                Subject::Ack,
-                &AckMessage::Ran {
-                    ran: RanMessage::from(report),
-                },
-            ),
+            ToHost::Program(bytes) => Heard {
+                subject: Subject::Ack,
+                payload: from_packet(bytes)?,
+            },
         };
         Ok(Some(heard))
     }

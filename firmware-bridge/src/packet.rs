@@ -15,7 +15,6 @@
 //! how packets are framed, when one is sent, or what an answer leads to.
 
 use crate::device::{Failure, Refusal, Status, Told};
-use crate::program::RunReport;
 use heapless::Vec;
 use llmos_follower::program::ARGUMENTS_MAX;
 use llmos_follower::{Symbol, Value};
@@ -145,8 +144,6 @@ pub enum ToHost<'a> {
     },
     /// A message of the program channel; its bytes are that channel's.
     Program(&'a [u8]),
-    /// What came of a program's run. Said when it ends and when a host comes back, until one has it.
-    Ran(RunReport),
 }
 
 /// What went wrong on a line since the device booted; each number stays at its largest rather than begin anew.

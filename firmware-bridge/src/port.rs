@@ -45,12 +45,17 @@ pub trait ProgramChannel<P, S = ()> {
     /// Takes what a host sent, at most [`PROGRAM_LEN_MAX`] bytes.
     fn take(&mut self, now: Millis, device: &mut Device<P, S>, payload: &[u8]);
 
+    /// A program's run has ended, or a host has come that may not know what came of it: that is to be sent.
+    fn ran(&mut self);
+
     /// Writes what is to be sent next and returns its length, or `None` where there is nothing.
     fn answer(&mut self, now: Millis, device: &mut Device<P, S>, payload: &mut [u8; PROGRAM_LEN_MAX]) -> Option<usize>;
 }
 
 impl<P, S> ProgramChannel<P, S> for () {
     fn take(&mut self, _: Millis, _: &mut Device<P, S>, _: &[u8]) {}
+
+    fn ran(&mut self) {}
 
     fn answer(&mut self, _: Millis, _: &mut Device<P, S>, _: &mut [u8; PROGRAM_LEN_MAX]) -> Option<usize> {
         None
@@ -85,6 +90,7 @@ impl<const REPORT: usize> Port<REPORT> {
                     sent: None,
                 },
                 report_due: false,
+                ran: false,
                 frame: [0; FRAME_LEN_MAX],
                 frame_len: 0,
                 frame_sent: 0,
@@ -118,7 +124,7 @@ impl<const REPORT: usize> Port<REPORT> {
     #[must_use]
     pub fn is_sending(&self) -> bool {
         let outbox = &self.outbox;
-        let waiting = outbox.pong.is_some() || outbox.report_due || outbox.report.sent.is_some();
+        let waiting = outbox.ran || outbox.pong.is_some() || outbox.report_due || outbox.report.sent.is_some();
         waiting || !outbox.answers.is_empty() || outbox.frame_sent < outbox.frame_len
     }
 
@@ -146,6 +152,8 @@ struct Outbox<const REPORT: usize> {
     report: Snapshot<REPORT>,
     /// Something has changed since the snapshot was taken.
     report_due: bool,
+    /// A program's run has ended, or a host has come that does not know what came of it.
+    ran: bool,
     /// The frame that is being sent.
     frame: [u8; FRAME_LEN_MAX],
     frame_len: usize,
@@ -222,9 +230,16 @@ impl<const REPORT: usize> Outbox<REPORT> {
 
     fn drain<P: Plant, S: Programs>(&mut self, device: &mut Device<P, S>) {
         while let Some(output) = device.poll() {
-            if output == Output::Report {
-                self.report_due = true;
-                continue;
+            match output {
+                Output::Report => {
+                    self.report_due = true;
+                    continue;
+                }
+                Output::Run => {
+                    self.ran = true;
+                    continue;
+                }
+                _ => {}
             }
             if self.answers.is_full() {
                 let _ = self.answers.pop_front();
@@ -330,10 +345,8 @@ impl<const REPORT: usize> Outbox<REPORT> {
                 seq,
                 failure,
             },
-            // A report that is forgotten by now is nobody's any more.
-            Output::Run => ToHost::Ran(*device.run_report()?),
-            // It is never queued.
-            Output::Report => return None,
+            // They are never queued.
+            Output::Report | Output::Run => return None,
         };
         write(&message, packet)
     }
@@ -356,6 +369,9 @@ impl<const REPORT: usize> Outbox<REPORT> {
         // A report that was begun is finished first: a host can't use half of one.
         if let Some(len) = self.report.write_part(packet) {
             return Some(len);
+        }
+        if core::mem::take(&mut self.ran) {
+            programs.ran();
         }
         let mut payload = [0; PROGRAM_LEN_MAX];
         if let Some(len) = programs.answer(now, device, &mut payload) {

@@ -5,8 +5,7 @@ use llmos_firmware_bridge::packet::{
     CommandPacket, Counts, FromDevice, FromHost, Head, Pong, Reading, ToDevice, ToHost, Unreadable, ping,
     read_from_device, read_from_host, read_report, stop, write,
 };
-use llmos_firmware_bridge::program::{Outcome, RunReport};
-use llmos_follower::{Observed, Symbol, Value};
+use llmos_follower::{Symbol, Value};
 
 fn hex(bytes: &[u8]) -> String {
     let pairs: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -176,24 +175,6 @@ fn what_a_device_says() {
         "01 04 01 02 03 ac 02",
     );
     to_host(&ToHost::Program(&[0xaa]), "01 05 01 aa");
-    let mut report = RunReport {
-        run: 300,
-        session: 7,
-        crc: 0x0102_0304,
-        step: 200,
-        commands: 9,
-        ms: 4_000,
-        outcome: Outcome::Finished {
-            observed: Observed::Met,
-            digest: 130,
-        },
-    };
-    to_host(
-        &ToHost::Ran(report),
-        "01 06 ac 02 07 84 86 88 08 c8 09 a0 1f 00 00 82 01",
-    );
-    report.outcome = Outcome::HostLost;
-    to_host(&ToHost::Ran(report), "01 06 ac 02 07 84 86 88 08 c8 09 a0 1f 03");
 }
 
 #[test]
@@ -289,7 +270,7 @@ fn what_is_none_of_these_is_refused() {
         "",
         "3d",
         "3d 01 02 03 04 01 01 00 00 00 00 00 01",
-        "01 07",
+        "01 06",
         "01 02 01 2a 06",
         "3f 01 02 03 04",
     ] {

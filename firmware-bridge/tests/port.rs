@@ -99,6 +99,8 @@ impl ProgramChannel<Slide> for Echo {
         self.0.push_back(payload.iter().rev().copied().collect());
     }
 
+    fn ran(&mut self) {}
+
     fn answer(&mut self, _: Millis, _: &mut Device<Slide>, payload: &mut [u8; 240]) -> Option<usize> {
         let next = self.0.pop_front()?;
         payload[..next.len()].copy_from_slice(&next);
@@ -204,7 +206,6 @@ fn word(packet: &[u8], blob: &mut Vec<u8>) -> Option<String> {
             "noise {} unreadable {} dropped {}",
             counts.noise, counts.unreadable, counts.dropped
         ),
-        FromDevice::Message(ToHost::Ran(report)) => format!("ran {}", report.run),
         FromDevice::Message(ToHost::Program(payload)) => format!("program {payload:?}"),
         FromDevice::Message(ToHost::Report { part, end, bytes, .. }) => {
             if part == 0 {

@@ -1,5 +1,7 @@
 //! Programs on a device: what is taken, what is refused and why, and that power may go at any moment.
 
+#[path = "store/desks.rs"]
+mod desks;
 #[path = "store/power.rs"]
 mod power;
 #[path = "store/pushes.rs"]

@@ -111,8 +111,11 @@ pub async fn run(config: &Config, args: AloneArgs, printer: Printer) -> Result<u
     Ok(report.status.exit_code())
 }
 
+/// Slots with what was said for them.
+type Slots = Vec<(String, String)>;
+
 /// The names in front, and the slots with their values.
-fn words(words: &[String]) -> Result<(Vec<String>, Vec<(String, String)>), Trouble> {
+fn words(words: &[String]) -> Result<(Vec<String>, Slots), Trouble> {
     let (mut names, mut slots) = (Vec::new(), Vec::new());
     for word in words {
         match word.split_once('=') {

@@ -556,6 +556,28 @@ impl Host {
         }
     }
 
+    /// Does what the kernel wants of a device that runs its program alone.
+    fn carry_aboard(&mut self, now: Millis, output: Output) -> Vec<(String, News)> {
+        match output {
+            Output::RunAboard {
+                device,
+                command,
+                crc,
+                finish,
+                slots,
+            } => {
+                self.books.sent();
+                let devices = self.devices.as_mut();
+                devices.map_or_else(Vec::new, |devices| {
+                    devices.run_aboard(now, &device, command, crc, finish, slots)
+                })
+            }
+            Output::AskReport { device } => self.ask_device(&device, &Ask::Report),
+            Output::Forget { device, run } => self.ask_device(&device, &Ask::Forget { run }),
+            _ => Vec::new(),
+        }
+    }
+
     /// Asks a device something about programs, under a number of its own.
     fn ask_device(&mut self, device: &str, ask: &Ask<'_>) -> Vec<(String, News)> {
         let (now, id) = (self.now(), self.program_ids);
@@ -681,20 +703,9 @@ impl Host {
                     timing.left(left);
                 }
             }
-            Output::RunAboard {
-                device,
-                command,
-                crc,
-                finish,
-                slots,
-            } => {
-                news = self.devices.as_mut().map_or_else(Vec::new, |devices| {
-                    devices.run_aboard(now, &device, command, crc, finish, slots)
-                });
-                self.books.sent();
+            output @ (Output::RunAboard { .. } | Output::AskReport { .. } | Output::Forget { .. }) => {
+                news = self.carry_aboard(now, output);
             }
-            Output::AskReport { device } => news = self.ask_device(&device, &Ask::Report),
-            Output::Forget { device, run } => news = self.ask_device(&device, &Ask::Forget { run }),
             Output::StopDevice { device, why } => {
                 news = self
                     .devices
