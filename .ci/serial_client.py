@@ -12,6 +12,8 @@ import tty
 import zlib
 
 REFUSALS = ["no_lease", "stale_sequence", "expired", "retained", "latched", "busy", "unknown_tool", "bad_argument", "envelope", "plant"]
+OBJECTIONS = ["retained", "no_lease", "busy", "no_store", "too_large", "device", "revision", "unsigned", "no_upload", "chunk", "order", "incomplete",
+              "checksum", "version", "malformed", "program", "tool", "envelope", "signature", "flash"]
 FAILURES = ["stopped", "lease_lost", "stalled", "envelope", "plant"]
 
 
@@ -182,7 +184,26 @@ class Host:
             reader.varint()
             self.counts = {name: reader.varint() for name in ("noise", "unreadable", "dropped")}
             return [("line", self.counts)]
+        if kind == 5:
+            return [("program", self.reply(Reader(reader.blob())))]
         return []
+
+    @staticmethod
+    def reply(reader):
+        """A message of the program channel: what the store says, or what came of a run."""
+        reply = {"session": reader.varint(), "id": reader.varint(), "answer": ("store", "refused", "report")[reader.byte()]}
+        if reply["answer"] == "refused":
+            reply["why"] = OBJECTIONS[reader.varint()]
+        elif reply["answer"] == "report" and reader.byte():
+            reply.update((name, reader.varint()) for name in ("run", "by", "crc", "step", "commands", "ms"))
+            reply["outcome"] = reader.varint()
+            if reply["outcome"] == 0:
+                reply["observed"], reply["digest"] = reader.varint(), reader.varint()
+        elif reply["answer"] == "store":
+            names = ("name", "revision", "size", "crc")
+            reply["installed"] = {name: reader.varint() for name in names} if reader.byte() else None
+            reply["revision_min"] = reader.varint()
+        return reply
 
     def part(self, reader):
         number, part = reader.byte(), reader.byte()
@@ -247,3 +268,33 @@ class Host:
     def until(self, fits, seconds=6.0):
         """The first report that fits."""
         return self.wait("report", fits, seconds)
+
+    def ask(self, ask, session=7, number=None):
+        """Sends a request of the program channel and waits for its reply."""
+        self.asked = getattr(self, "asked", 0) + 1
+        number = self.asked if number is None else number
+        request = varint(session) + varint(number) + ask
+        self.send(b"\1\3" + varint(len(request)) + request)
+        return self.wait("program", lambda reply: reply["id"] == number)
+
+    def upload(self, program, name, device, revision):
+        """Begins, sends and commits a program; the last reply."""
+        crc = struct.unpack("<I", program[-4:])[0]
+        begin = b"\1" + b"".join(map(varint, (symbol(name), symbol(device), revision, len(program), crc))) + b"\0"
+        reply = self.ask(begin)
+        for offset in range(0, len(program), 96):
+            if not reply or reply["answer"] != "store":
+                return reply
+            chunk = program[offset:offset + 96]
+            reply = self.ask(b"\2" + varint(crc) + varint(offset) + varint(len(chunk)) + chunk)
+        return self.ask(b"\3" + varint(crc))
+
+    def run(self, number, crc, finishes, slots):
+        """Lets the installed program run; answered like a command."""
+        self.seq += 1
+        seq = self.seq
+        listed = varint(len(slots)) + b"".join(map(value, slots))
+        run = varint(7) + varint(number) + b"\5" + b"".join(map(varint, (seq, self.uptime_ms + 2_000, crc))) + bytes([finishes]) + listed
+        self.send(b"\1\3" + varint(len(run)) + run)
+        ack = self.wait("ack", lambda ack: ack["seq"] == seq)
+        return (ack["refusal"] or "begun") if ack else "nothing"

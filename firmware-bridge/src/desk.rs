@@ -96,7 +96,7 @@ impl<P: Plant, F: Flash> ProgramChannel<P, Store<F>> for Desk {
         self.reply = reply.or(self.reply.take());
     }
 
-    fn ran(&mut self) {
+    fn report(&mut self) {
         self.ran = true;
     }
 

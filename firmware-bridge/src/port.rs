@@ -45,8 +45,8 @@ pub trait ProgramChannel<P, S = ()> {
     /// Takes what a host sent, at most [`PROGRAM_LEN_MAX`] bytes.
     fn take(&mut self, now: Millis, device: &mut Device<P, S>, payload: &[u8]);
 
-    /// A program's run has ended, or a host has come that may not know what came of it: that is to be sent.
-    fn ran(&mut self);
+    /// A run has ended, or a host has come that may want the report of the last one.
+    fn report(&mut self) {}
 
     /// Writes what is to be sent next and returns its length, or `None` where there is nothing.
     fn answer(&mut self, now: Millis, device: &mut Device<P, S>, payload: &mut [u8; PROGRAM_LEN_MAX]) -> Option<usize>;
@@ -54,8 +54,6 @@ pub trait ProgramChannel<P, S = ()> {
 
 impl<P, S> ProgramChannel<P, S> for () {
     fn take(&mut self, _: Millis, _: &mut Device<P, S>, _: &[u8]) {}
-
-    fn ran(&mut self) {}
 
     fn answer(&mut self, _: Millis, _: &mut Device<P, S>, _: &mut [u8; PROGRAM_LEN_MAX]) -> Option<usize> {
         None
@@ -90,7 +88,7 @@ impl<const REPORT: usize> Port<REPORT> {
                     sent: None,
                 },
                 report_due: false,
-                ran: false,
+                run_due: false,
                 frame: [0; FRAME_LEN_MAX],
                 frame_len: 0,
                 frame_sent: 0,
@@ -124,7 +122,7 @@ impl<const REPORT: usize> Port<REPORT> {
     #[must_use]
     pub fn is_sending(&self) -> bool {
         let outbox = &self.outbox;
-        let waiting = outbox.ran || outbox.pong.is_some() || outbox.report_due || outbox.report.sent.is_some();
+        let waiting = outbox.run_due || outbox.pong.is_some() || outbox.report_due || outbox.report.sent.is_some();
         waiting || !outbox.answers.is_empty() || outbox.frame_sent < outbox.frame_len
     }
 
@@ -152,8 +150,8 @@ struct Outbox<const REPORT: usize> {
     report: Snapshot<REPORT>,
     /// Something has changed since the snapshot was taken.
     report_due: bool,
-    /// A program's run has ended, or a host has come that does not know what came of it.
-    ran: bool,
+    /// What came of a run should be told.
+    run_due: bool,
     /// The frame that is being sent.
     frame: [u8; FRAME_LEN_MAX],
     frame_len: usize,
@@ -216,7 +214,8 @@ impl<const REPORT: usize> Outbox<REPORT> {
             ToDevice::Reset => self.tell(now, device, Input::Reset),
             ToDevice::Program(payload) => {
                 programs.take(now, device, payload);
-                self.drain(device);
+                // What the device has to say to that is drained before the next packet.
+                self.tell(now, device, Input::Tick);
             }
         }
     }
@@ -225,10 +224,6 @@ impl<const REPORT: usize> Outbox<REPORT> {
     /// asked for anew by then, or will be.
     fn tell<P: Plant, S: Programs>(&mut self, now: Millis, device: &mut Device<P, S>, input: Input<'_>) {
         device.handle(now, input);
-        self.drain(device);
-    }
-
-    fn drain<P: Plant, S: Programs>(&mut self, device: &mut Device<P, S>) {
         while let Some(output) = device.poll() {
             match output {
                 Output::Report => {
@@ -236,7 +231,7 @@ impl<const REPORT: usize> Outbox<REPORT> {
                     continue;
                 }
                 Output::Run => {
-                    self.ran = true;
+                    self.run_due = true;
                     continue;
                 }
                 _ => {}
@@ -370,8 +365,8 @@ impl<const REPORT: usize> Outbox<REPORT> {
         if let Some(len) = self.report.write_part(packet) {
             return Some(len);
         }
-        if core::mem::take(&mut self.ran) {
-            programs.ran();
+        if core::mem::take(&mut self.run_due) {
+            programs.report();
         }
         let mut payload = [0; PROGRAM_LEN_MAX];
         if let Some(len) = programs.answer(now, device, &mut payload) {

@@ -99,8 +99,6 @@ impl ProgramChannel<Slide> for Echo {
         self.0.push_back(payload.iter().rev().copied().collect());
     }
 
-    fn ran(&mut self) {}
-
     fn answer(&mut self, _: Millis, _: &mut Device<Slide>, payload: &mut [u8; 240]) -> Option<usize> {
         let next = self.0.pop_front()?;
         payload[..next.len()].copy_from_slice(&next);

@@ -5,6 +5,7 @@
 pub mod boot;
 pub mod chip;
 pub mod clock;
+pub mod flash;
 pub mod outputs;
 pub mod stack;
 pub mod uart;
