@@ -13,7 +13,6 @@ mod slide;
 use core::panic::PanicInfo;
 use cortex_m::peripheral::SCB;
 use cortex_m_rt::{ExceptionFrame, entry, exception};
-
 use llmos_firmware::clock::Clock;
 use llmos_firmware::flash::Ram;
 use llmos_firmware::outputs::{self, Outputs};
