@@ -3,8 +3,10 @@
 
 use crate::cli::{AloneArgs, SkillVerb};
 use crate::config::{Broker, Config};
+use crate::inspect;
 use crate::keys;
 use crate::output::Printer;
+use crate::shell::devices::line;
 use crate::shell::host::{Host, Part};
 use crate::shell::workspace::Workspace;
 use crate::trouble::Trouble;
@@ -14,7 +16,7 @@ use llmos_kernel::aboard::{checksum, program_for};
 use llmos_kernel::kernel::Kernel;
 use llmos_kernel::message::{Aboard, Request};
 use llmos_kernel::text::trace::Trace;
-use llmos_kernel::tool::Connect;
+use llmos_kernel::tool::{Connect, Device};
 use serde_json::json;
 
 /// Where the numbers of an upload's requests begin.
@@ -25,6 +27,7 @@ pub async fn skill(config: &Config, verb: SkillVerb, printer: Printer) -> Result
     let SkillVerb::Push { device, name, key } = verb;
     let key = key.as_deref().map(keys::read).transpose()?;
     let mut host = online(config, printer).await?;
+    remembers(config, host.kernel(), &device)?;
     let bytes = program(host.kernel(), &device, &name)?;
     reach(&mut host, &device).await?;
     printer.line(&format!("push  {name} to {device}, {} bytes", bytes.len()));
@@ -79,6 +82,7 @@ pub async fn run(config: &Config, args: AloneArgs, printer: Printer) -> Result<u
             ));
         }
     };
+    remembers(config, host.kernel(), &device)?;
     // What can't be on the device is said before anybody looks there.
     program(host.kernel(), &device, &name)?;
     reach(&mut host, &device).await?;
@@ -107,8 +111,11 @@ pub async fn run(config: &Config, args: AloneArgs, printer: Printer) -> Result<u
     Ok(report.status.exit_code())
 }
 
+/// Slots with what was said for them.
+type Slots = Vec<(String, String)>;
+
 /// The names in front, and the slots with their values.
-fn words(words: &[String]) -> Result<(Vec<String>, Vec<(String, String)>), Trouble> {
+fn words(words: &[String]) -> Result<(Vec<String>, Slots), Trouble> {
     let (mut names, mut slots) = (Vec::new(), Vec::new());
     for word in words {
         match word.split_once('=') {
@@ -127,13 +134,31 @@ fn words(words: &[String]) -> Result<(Vec<String>, Vec<(String, String)>), Troub
 }
 
 async fn online(config: &Config, printer: Printer) -> Result<Host, Trouble> {
-    if let Broker::Embedded(None) = config.broker {
-        return Err(Trouble::usage(
-            "devices on the embedded broker forget their programs with the process that simulates them; name a broker with --broker mqtt://host:port",
-        ));
+    let (kernel, ..) = inspect::read(config)?;
+    if kernel.devices().iter().all(|device| forgets(config, device)) {
+        return Err(forgotten());
     }
     let workspace = Workspace::open(&config.workspace, true)?;
     Host::online(config, workspace, printer, Part::Follows).await
+}
+
+/// Whether a device is only there as long as this process.
+fn forgets(config: &Config, device: &Device) -> bool {
+    matches!(config.broker, Broker::Embedded(None)) && line(device).is_none()
+}
+
+fn forgotten() -> Trouble {
+    Trouble::usage(
+        "devices on the embedded broker forget their programs with the process that simulates them; name a broker with --broker mqtt://host:port",
+    )
+}
+
+/// That a device remembers what it is given.
+fn remembers(config: &Config, kernel: &Kernel, name: &str) -> Result<(), Trouble> {
+    match kernel.world().device(name) {
+        Some(device) if forgets(config, device) => Err(forgotten()),
+        _ => Ok(()),
+    }
 }
 
 /// The trace of that name; a skill will be looked for here, too.

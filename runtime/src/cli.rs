@@ -290,7 +290,7 @@ pub enum DeviceVerb {
         #[arg(long)]
         name: Option<String>,
         /// On a serial line in place of a broker: a port that is there, or a name for a new pseudo-terminal.
-        #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "")]
+        #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "-")]
         serial: Option<PathBuf>,
         /// Keep its program in this file, so that it outlives the process.
         #[arg(long, value_name = "FILE")]

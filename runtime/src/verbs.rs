@@ -72,8 +72,8 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
             key,
             alone,
         }) => {
-            let name = name.as_deref().unwrap_or(&kind);
             let memory = Memory { flash, key, alone };
+            let name = name.as_deref().unwrap_or(&kind);
             match serial {
                 Some(at) => simulate_serial(&config, &kind, name, at, memory, printer).await,
                 None => simulate(&config, &kind, name, memory, printer).await,
@@ -406,7 +406,7 @@ fn lined(device: &Device) -> Option<(&str, SerialAddress)> {
     Some((&device.name, devices::line(device)?))
 }
 
-/// A simulated device on a serial line; an empty path stands for a new pseudo-terminal.
+/// A simulated device on a serial line; `-` stands for a new pseudo-terminal with a name of the system's.
 async fn simulate_serial(
     config: &Config,
     kind: &str,
@@ -418,7 +418,7 @@ async fn simulate_serial(
     let device = DeviceName::parse(name).map_err(|error| Trouble::usage(error.to_string()))?;
     let mut signals =
         Signals::new().map_err(|error| Trouble::environment(format!("Ctrl-C can't be received: {error}")))?;
-    let at = (!at.as_os_str().is_empty()).then_some(at);
+    let at = (at != Path::new("-")).then_some(at);
     let (handle, path) = simulated::start_serial(config, kind, device, at, memory)?;
     printer.answer(
         &json!({ "serial": path }),

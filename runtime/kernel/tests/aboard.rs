@@ -182,7 +182,7 @@ impl Bench {
         self.report.take()
     }
 
-    fn ran(&self, run: u64, crc: u32, end: RanEnd) -> News {
+    fn ran(run: u64, crc: u32, end: RanEnd) -> News {
         News::Ran(Ran {
             session: 9,
             mine: true,
@@ -239,7 +239,7 @@ fn the_gate_sees_every_command_before_and_the_ledger_gets_what_came_of_it() {
     );
     bench.news(News::Acknowledged { command: run });
     assert_eq!(bench.report, None, "an acknowledgement is no end");
-    bench.news(bench.ran(run, crc, finished()));
+    bench.news(Bench::ran(run, crc, finished()));
     let report = bench.report.take().expect("an end");
     assert_eq!(
         (report.status, report.digest.as_deref(), report.trace.as_deref()),
@@ -362,7 +362,7 @@ fn every_end_has_its_status() {
         assert_eq!(bench.run("carry", &[("at", "bin A"), ("object", "red cube")]), None);
         let (run, crc) = (bench.begun[0].0, bench.begun[0].1);
         bench.news(News::Acknowledged { command: run });
-        bench.news(bench.ran(run, crc, end));
+        bench.news(Bench::ran(run, crc, end));
         let report = bench.report.take().expect("an end");
         assert_eq!(report.status, status, "{}", report.reason);
         assert!(report.reason.contains(words), "{}", report.reason);
@@ -398,11 +398,11 @@ fn what_nobody_waited_for_is_handed_over_once() {
     // Another process, another day; the disk is full at first.
     let mut later = Bench::new(&traces());
     later.disk_fails = true;
-    later.news(bench.ran(run, crc, finished()));
+    later.news(Bench::ran(run, crc, finished()));
     assert_eq!((later.forgotten.len(), later.lines.len()), (0, 0));
     assert!(matches!(&later.told[..], [Event::Warning { text }] if text.contains("could not be kept")));
     later.disk_fails = false;
-    later.news(bench.ran(run, crc, finished()));
+    later.news(Bench::ran(run, crc, finished()));
     assert_eq!((later.forgotten.as_slice(), later.lines.len()), (&[run][..], 1));
     let Some(Event::HandedOver {
         trace, status, text, ..
@@ -413,16 +413,16 @@ fn what_nobody_waited_for_is_handed_over_once() {
     assert_eq!((trace.as_str(), *status), ("shift", Status::Done));
     assert!(text.contains("digest 2ec9584c41bb159a"), "{text}");
     // Told again, since the device had not heard that it may forget it.
-    later.news(bench.ran(run, crc, finished()));
+    later.news(Bench::ran(run, crc, finished()));
     assert_eq!((later.forgotten.as_slice(), later.lines.len()), (&[run, run][..], 1));
     // And to a process that only has the ledger.
     let mut disk = traces();
     disk.insert("traces/ledger.jsonl".to_owned(), format!("{}\n", later.lines[0]));
     let mut third = Bench::new(&disk);
-    third.news(bench.ran(run, crc, finished()));
+    third.news(Bench::ran(run, crc, finished()));
     assert_eq!((third.forgotten.as_slice(), third.lines.len()), (&[run][..], 0));
     // A program that nobody knows any more is kept all the same.
-    third.news(bench.ran(run + 1, 0x77, finished()));
+    third.news(Bench::ran(run + 1, 0x77, finished()));
     assert!(third.lines[0].contains("program-00000077"), "{}", third.lines[0]);
 }
 
@@ -433,7 +433,7 @@ fn a_stop_waits_for_the_device_and_not_for_ever() {
     let (run, crc) = (bench.begun[0].0, bench.begun[0].1);
     bench.give(Input::Stop { device: None });
     assert_eq!(bench.report, None);
-    bench.news(bench.ran(run, crc, RanEnd::Stopped));
+    bench.news(Bench::ran(run, crc, RanEnd::Stopped));
     assert_eq!(bench.report.take().map(|report| report.status), Some(Status::Stopped));
     let mut silent = Bench::new(&traces());
     assert_eq!(silent.run("shift", &[("distance", "1 cm"), ("direction", "up")]), None);

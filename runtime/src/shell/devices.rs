@@ -53,7 +53,7 @@ impl Devices {
         let usable = devices
             .iter()
             .filter(|device| unusable.iter().all(|(name, _)| *name != device.name));
-        let lines = usable
+        let cables = usable
             .filter_map(|device| Some((DeviceName::parse(&device.name).ok()?, line(device)?)))
             .map(|(name, address)| {
                 let handle = serial::connect(&address, &name, events.clone());
@@ -62,7 +62,7 @@ impl Devices {
             .collect();
         let devices = Devices {
             bus,
-            lines,
+            lines: cables,
             leases,
             links,
             published: None,

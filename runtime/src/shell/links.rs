@@ -13,9 +13,7 @@ use llmos_kernel::tool::{Body, Connect, Device, Type};
 /// One link for each device.
 #[derive(Debug)]
 pub struct Links {
-    /// Whether leases are asked for. Who only looks takes no device from anybody.
-    leases: bool,
-    session: u32,
+    host: Hosting,
     links: Vec<OneLink>,
 }
 
@@ -25,6 +23,15 @@ struct OneLink {
     /// Whether it hears of the bus; a device on a serial line does not.
     on_bus: bool,
     link: Link,
+}
+
+/// Which host this is.
+#[derive(Clone, Copy, Debug)]
+struct Hosting {
+    /// Its name in leases.
+    session: u32,
+    /// Whether leases are asked for. Who only looks takes no device from anybody.
+    leases: bool,
 }
 
 /// What the links ask for or have learned.
@@ -74,7 +81,8 @@ impl Links {
                 Err(why) => unusable.push((device.name.clone(), News::Offline { why })),
             }
         }
-        let links = Links { leases, session, links };
+        let host = Hosting { session, leases };
+        let links = Links { host, links };
         (links, unusable)
     }
 
@@ -150,7 +158,7 @@ impl Links {
                     let why = "its serial line is gone".to_owned();
                     return Some(LinksOutput::News(name.clone(), News::Lost { why }));
                 }
-                if let Some(output) = translated(name, output, self.leases, self.session) {
+                if let Some(output) = translated(name, output, self.host) {
                     return Some(output);
                 }
             }
@@ -255,7 +263,8 @@ fn config(device: &Device, session: u32, kind: Kind) -> Result<LinkConfig, Strin
     })
 }
 
-fn translated(device: &str, output: LinkOutput, leases: bool, session: u32) -> Option<LinksOutput> {
+fn translated(device: &str, output: LinkOutput, host: Hosting) -> Option<LinksOutput> {
+    let Hosting { session, leases } = host;
     match output {
         LinkOutput::Subscribe(topic) => Some(LinksOutput::Subscribe(topic)),
         LinkOutput::Publish { topic, .. } if !leases && is_lease(&topic) => None,
@@ -269,6 +278,8 @@ fn translated(device: &str, output: LinkOutput, leases: bool, session: u32) -> O
             channel,
         }),
         LinkOutput::Event(LinkEvent::Notice { text }) => Some(LinksOutput::Notice(device.to_owned(), text)),
+        // Only who owns the workspace can write down what a device tells.
+        LinkOutput::Event(LinkEvent::Ran(_)) if !leases => None,
         LinkOutput::Event(LinkEvent::Ran(report)) => {
             Some(LinksOutput::News(device.to_owned(), News::Ran(ran(&report, session))))
         }
