@@ -1,6 +1,8 @@
 //! The kernel in its world: an event loop that feeds it what happens and carries out what it asks for. The loop knows who to hand each
 //! output to, and nothing about what it means.
 
+mod programs;
+
 use super::devices::Devices;
 use super::hooks::{Books, Hooks, Subject, When};
 use super::journal::Journal;
@@ -14,8 +16,6 @@ use crate::config::{Broker, Config};
 use crate::output::Printer;
 use crate::trouble::Trouble;
 use llmos_firmware_bridge::io::{BrokerUrl, Bus, BusEvent, broker};
-use llmos_firmware_bridge::link::push::{Push, PushError, Pushed};
-use llmos_firmware_bridge::program::{Answer, Ask, StoreStatus};
 use llmos_firmware_bridge::sim::{Memory, SimHandle};
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_follower::Millis;
@@ -34,12 +34,6 @@ const LOOK_MS: u64 = 2_000;
 const IDLE_MS: u64 = 100;
 /// How long a stop may take to leave when the program ends.
 const STOP_MS: u64 = 1_000;
-
-/// How often a device is asked how its store is, and for how long each time.
-const STATUS_ASKS: u32 = 4;
-const STATUS_MS: u64 = 700;
-/// Where the numbers of requests about programs begin.
-const PROGRAM_IDS: u64 = 1 << 40;
 
 /// The files that say what is allowed; they are read again while a run is under way.
 const LAW: [&str; 2] = ["policy.toml", "hooks.toml"];
@@ -185,7 +179,7 @@ impl Host {
             busy: false,
             done: None,
             interrupts: 0,
-            program_ids: PROGRAM_IDS,
+            program_ids: programs::IDS,
             timing: None,
             simulated: Vec::new(),
         })
@@ -521,85 +515,6 @@ impl Host {
             let news = devices.bus_event(now, event);
             self.news(news);
         }
-    }
-
-    /// Does what the kernel wants of a device that runs its program alone.
-    fn carry_aboard(&mut self, now: Millis, output: Output) -> Vec<(String, News)> {
-        match output {
-            Output::RunAboard {
-                device,
-                command,
-                crc,
-                finish,
-                slots,
-            } => {
-                self.books.sent();
-                let devices = self.devices.as_mut();
-                devices.map_or_else(Vec::new, |devices| {
-                    devices.run_aboard(now, &device, command, crc, finish, slots)
-                })
-            }
-            Output::AskReport { device } => self.ask_device(&device, &Ask::Report),
-            Output::Forget { device, run } => self.ask_device(&device, &Ask::Forget { run }),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Asks a device something about programs, under a number of its own.
-    fn ask_device(&mut self, device: &str, ask: &Ask<'_>) -> Vec<(String, News)> {
-        let (now, id) = (self.now(), self.program_ids);
-        self.program_ids += 1;
-        let devices = self.devices.as_mut();
-        devices.map_or_else(Vec::new, |devices| devices.ask(now, device, id, ask))
-    }
-
-    /// Brings a program to its device.
-    ///
-    /// # Errors
-    /// The person ended it.
-    pub async fn push(&mut self, device: &str, push: &mut Push<'_>) -> Result<Result<Pushed, PushError>, Trouble> {
-        loop {
-            if let Some(ended) = push.ended() {
-                return Ok(ended.clone());
-            }
-            if self.interrupts > 0 {
-                return Err(Trouble::failed(format!(
-                    "interrupted; {device} keeps the program that it had"
-                )));
-            }
-            let now = self.now();
-            if let Some((id, ask)) = push.poll(now) {
-                let devices = self.devices.as_mut();
-                let news = devices.map_or_else(Vec::new, |devices| devices.ask(now, device, id, &ask));
-                self.news(news);
-            }
-            let due = push.next_deadline();
-            self.wake = Some(self.wake.map_or(due, |at| at.min(due)));
-            self.step().await;
-            let (now, replies) = (self.now(), self.devices.as_mut().map(Devices::replies));
-            for (_, reply) in replies.into_iter().flatten().filter(|(from, _)| from == device) {
-                push.handle(now, &reply);
-            }
-        }
-    }
-
-    /// What a device says about its program; `None` where it does not answer.
-    pub async fn store_status(&mut self, device: &str) -> Option<StoreStatus> {
-        for _ in 0..STATUS_ASKS {
-            let news = self.ask_device(device, &Ask::Status);
-            self.news(news);
-            for _ in 0..STATUS_MS / IDLE_MS {
-                self.carry(None, Duration::from_millis(IDLE_MS)).await;
-                let replies = self.devices.as_mut().map(Devices::replies).unwrap_or_default();
-                let mut stores = replies.into_iter().filter(|(from, _)| from == device);
-                match stores.next().map(|(_, reply)| reply.answer) {
-                    Some(Answer::Store(status)) => return Some(status),
-                    Some(_) => return None,
-                    None => {}
-                }
-            }
-        }
-        None
     }
 
     fn news(&mut self, news: Vec<(String, News)>) {
