@@ -421,10 +421,8 @@ impl<P: Plant, S: Programs> Device<P, S> {
     }
 
     fn handle_lease(&mut self, session: u32, ttl_ms: u32) {
-        let (others, free) = (
-            self.lease.is_some_and(|lease| lease.session != session),
-            self.lease.is_none(),
-        );
+        let others = self.lease.is_some_and(|lease| lease.session != session);
+        let fresh = self.lease.is_none();
         if !others {
             self.take_lease(session, ttl_ms);
         }
@@ -434,7 +432,8 @@ impl<P: Plant, S: Programs> Device<P, S> {
             granted,
             seq: self.seq,
         });
-        if free && granted && self.report.is_some() {
+        // Only whoever knows that it holds the lease takes a report over.
+        if fresh && granted && self.report.is_some() {
             self.queue(Output::Run);
         }
     }

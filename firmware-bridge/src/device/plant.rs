@@ -3,6 +3,7 @@
 
 use super::{Failure, Refusal};
 use llmos_follower::{Envelope, Millis, Point, Symbol, Value};
+use serde::{Deserialize, Serialize};
 
 /// Where a command would take the plant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,7 +36,7 @@ pub enum PlantStatus {
 }
 
 /// A reading's value as a plant tells it, with its spelling.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Told<'a> {
     /// A truth.
     Bool(bool),

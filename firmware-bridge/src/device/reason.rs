@@ -97,7 +97,7 @@ impl Refusal {
 }
 
 /// Why a command that was begun did not end well.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Failure {
     /// A stop came.
     Stopped,
