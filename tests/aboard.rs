@@ -157,6 +157,11 @@ fn a_program_is_pushed_once_outlives_its_device_and_does_what_was_learned() {
         (Some("done"), 0, &digest, &0.into()),
         "{report}"
     );
+    let journal = house.llmos.journal();
+    let (verified, code) = house
+        .llmos
+        .json(&["journal", "verify", journal.to_str().expect("a path")]);
+    assert_eq!(code, 0, "{verified}");
     let uses = house.ledger();
     assert_eq!(uses.len(), 2, "{uses:?}");
     assert!(

@@ -293,7 +293,7 @@ impl<F: Flash> Store<F> {
             self.flash.erase(slot, page)?;
         }
         let whole = bytes.len() - bytes.len() % CHUNK_ALIGN;
-        let (words, rest) = bytes.split_at(whole);
+        let (words, rest) = bytes.split_at_checked(whole).ok_or(FlashError)?;
         if !words.is_empty() {
             self.flash.write(slot, start, words)?;
         }
