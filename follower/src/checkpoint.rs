@@ -38,6 +38,17 @@ impl Observed {
     }
 }
 
+/// What a step's end may be judged by.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    /// What is reported now.
+    pub now: &'a [Reading],
+    /// What was reported when the step began.
+    pub before: &'a [Reading],
+    /// The arguments of the step.
+    pub arguments: &'a [Value],
+}
+
 /// A run between two steps. It belongs to one program, and says nothing about which: keep the two together.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Checkpoint {
@@ -67,35 +78,57 @@ impl Checkpoint {
         self.skipped != 0 && (self.skipped & bit(step.call) != 0 || call().is_some_and(|call| self.skips(&call)))
     }
 
-    /// The checkpoint after `step`, and whether it was the last of its call.
+    /// Goes on behind `step`, and says whether it was the last of its call. Where that is not possible, nothing has changed: it is changed in
+    /// place and set back, since a copy of the whole is more than a small machine's stack should hold.
     ///
     /// # Errors
     /// [`Handoff::Postcondition`] where the call does not keep what it promised; others where a value can't be computed.
-    pub(crate) fn after<L: Listing>(
-        &self,
+    pub(crate) fn pass<L: Listing>(
+        &mut self,
         program: &L,
         step: &Step,
-        scope: &Scope<'_>,
+        seen: Seen<'_>,
         observed: Observed,
-    ) -> Result<(Checkpoint, bool), Handoff> {
-        let mut next = self.clone();
+    ) -> Result<bool, Handoff> {
+        let result = match step.keep {
+            Some((register, range)) if observed != Observed::Skipped => {
+                let scope = Scope {
+                    device: step.device,
+                    now: seen.now,
+                    before: seen.before,
+                    arguments: seen.arguments,
+                    slots: &self.slots,
+                    results: &self.results,
+                };
+                Some((register, evaluate(program, range, &scope)?))
+            }
+            _ => None,
+        };
+        let (digest, skipped, calls) = (self.digest, self.skipped, self.observed);
+        let swapped = result.map(|(register, value)| (register, self.swap(register, Some(value))));
         if observed == Observed::Skipped {
-            next.skipped |= bit(step.call);
-        } else if let Some((register, range)) = step.keep
-            && let Some(result) = next.results.get_mut(usize::from(register))
-        {
-            *result = Some(evaluate(program, range, scope)?);
+            self.skipped |= bit(step.call);
         }
-        if let Some(call) = next.observed.get_mut(usize::from(step.call)) {
+        if let Some(call) = self.observed.get_mut(usize::from(step.call)) {
             *call = Some(call.map_or(observed, |before| before.and(observed)));
         }
-        next.step += 1;
-        let following = program.main_step(usize::from(next.step));
+        let following = program.main_step(usize::from(self.step) + 1);
         let closes = following.is_none_or(|following| following.call != step.call);
-        if closes {
-            next.close(program, step.call, scope.now)?;
+        if closes && let Err(why) = self.close(program, step.call, seen.now) {
+            (self.digest, self.skipped, self.observed) = (digest, skipped, calls);
+            if let Some((register, old)) = swapped {
+                self.swap(register, old);
+            }
+            return Err(why);
         }
-        Ok((next, closes))
+        self.step += 1;
+        Ok(closes)
+    }
+
+    /// Puts a value into a register and returns what was there.
+    fn swap(&mut self, register: u8, value: Option<Value>) -> Option<Value> {
+        let result = self.results.get_mut(usize::from(register));
+        result.and_then(|result| core::mem::replace(result, value))
     }
 
     /// Checks what the whole call promised and adds it to the digest. A call that was skipped for another's sake promised nothing.

@@ -27,6 +27,12 @@ pub const POSITION_SLACK: i64 = 10_000;
 /// How far from a motion's planned start a device may be, in micrometres: it came to the end of the last leg within its tolerance.
 pub const START_TOLERANCE: i64 = LEG_TOLERANCE + POSITION_SLACK;
 
+/// The zones of an envelope that is written down as a constant, so that it lies in flash. More than [`ZONES_MAX`] do not compile.
+#[must_use]
+pub const fn zones<const N: usize>(zones: [Shape; N]) -> Vec<Shape, ZONES_MAX> {
+    Vec::from_array(zones)
+}
+
 /// What a device may do. A limit that is not set does not limit; one that is negative allows nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Envelope {

@@ -6,6 +6,10 @@
 //! a command may leave: it offers the command and waits for the gate's answer. It never believes an acknowledgement: a step succeeds
 //! when the device's reported state meets the postcondition.
 //!
+//! A host holds the whole [`Program`]; a microcontroller leaves its bytes in flash and follows them in place ([`Index`], [`InPlace`]) with
+//! tables of the size it has ([`Walker`], [`Table`]). It is the same code, and nothing of it can panic once it is optimised: `footprint/`
+//! links it for a Cortex-M, where it is measured.
+//!
 //! **What this room must not know**: models, text, MQTT, files, clocks.
 #![no_std]
 

@@ -13,7 +13,7 @@
 //! Time and state are passed in; the program is read entry by entry, so it can stay in flash. No allocation, no recursion, and every call does a
 //! bounded amount of work. It must not know models, messages, Markdown or policy.
 
-use crate::checkpoint::{Checkpoint, Observed};
+use crate::checkpoint::{Checkpoint, Observed, Seen};
 use crate::code::{Range, Scope, evaluate};
 use crate::envelope::Route;
 use crate::error::{Handoff, Reject};
@@ -328,6 +328,7 @@ impl<const N: usize> Walker<N> {
         matches!(self.phase, Phase::Over)
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn begin<L: Listing>(&mut self, world: World<'_, L>) {
         if matches!(self.phase, Phase::Start) {
             self.phase = Phase::Begin;
@@ -378,6 +379,7 @@ impl<const N: usize> Walker<N> {
     }
 
     /// Freezes the state before the step, computes arguments, checks the precondition, cuts the motion.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn prepare<L: Listing>(&mut self, world: World<'_, L>, step: &Step) -> Result<(), Handoff> {
         self.before.copy_from(world.readings).map_err(|_| Handoff::Missing)?;
         self.arguments.clear();
@@ -400,6 +402,7 @@ impl<const N: usize> Walker<N> {
     }
 
     /// The command of the next leg.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn offer<L: Listing>(&self, world: World<'_, L>) -> Result<Offer, Reject> {
         let step = self.current(world).ok_or(Reject::OutOfRange)?;
         Ok(Offer {
@@ -526,11 +529,13 @@ impl<const N: usize> Walker<N> {
             return self.compensated(world);
         }
         let values = self.values();
-        let scope = self.scope(world, &step, &values);
-        let after = self.kept.after(world.program, &step, &scope, observed);
-        match after {
-            Ok((kept, closes)) => {
-                self.kept = kept;
+        let seen = Seen {
+            now: world.readings,
+            before: &self.before,
+            arguments: &values,
+        };
+        match self.kept.pass(world.program, &step, seen, observed) {
+            Ok(closes) => {
                 self.queue(done);
                 self.begin_next();
                 if closes {

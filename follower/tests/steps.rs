@@ -5,7 +5,8 @@ mod support;
 
 use llmos_follower::checkpoint::CHECKPOINT_BYTES_MAX;
 use llmos_follower::{
-    Checkpoint, Digest, Follower, Kind, MICRO, Observed, OnError, Op, Program, Range, Reject, Step, Symbol, Value,
+    Checkpoint, Digest, Follower, Handoff, Input, Kind, MICRO, Observed, OnError, Op, Output, Program, Progress, Range,
+    Reject, Step, Symbol, Value, World,
 };
 use support::{ARM, Answer, PUMP, Rehearsal, Sketch, before, everything, number, reading};
 
@@ -269,6 +270,45 @@ fn a_kept_result_outlives_the_state_it_was_computed_from() {
         &llmos_follower::Scope::of(ARM, &readings),
     );
     assert_eq!(unset, Err(Reject::UnsetResult));
+}
+
+#[test]
+fn a_call_that_does_not_end_well_leaves_no_trace_in_the_checkpoint() {
+    let mut sketch = Sketch::default();
+    sketch.call("flow", &[number(1)]);
+    sketch.set("flow", &[number(1)], OnError::Handoff);
+    let promised = sketch.code(&[reading("level"), number(9), Op::Eq]);
+    sketch.call("level", &[number(1)]).ensure = promised;
+    let level = sketch.code(&[reading("level")]);
+    sketch.set("level", &[number(1)], OnError::Handoff).keep = Some((1, level));
+    let program = sketch.0;
+    let mut rehearsal = Rehearsal::new(&program, &[("flow", 1), ("level", 1)]);
+    let mut follower = Follower::new(&program, &[]).expect("a good program");
+    let (mut offered, mut kept, mut last) = (0, follower.checkpoint().clone(), None);
+    for _ in 0..10 {
+        let world = World {
+            program: &program,
+            readings: &rehearsal.readings,
+        };
+        while let Some(output) = follower.poll(world) {
+            if let Output::Command(_) = output {
+                offered += 1;
+                kept = follower.checkpoint().clone();
+            }
+            last = Some(output);
+        }
+        rehearsal.now += 10;
+        for input in [Input::Sent, Input::Acknowledged, Input::State(Progress::Finished)] {
+            follower.handle(world, rehearsal.now, input);
+        }
+    }
+    let why = match last {
+        Some(Output::Handoff { why, .. }) => Some(why),
+        _ => None,
+    };
+    assert_eq!((offered, why), (2, Some(Handoff::Postcondition)));
+    assert_eq!((kept.step, kept.observed[0]), (1, Some(Observed::Met)));
+    assert_eq!(follower.checkpoint(), &kept);
 }
 
 #[test]

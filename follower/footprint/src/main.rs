@@ -10,9 +10,10 @@
 
 use core::hint::black_box;
 use core::panic::PanicInfo;
+use llmos_follower::envelope::zones;
 use llmos_follower::{
-    Breach, Envelope, InPlace, Index, Input, Motion, Output, Point, Reading, Reject, Symbol, Table, Value, Walker,
-    Watch, World,
+    Breach, Envelope, InPlace, Index, Input, Motion, Output, Point, Reading, Reject, Shape, Symbol, Table, Value,
+    Walker, Watch, World,
 };
 
 /// Readings of the device that is measured: its own, and a few things that it sees.
@@ -30,7 +31,23 @@ static ram_readings: [u8; size_of::<Table<READINGS>>()] = [0; size_of::<Table<RE
 static ram_watch: [u8; size_of::<Watch>()] = [0; size_of::<Watch>()];
 /// The envelope of most devices is a constant in flash; it only costs RAM where it changes.
 #[unsafe(no_mangle)]
-static const_envelope: [u8; size_of::<Envelope>()] = [0; size_of::<Envelope>()];
+static const_envelope: Envelope = Envelope {
+    bounds: Some([(-2_000_000, 2_000_000), (-2_000_000, 2_000_000), (0, 3_000_000)]),
+    keep_out: zones([Shape::Sphere {
+        center: [0, 0, 400_000],
+        radius: 300_000,
+    }]),
+    margin: 50_000,
+    step_max: Some(500_000),
+    speed_max: Some(500_000),
+    acceleration_max: Some(2_000_000),
+    turn_max: None,
+    turn_speed_max: None,
+    duration_max: None,
+    rate_max: None,
+    state_age_ms_max: 0,
+    detours: false,
+};
 
 unsafe extern "C" {
     /// It is nowhere.
@@ -46,12 +63,11 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 /// Where the measured program begins. Its inputs come from nowhere that the compiler could see.
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
-    black_box((&ram_follower, &ram_index, &ram_readings, &ram_watch, &const_envelope));
+    black_box((&ram_follower, &ram_index, &ram_readings, &ram_watch));
     #[cfg(feature = "panics")]
     black_box(FLASH[black_box(300)]);
     let (bytes, device) = (black_box(&FLASH[..]), black_box(Symbol(1)));
-    let envelope = black_box(Envelope::default());
-    let _ = black_box(follow(bytes, device, &envelope));
+    let _ = black_box(follow(bytes, device, black_box(&const_envelope)));
     loop {}
 }
 

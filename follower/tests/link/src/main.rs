@@ -1,4 +1,4 @@
-//! Writes a program, reads it, follows it to its end and disassembles it, without an allocator and without `std`. The C library only
+//! Writes a program, reads it, follows it to its end, in memory and where its bytes lie, and disassembles it, without an allocator and without `std`. The C library only
 //! starts it and moves memory, which a microcontroller's runtime does as well. The features are what must not link.
 #![no_std]
 #![no_main]
@@ -12,7 +12,8 @@ use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use llmos_follower::program::{Call, Step};
 use llmos_follower::{
-    Follower, Input, Kind, Observed, Output, Program, Progress, Readings, Reject, Symbol, World, disassemble, wire,
+    Index, Input, Kind, Listing, Observed, Output, Program, Progress, Reject, Symbol, Table, Walker, World,
+    disassemble, wire,
 };
 
 const LAMP: Symbol = Symbol::of("lamp");
@@ -60,18 +61,28 @@ fn follow() -> Result<Option<Observed>, Reject> {
     let program = wire::decode_for(LAMP, bytes)?;
     disassemble(&program, &|_| None, &mut Nowhere).map_err(|fmt::Error| Reject::Malformed)?;
 
-    let readings = Readings::default();
+    let there = Index::of_for(LAMP, bytes)?;
+    let there = there.program(bytes).ok_or(Reject::Malformed)?;
+    match (to_the_end(&program)?, to_the_end(&there)?) {
+        (here, there) if here == there => Ok(here),
+        _ => Ok(None),
+    }
+}
+
+fn to_the_end<L: Listing>(program: &L) -> Result<Option<Observed>, Reject> {
+    let readings = Table::<4>::new();
     let world = World {
-        program: &program,
+        program,
         readings: &readings,
     };
-    let mut follower = Follower::new(&program, &[])?;
+    let mut follower = Walker::<4>::new(program, &[])?;
     let mut seen = None;
     for input in [
         Input::Tick,
         Input::Sent,
         Input::Acknowledged,
         Input::State(Progress::Finished),
+        Input::Tick,
     ] {
         while let Some(output) = follower.poll(world) {
             if let Output::Finished { observed, .. } = output {
@@ -79,11 +90,6 @@ fn follow() -> Result<Option<Observed>, Reject> {
             }
         }
         follower.handle(world, 0, input);
-    }
-    while let Some(output) = follower.poll(world) {
-        if let Output::Finished { observed, .. } = output {
-            seen = Some(observed);
-        }
     }
     Ok(seen)
 }
