@@ -28,7 +28,8 @@ class Build:
         self.command, self.home = shlex.split(command), home
 
     def call(self, *arguments, seconds=1200):
-        environment = {**os.environ, "XDG_DATA_HOME": str(self.home)}
+        # Where this is missing, the program starts itself anew with it, and would leave the emulator.
+        environment = {**os.environ, "CANDLE_NUM_THREADS": "1", "XDG_DATA_HOME": str(self.home)}
         return subprocess.run([*self.command, *arguments, "--json"], capture_output=True, text=True, timeout=seconds,
                               stdin=subprocess.DEVNULL, cwd=self.home, env=environment)
 
