@@ -111,6 +111,9 @@ fn write_node(digest: &mut Digest, node: &Node) {
 /// Where each tool stands, for findings that need the whole device.
 pub type ToolPlaces = Vec<(String, Place)>;
 
+/// Something that is reported: name, type, and the range that it can only lie in.
+type Reported = (String, Type, Option<(i64, i64)>);
+
 struct Reader<'a> {
     found: &'a mut Vec<Diagnostic>,
 }
@@ -345,7 +348,7 @@ impl Reader<'_> {
         places
     }
 
-    fn types(&mut self, node: Option<&Node>, what: &str) -> Vec<(String, Type, Option<(i64, i64)>)> {
+    fn types(&mut self, node: Option<&Node>, what: &str) -> Vec<Reported> {
         let Some(node) = node else { return Vec::new() };
         let mut fields = Fields::of(node, what, self.found);
         let mut types = Vec::new();

@@ -94,14 +94,14 @@ fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
 /// A device with our protocol or with topics of its own.
 enum Body {
     Native {
-        simulated: Simulated,
+        simulated: Box<Simulated>,
         device: DeviceName,
     },
     Foreign {
-        sim: ForeignSim,
+        sim: Box<ForeignSim>,
         kind: ForeignKind,
         device: DeviceName,
-        faults: Faults,
+        faults: Box<Faults>,
     },
 }
 
@@ -110,16 +110,16 @@ impl Body {
         match kind {
             Simulator::Native(kind) => Body::native(kind, device, faults),
             Simulator::Foreign(kind) => Body::Foreign {
-                sim: ForeignSim::new(kind, device.as_str(), faults.clone()),
+                sim: Box::new(ForeignSim::new(kind, device.as_str(), faults.clone())),
                 kind,
                 device,
-                faults,
+                faults: Box::new(faults),
             },
         }
     }
 
     fn native(kind: SimKind, device: DeviceName, faults: Faults) -> Body {
-        let simulated = Simulated::new(kind, 0, 1, faults, 1);
+        let simulated = Box::new(Simulated::new(kind, 0, 1, faults, 1));
         Body::Native { simulated, device }
     }
 
@@ -186,23 +186,29 @@ impl Body {
             faults,
         } = self
         {
-            *sim = ForeignSim::new(*kind, device.as_str(), faults.clone());
+            **sim = ForeignSim::new(*kind, device.as_str(), Faults::clone(faults));
             sim.handle_connected(now);
         }
     }
 
-    /// The next message as it leaves, if it does: topic and payload.
-    fn poll(&mut self, now: Millis, says: Says) -> Option<Option<(String, Vec<u8>)>> {
-        match self {
-            Body::Native { simulated, device } => simulated.poll().map(|message| {
-                let state = (message.subject == Subject::State).then_some("position");
-                let payload = spoilt(says, state, message.payload)?;
-                Some((Topic::new(device, message.subject).to_string(), payload))
-            }),
-            Body::Foreign { sim, .. } => sim.poll(now).map(|message| {
-                let payload = spoilt(says, Some("brightness"), message.payload)?;
-                Some((message.topic, payload))
-            }),
+    /// The next message that leaves: topic and payload.
+    fn poll(&mut self, now: Millis, says: Says) -> Option<(String, Vec<u8>)> {
+        loop {
+            let (topic, reading, payload) = match self {
+                Body::Native { simulated, device } => {
+                    let message = simulated.poll()?;
+                    let reading = (message.subject == Subject::State).then_some("position");
+                    let topic = Topic::new(device, message.subject).to_string();
+                    (topic, reading, message.payload)
+                }
+                Body::Foreign { sim, .. } => {
+                    let message = sim.poll(now)?;
+                    (message.topic, Some("brightness"), message.payload)
+                }
+            };
+            if let Some(payload) = spoilt(says, reading, payload) {
+                return Some((topic, payload));
+            }
         }
     }
 
@@ -251,11 +257,9 @@ async fn live(mut body: Body, broker: &BrokerUrl, record: &Mutex<Record>) {
             body.restart(clock());
             lock(record).says = Says::Truth;
         }
-        while let Some(message) = body.poll(clock(), says) {
-            if let Some((topic, payload)) = message {
-                // Without a connection there is nobody to hear it.
-                let _ = bus.publish(&topic, payload);
-            }
+        while let Some((topic, payload)) = body.poll(clock(), says) {
+            // Without a connection there is nobody to hear it.
+            let _ = bus.publish(&topic, payload);
         }
     }
     bus.close().await;
