@@ -243,7 +243,7 @@ fn a_report() {
     );
     let mut found = Vec::new();
     let read = read_report(&blob, |reading| {
-        found.push((reading.owner, reading.field, reading.value))
+        found.push((reading.owner, reading.field, reading.value));
     });
     assert_eq!((read, found.as_slice()), (Ok(head), readings.as_slice()));
     assert_eq!(read_report(&blob[..blob.len() - 1], |_| {}), Err(Unreadable::Malformed));

@@ -236,7 +236,7 @@ fn longest() -> Box<Program> {
 }
 
 /// The cases.
-#[expect(clippy::too_many_lines, reason = "a list")]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 pub fn cases() -> Vec<Draft> {
     let play = |name, program: &Program, faults: &[Fault]| Draft::played(name, program, &[], room(), faults);
     let left = |on_error| moving("left", 300_000, on_error);
