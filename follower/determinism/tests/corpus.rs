@@ -43,8 +43,8 @@ fn a_script_with_a_flipped_bit_is_another_one() {
             ) != whole
         };
         // What is said of devices that nobody looks at, or after the end, changes nothing.
-        let shown = (0..case.script.len()).filter(shows).count();
-        assert!(shown * 3 > case.script.len(), "{shown} of {}", case.script.len());
+        let count = (0..case.script.len()).filter(shows).count();
+        assert!(count * 3 > case.script.len(), "{count} of {}", case.script.len());
     }
 }
 

@@ -31,8 +31,8 @@ impl Chance {
 
     /// One of these.
     pub fn one_of<T: Copy>(&mut self, list: &[T]) -> T {
-        let last = i64::try_from(list.len() - 1).expect("a short list");
-        list[usize::try_from(self.between(0, last)).expect("an index")]
+        let end = i64::try_from(list.len() - 1).expect("a short list");
+        list[usize::try_from(self.between(0, end)).expect("an index")]
     }
 
     /// Any number, extreme ones more often than others.

@@ -236,6 +236,7 @@ fn longest() -> Box<Program> {
 }
 
 /// The cases.
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 pub fn cases() -> Vec<Draft> {
     let play = |name, program: &Program, faults: &[Fault]| Draft::played(name, program, &[], room(), faults);
     let left = |on_error| moving("left", 300_000, on_error);
@@ -410,9 +411,9 @@ fn with_conditions() -> Vec<Draft> {
             it.call("turn", &[]);
             it.turn(&[number(20 * MICRO)]);
             if start {
-                it.start(condition)
+                it.start(condition);
             } else {
-                it.require(condition)
+                it.require(condition);
             }
         })
     };

@@ -225,9 +225,9 @@ impl<F: FnMut(usize, &mut Chance) -> Fault> Stage<'_, F> {
                 self.arrive(offer, 0);
                 let through = self.chance.one_of(&[Progress::Finished, Progress::Unknown]);
                 if fault == Fault::Late {
-                    self.report_late(1_900, through)
+                    self.report_late(1_900, through);
                 } else {
-                    self.report(80, through)
+                    self.report(80, through);
                 }
             }
         }
