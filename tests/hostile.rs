@@ -9,7 +9,7 @@ use crate::scene::{Heard, Scene};
 use crate::subscriber::{Said, complaint};
 use llmos_firmware_bridge::io::{BrokerUrl, Bus, BusEvent, BusHandle, broker};
 use llmos_firmware_bridge::link::{Channel, LinkInput};
-use llmos_firmware_bridge::sim::{self, Faults, SimKind, SimOptions, Simulator};
+use llmos_firmware_bridge::sim::{self, Faults, Memory, SimKind, SimOptions, Simulator};
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_kernel::kernel::{Kernel, Settings};
 use llmos_kernel::message::{Caller, Fact, Input, Output, Report, Request, Status, Verdict};
@@ -112,7 +112,7 @@ impl Host {
                     published.expect("it is published");
                 }
                 LinksOutput::News(device, news) => self.pending.push_back(Input::Device { device, news }),
-                LinksOutput::Notice(..) => {}
+                LinksOutput::Notice(..) | LinksOutput::Reply(..) => {}
             }
         }
     }
@@ -220,6 +220,7 @@ async fn run(manifest: &str) -> Ran {
         seed: 0,
         haste: HASTE,
         faults: Faults::default(),
+        memory: Memory::default(),
     };
     let _arm = sim::run(options).expect("a simulated arm");
     let heard: Arc<Mutex<Vec<String>>> = subscriber(port, &["llmos/v1/arm/cmd", "llmos/v1/arm/state"]);

@@ -1,6 +1,7 @@
 //! End to end: the program as a person starts it, a real broker, a simulated device as a process of its own, real files; and the checks
 //! that hold the house itself together.
 
+mod aboard;
 mod arrows;
 mod bindings;
 #[path = "../runtime/kernel/examples/hostile/chance.rs"]

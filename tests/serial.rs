@@ -125,6 +125,52 @@ fn the_main_job_is_learned_and_followed_over_a_line_as_over_a_broker() {
 }
 
 #[test]
+fn a_program_is_pushed_over_a_line_and_runs_without_its_host() {
+    let llmos = lined();
+    let flash = llmos.home().join("arm.flash");
+    let memory = ["--alone", "--flash", flash.to_str().expect("a path")];
+    let arm = plug_in(&llmos, &memory);
+    let (learned, _) = llmos.json(&["run", GOAL]);
+    let id = learned["trace"].as_str().expect("a trace").to_owned();
+    let (pushed, code) = llmos.json(&["skill", "push", "arm", &id]);
+    assert_eq!(
+        (code, pushed["revision"].as_u64(), pushed["sent"].as_bool()),
+        (0, Some(1), Some(true)),
+        "{pushed}"
+    );
+    // Unplugged, and plugged in with the cube on the desk: the program is in its flash. On a bad line, as lines are.
+    drop(arm);
+    let arm = plug_in(&llmos, &[&memory[..], &["--fault", "noise"]].concat());
+    let slots = ["object=red cube", "at=bin A"];
+    let (report, code) = llmos.json(&["device", "run", &id, slots[0], slots[1]]);
+    assert_eq!(
+        (report["status"].as_str(), code, &report["digest"]),
+        (Some("done"), 0, &learned["digest"]),
+        "{report}"
+    );
+    drop(arm);
+    let _arm = plug_in(&llmos, &memory);
+    let left = [
+        "device",
+        "run",
+        &id,
+        slots[0],
+        slots[1],
+        "--on-loss",
+        "finish",
+        "--detach",
+    ];
+    let (report, code) = llmos.json(&left);
+    assert_eq!((report["status"].as_str(), code), (Some("unverified"), 0), "{report}");
+    // Nobody is there for as long as it takes; then somebody is told.
+    sleep(Duration::from_secs(4));
+    let output = llmos.run(&["run", "close the gripper"]);
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let digest = learned["digest"].as_str().expect("a digest");
+    assert!(text.contains("by itself: done") && text.contains(digest), "{text}");
+}
+
+#[test]
 fn on_a_bad_line_a_run_succeeds_or_says_why() {
     let llmos = lined();
     let mut succeeded = 0;

@@ -293,7 +293,7 @@ impl<'a> Simulation<'a> {
                     self.air.send(self.now, &letter);
                 }
                 LinksOutput::News(device, news) => self.pending.push_back(Input::Device { device, news }),
-                LinksOutput::Subscribe(_) | LinksOutput::Notice(..) => {}
+                LinksOutput::Subscribe(_) | LinksOutput::Notice(..) | LinksOutput::Reply(..) => {}
             }
         }
     }
@@ -371,7 +371,17 @@ impl<'a> Simulation<'a> {
                 self.done = Some(*report);
                 None
             }
-            Output::Tell(_) => None,
+            Output::RunAboard {
+                device,
+                command,
+                crc,
+                finish,
+                slots,
+            } => {
+                self.links.handle_run(self.now, &device, command, crc, finish, slots);
+                None
+            }
+            Output::Tell(_) | Output::AskReport { .. } | Output::Forget { .. } => None,
         };
         self.pending.extend(answer);
     }
@@ -476,7 +486,9 @@ impl Forgets {
         match subject {
             Subject::Ack => {
                 let mut ack: AckMessage = read("ack", &payload).expect("an answer");
-                let (AckMessage::Lease { seq, .. } | AckMessage::Command { seq, .. }) = &mut ack;
+                let (AckMessage::Lease { seq, .. } | AckMessage::Command { seq, .. }) = &mut ack else {
+                    panic!("nobody asked about programs: {ack:?}");
+                };
                 *seq = self.host_seq(*seq);
                 write(&ack)
             }

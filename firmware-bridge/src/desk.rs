@@ -3,7 +3,9 @@
 //! a program does.
 
 use crate::device::{Device, Input, Plant, RunCommand};
-use crate::program::{Answer, Ask, Objection, Reply, Request};
+use crate::packet::PROGRAM_LEN_MAX;
+use crate::port::ProgramChannel;
+use crate::program::{Answer, Ask, Objection, Reply, Request, UNASKED, read, write};
 use crate::store::{Flash, Store};
 use llmos_follower::Millis;
 
@@ -55,4 +57,59 @@ pub fn handle<P: Plant, F: Flash>(
         }
     };
     Some(Reply { session, id, answer })
+}
+
+/// The same in postcard, for a transport of packets: takes a request's bytes and writes the reply into `buffer`, of which it returns the part
+/// that was used. What can't be read is not answered.
+pub fn serve<'b, P: Plant, F: Flash>(
+    device: &mut Device<P, Store<F>>,
+    now: Millis,
+    packet: &[u8],
+    buffer: &'b mut [u8],
+) -> Option<&'b [u8]> {
+    let reply = handle(device, now, &read(packet)?, false)?;
+    write(&reply, buffer)
+}
+
+/// What a device tells without being asked, upon [`Output::Run`](crate::device::Output::Run), in postcard.
+pub fn tell<'b, P: Plant, F: Flash>(device: &Device<P, Store<F>>, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let report = *device.run_report()?;
+    let reply = Reply {
+        session: report.session,
+        id: UNASKED,
+        answer: Answer::Report(Some(report)),
+    };
+    write(&reply, buffer)
+}
+
+/// The program channel of a device on a serial line. A reply that was not sent gives way to the next one; the host asks again.
+#[derive(Debug, Default)]
+pub struct Desk {
+    reply: Option<Reply>,
+    /// What came of a run has not been told.
+    ran: bool,
+}
+
+impl<P: Plant, F: Flash> ProgramChannel<P, Store<F>> for Desk {
+    fn take(&mut self, now: Millis, device: &mut Device<P, Store<F>>, payload: &[u8]) {
+        let reply = read(payload).and_then(|request| handle(device, now, &request, false));
+        self.reply = reply.or(self.reply.take());
+    }
+
+    fn report(&mut self) {
+        self.ran = true;
+    }
+
+    fn answer(
+        &mut self,
+        _: Millis,
+        device: &mut Device<P, Store<F>>,
+        payload: &mut [u8; PROGRAM_LEN_MAX],
+    ) -> Option<usize> {
+        if let Some(reply) = self.reply.take() {
+            return write(&reply, payload).map(<[u8]>::len);
+        }
+        let told = core::mem::take(&mut self.ran).then(|| tell(device, payload))?;
+        told.map(<[u8]>::len)
+    }
 }

@@ -14,6 +14,7 @@ use crate::message::{
     AckMessage, CommandMessage, EventMessage, LeaseMessage, Malformed, ResetMessage, StateMessage, read, write,
 };
 use crate::packet::{self, CommandPacket, PART_LEN_MAX, ToDevice, ToHost};
+use crate::program::json::{from_packet, to_packet};
 use crate::topic::{Subject, Topic};
 use llmos_follower::Symbol;
 
@@ -53,6 +54,7 @@ impl Interpreter {
         let subject = Topic::parse(topic)
             .map_err(|error| Malformed::new(format!("{topic}: {error}")))?
             .subject;
+        let program;
         let message = match subject {
             Subject::Stop if ResetMessage::is_in(payload) => ToDevice::Reset,
             Subject::Stop => return Ok(Said::Stop),
@@ -61,9 +63,13 @@ impl Interpreter {
                 ToDevice::Lease { session, ttl_ms }
             }
             Subject::Cmd => ToDevice::Command(command(&read("cmd", payload)?)),
+            Subject::Program => {
+                program = to_packet(payload)?;
+                ToDevice::Program(&program)
+            }
             other => {
                 let what = format!(
-                    "{}: expected lease, cmd or stop; a serial line has no other",
+                    "{}: expected lease, cmd, program or stop; a serial line has no other",
                     other.as_str()
                 );
                 return Err(Malformed::new(what));
@@ -137,7 +143,10 @@ impl Interpreter {
                 end,
                 bytes,
             } => return self.hear_part(report, part, end, bytes),
-            ToHost::Program(_) => return Ok(None),
+            ToHost::Program(bytes) => Heard {
+                subject: Subject::Ack,
+                payload: from_packet(bytes)?,
+            },
         };
         Ok(Some(heard))
     }

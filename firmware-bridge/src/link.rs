@@ -9,11 +9,13 @@
 
 pub mod foreign;
 mod native;
+pub mod push;
 
 use crate::binding::Binding;
 use crate::device::Refusal;
 use crate::message::{Malformed, StateMessage, read};
 use crate::plain::{Named, Plain};
+use crate::program::{Ask, OnHostLoss, Reply, RunReport};
 use crate::topic::DeviceName;
 use foreign::Foreign;
 use llmos_follower::{Millis, Progress};
@@ -81,6 +83,24 @@ pub enum LinkInput<'a> {
         tool: &'a str,
         /// The arguments, in base units.
         arguments: Vec<(String, Plain)>,
+    },
+    /// Ask something about programs; the answer is a [`LinkEvent::Program`], or none. Whoever asks asks again.
+    Ask {
+        /// Names the request in its answer; below 2^53.
+        id: u64,
+        /// What is asked for; not a run.
+        ask: &'a Ask<'a>,
+    },
+    /// Run the program that is installed on the device. It takes the place of a command: one at a time, and acknowledged like one.
+    Run {
+        /// Names the run in events; below 2^53.
+        id: u64,
+        /// The checksum of the program that is meant.
+        crc: u32,
+        /// What becomes of it when this host goes away.
+        on_host_loss: OnHostLoss,
+        /// A value for each of its slots.
+        slots: Vec<Plain>,
     },
     /// Stop the device at once, lease or not; repeated until the device reports that it has stopped.
     Stop {
@@ -169,6 +189,10 @@ pub enum LinkEvent {
         /// What was expected, what was found, and where.
         what: String,
     },
+    /// The answer to a request about programs.
+    Program(Reply),
+    /// What came of a run, this host's or another's. The device tells it again until somebody says [`Ask::Forget`].
+    Ran(RunReport),
     /// Something that the device wants a person to know.
     Notice {
         /// The device's words.

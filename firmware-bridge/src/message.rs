@@ -6,6 +6,7 @@
 use crate::device::Told;
 use crate::packet::Head;
 use crate::plain::{Named, Plain};
+use crate::program::json::{RanMessage, ReplyMessage};
 use llmos_follower::Symbol;
 use llmos_follower::program::ARGUMENTS_MAX;
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,13 @@ pub enum AckMessage {
         reason: Option<String>,
         /// The device's uptime, in milliseconds.
         uptime_ms: u64,
+    },
+    /// The answer to a request about programs.
+    Program(ReplyMessage),
+    /// What came of a run, told without being asked.
+    Ran {
+        /// The report.
+        ran: RanMessage,
     },
 }
 

@@ -122,7 +122,7 @@ impl<const REPORT: usize> Port<REPORT> {
     #[must_use]
     pub fn is_sending(&self) -> bool {
         let outbox = &self.outbox;
-        let waiting = outbox.pong.is_some() || outbox.report_due || outbox.report.sent.is_some();
+        let waiting = outbox.run_due || outbox.pong.is_some() || outbox.report_due || outbox.report.sent.is_some();
         waiting || !outbox.answers.is_empty() || outbox.frame_sent < outbox.frame_len
     }
 

@@ -21,6 +21,9 @@ pub const CHUNK_ALIGN: usize = 16;
 /// Bytes of the largest request or reply in postcard: what a packet of a serial line carries.
 pub const MESSAGE_BYTES_MAX: usize = 240;
 
+/// The id of a reply that nobody asked for: what came of a run. No request has it.
+pub const UNASKED: u64 = 0;
+
 /// The two halves of an ed25519 signature.
 pub type Signature = [[u8; 32]; 2];
 

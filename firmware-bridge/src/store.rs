@@ -87,8 +87,8 @@ pub struct StoreConfig {
     pub device: Symbol,
     /// Whether a run may go on to its end when the host is gone. Nothing that moves should, unless somebody has thought about it.
     pub finishes_alone: bool,
-    /// Only programs signed with this ed25519 key are taken; `None` takes all.
-    #[cfg(feature = "signed")]
+    /// Only programs signed with this ed25519 key are taken; `None` takes all. Without the feature `signed` nobody can look at a signature,
+    /// and a device with a key takes nothing.
     pub key: Option<[u8; 32]>,
 }
 
@@ -99,16 +99,8 @@ impl StoreConfig {
         StoreConfig {
             device,
             finishes_alone: false,
-            #[cfg(feature = "signed")]
             key: None,
         }
-    }
-
-    const fn wants_signature(&self) -> bool {
-        #[cfg(feature = "signed")]
-        return self.key.is_some();
-        #[cfg(not(feature = "signed"))]
-        return false;
     }
 }
 
@@ -176,7 +168,7 @@ impl<F: Flash> Store<F> {
             capacity: narrow(Store::<F>::CAPACITY),
             chunk_max: CHUNK_BYTES_MAX,
             versions: (wire::MIN, wire::CURRENT),
-            signed: self.config.wants_signature(),
+            signed: self.config.key.is_some(),
         }
     }
 
@@ -226,7 +218,7 @@ impl<F: Flash> Store<F> {
         if size == 0 || size > Store::<F>::CAPACITY {
             return Err(Objection::TooLarge);
         }
-        if description.signature.is_none() && self.config.wants_signature() {
+        if description.signature.is_none() && self.config.key.is_some() {
             return Err(Objection::Unsigned);
         }
         if self.installed() == Some(installed(description)) {
@@ -355,24 +347,21 @@ impl<F: Flash> Store<F> {
         }
     }
 
-    #[cfg(feature = "signed")]
     fn check_signature(&self, description: &Description, bytes: &[u8]) -> Result<(), Objection> {
         match (&self.config.key, &description.signature) {
             (None, _) => Ok(()),
             (Some(_), None) => Err(Objection::Unsigned),
-            (Some(key), Some(signature)) => crate::signature::verify(key, description, bytes, signature),
+            (Some(key), Some(signature)) => verify(key, description, bytes, signature),
         }
     }
+}
 
-    #[cfg(not(feature = "signed"))]
-    #[expect(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "with signatures it needs both"
-    )]
-    fn check_signature(&self, _description: &Description, _bytes: &[u8]) -> Result<(), Objection> {
-        Ok(())
-    }
+#[cfg(feature = "signed")]
+use crate::signature::verify;
+
+#[cfg(not(feature = "signed"))]
+const fn verify(_: &[u8; 32], _: &Description, _: &[u8], _: &crate::program::Signature) -> Result<(), Objection> {
+    Err(Objection::Signature)
 }
 
 impl<F: Flash> Programs for Store<F> {

@@ -198,6 +198,7 @@ fn every_refusal_and_failure_has_its_number() {
         Failure::Stalled,
         Failure::Envelope,
         Failure::Plant,
+        Failure::Program,
     ];
     for (number, failure) in (0_u8..).zip(failures) {
         let expected = format!("01 02 00 00 {number:02x}");
@@ -243,7 +244,7 @@ fn a_report() {
     );
     let mut found = Vec::new();
     let read = read_report(&blob, |reading| {
-        found.push((reading.owner, reading.field, reading.value))
+        found.push((reading.owner, reading.field, reading.value));
     });
     assert_eq!((read, found.as_slice()), (Ok(head), readings.as_slice()));
     assert_eq!(read_report(&blob[..blob.len() - 1], |_| {}), Err(Unreadable::Malformed));
@@ -270,7 +271,7 @@ fn what_is_none_of_these_is_refused() {
         "3d",
         "3d 01 02 03 04 01 01 00 00 00 00 00 01",
         "01 06",
-        "01 02 01 2a 05",
+        "01 02 01 2a 06",
         "3f 01 02 03 04",
     ] {
         assert_eq!(read_from_device(&bytes(packet)), Err(Unreadable::Malformed), "{packet}");

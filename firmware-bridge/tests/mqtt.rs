@@ -2,7 +2,7 @@
 //! installed, a real mosquitto.
 
 use llmos_firmware_bridge::io::{BrokerUrl, Bus, BusEvent, BusHandle, broker};
-use llmos_firmware_bridge::sim::{self, Faults, SimKind, SimOptions, Simulator};
+use llmos_firmware_bridge::sim::{self, Faults, Memory, SimKind, SimOptions, Simulator};
 use llmos_firmware_bridge::{
     Channel, DeviceName, Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Loss, Plain, Refusal, Report,
 };
@@ -174,6 +174,7 @@ fn start_arm_with(url: &BrokerUrl, device: &DeviceName, haste: u32) -> sim::SimH
         seed: 0,
         haste,
         faults: Faults::default(),
+        memory: Memory::default(),
     };
     sim::run(options).expect("a simulation")
 }

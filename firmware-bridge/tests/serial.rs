@@ -7,7 +7,7 @@ use llmos_firmware_bridge::io::{BusEvent, SerialAddress};
 use llmos_firmware_bridge::link::{Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Report};
 use llmos_firmware_bridge::packet::ping;
 use llmos_firmware_bridge::plain::Plain;
-use llmos_firmware_bridge::sim::{Faults, SerialOptions, SimHandle, SimKind, run_serial};
+use llmos_firmware_bridge::sim::{Faults, Memory, SerialOptions, SimHandle, SimKind, run_serial};
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_follower::Millis;
 use std::io::Write;
@@ -24,6 +24,7 @@ fn arm(at: Option<PathBuf>, fault: &str) -> (SimHandle, SerialAddress) {
         seed: 0,
         haste: 4,
         faults: Faults::parse(fault).expect("a fault"),
+        memory: Memory::default(),
     };
     let (arm, path) = run_serial(options).expect("a pseudo-terminal");
     (arm, SerialAddress { path, baud: 115_200 })
@@ -297,6 +298,7 @@ async fn a_noisy_line_is_slower_and_not_wrong() {
             seed,
             haste: 4,
             faults: Faults::parse("noise").expect("a fault"),
+            memory: Memory::default(),
         };
         let (_greenhouse, path) = run_serial(options).expect("a pseudo-terminal");
         let mut host = Host::new(&SerialAddress { path, baud: 115_200 }, "greenhouse");
@@ -360,7 +362,11 @@ fn a_client_written_from_the_page_alone_works() {
         .status()
         .is_ok_and(|status| status.success())
     {
-        eprintln!("SKIPPED: no python3; install it to run the protocol page's serial client");
+        // Past the test's capture, so that nobody takes silence for success.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: no python3; install it to run the protocol page's serial client"
+        );
         return;
     }
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../workspace/PROTOCOL.md");

@@ -102,10 +102,22 @@ pub enum Verb {
         after_help = "Examples:\n  llmos trace ls\n  llmos trace show move-the-arm-30-cm-to-5591\n  llmos trace check\n  llmos trace compile move-the-arm-30-cm-to-5591 --out move.bin"
     )]
     Trace(TraceVerb),
-    /// Look at devices, or simulate one.
+    /// Bring what was learned to a device that then needs no host.
     #[command(
         subcommand,
-        after_help = "Examples:\n  llmos device ls\n  llmos device check devices/examples/tasmota-plug.md\n  llmos device sim arm --broker mqtt://localhost:1883 --seed 7 --fault slip@2\n  llmos device sim arm --serial /tmp/arm\n  llmos device watch arm --broker mqtt://localhost:1883"
+        after_help = "Examples:\n  llmos skill push arm move-the-arm-30-cm-to-5591 --broker mqtt://localhost:1883\n  llmos skill push arm move-the-arm-30-cm-to-5591 --key secrets/programs.key"
+    )]
+    Skill(SkillVerb),
+    /// Make keys that sign programs for devices.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  llmos key new\n  llmos key new secrets/workshop.key"
+    )]
+    Key(KeyVerb),
+    /// Look at devices, simulate one, or have one run what it keeps.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  llmos device ls\n  llmos device check devices/examples/tasmota-plug.md\n  llmos device sim arm --broker mqtt://localhost:1883 --seed 7 --fault slip@2\n  llmos device sim arm --serial /tmp/arm\n  llmos device run arm move-the-arm-30-cm-to-5591 \"distance=12 cm\" direction=right --on-loss finish --detach\n  llmos device watch arm --broker mqtt://localhost:1883"
     )]
     Device(DeviceVerb),
     /// Why a call is allowed or not.
@@ -278,9 +290,23 @@ pub enum DeviceVerb {
         #[arg(long)]
         name: Option<String>,
         /// On a serial line in place of a broker: a port that is there, or a name for a new pseudo-terminal.
-        #[arg(long, value_name = "PATH")]
-        serial: Option<Option<PathBuf>>,
+        #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "-")]
+        serial: Option<PathBuf>,
+        /// Keep its program in this file, so that it outlives the process.
+        #[arg(long, value_name = "FILE")]
+        flash: Option<PathBuf>,
+        /// Take programs only with a signature of this key, as "llmos key new" prints it.
+        #[arg(long, value_name = "PUBLIC", value_parser = crate::keys::public)]
+        key: Option<[u8; 32]>,
+        /// Let it go on to the end of a run when its host is gone.
+        #[arg(long)]
+        alone: bool,
     },
+    /// Have a device run the program that it keeps (see llmos skill push), and wait for what comes of it.
+    #[command(
+        after_help = "The gate and the hooks here see every command before it begins; the device's own limits judge each again when it is due.\n\nExamples:\n  llmos device run move-the-arm-30-cm-to-5591 \"distance=12 cm\" direction=right\n  llmos device run arm move-the-arm-30-cm-to-5591 \"distance=12 cm\" direction=right --on-loss finish --detach"
+    )]
+    Run(AloneArgs),
     /// Print what devices report, as it changes, until Ctrl-C.
     Watch {
         /// Only this device.
@@ -288,6 +314,48 @@ pub enum DeviceVerb {
         /// End after so many seconds.
         #[arg(long)]
         seconds: Option<u64>,
+    },
+}
+
+/// `llmos device run`.
+#[derive(Args, Debug)]
+pub struct AloneArgs {
+    /// The device (may be left out where the trace says it), the trace, and a value for each of its slots: distance="30 cm".
+    #[arg(value_name = "[DEVICE] NAME [SLOT=VALUE]...", required = true)]
+    pub words: Vec<String>,
+    /// What the device does when this program is gone: go to its safe state, or go on to the end.
+    #[arg(long, value_name = "finish|stop", default_value = "stop", value_parser = ["finish", "stop"])]
+    pub on_loss: String,
+    /// Leave it to the device once it has begun. What comes of it is told at the next contact.
+    #[arg(long)]
+    pub detach: bool,
+    /// Ask before it begins.
+    #[arg(long)]
+    pub confirm: bool,
+}
+
+/// `llmos skill`.
+#[derive(Subcommand, Debug)]
+pub enum SkillVerb {
+    /// Compile a trace for a device alone, and install it there.
+    Push {
+        /// The device.
+        device: String,
+        /// The trace, as "llmos trace ls" prints it.
+        name: String,
+        /// Sign it with this key, as "llmos key new" made it.
+        #[arg(long, value_name = "PATH")]
+        key: Option<PathBuf>,
+    },
+}
+
+/// `llmos key`.
+#[derive(Subcommand, Debug)]
+pub enum KeyVerb {
+    /// Make a key pair, and say how devices are told of it. Nothing is ever overwritten.
+    New {
+        /// The file of the secret key; otherwise secrets/programs.key in the workspace.
+        path: Option<PathBuf>,
     },
 }
 

@@ -1,7 +1,7 @@
 //! One plain configuration: command line over `llmos.toml` over defaults. Secrets come from files or the environment, never from arguments.
 
 mod broker;
-mod secret;
+pub mod secret;
 
 pub use broker::Broker;
 

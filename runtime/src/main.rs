@@ -5,12 +5,14 @@
     reason = "there is one future for each process, and it is pinned once"
 )]
 
+mod aboard;
 mod bench;
 mod cli;
 mod config;
 mod doctor;
 mod explain;
 mod inspect;
+mod keys;
 mod manifests;
 mod output;
 mod replay;

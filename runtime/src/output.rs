@@ -113,7 +113,8 @@ impl Printer {
                 self.line(&format!("taken up at step {} of {calls} ({run}): {how}", call + 1));
             }
             Event::BrokenOff { outcome, text, .. } if outcome.wants_a_look() => self.note(&format!("warning: {text}")),
-            Event::BrokenOff { text, .. } => self.note(&format!("note: {text}")),
+            // A run's own document is on stdout, and these are about another one.
+            Event::BrokenOff { text, .. } | Event::HandedOver { text, .. } => self.note(&format!("note: {text}")),
             Event::Warning { text } => self.note(&format!("warning: {text}")),
         }
     }

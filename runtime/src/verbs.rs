@@ -1,11 +1,13 @@
 //! What each verb does: goals and devices here, looking at things in `inspect`.
 
+use crate::aboard;
 use crate::bench;
-use crate::cli::{BenchVerb, Cli, Common, DeviceVerb, EarlierArgs, PlanArgs, RunArgs, Verb};
+use crate::cli::{BenchVerb, Cli, Common, DeviceVerb, EarlierArgs, KeyVerb, PlanArgs, RunArgs, Verb};
 use crate::config::{Broker, Config};
 use crate::doctor;
 use crate::explain;
 use crate::inspect;
+use crate::keys;
 use crate::manifests;
 use crate::output::{Printer, plan_json};
 use crate::replay;
@@ -16,6 +18,7 @@ use crate::shell::simulated;
 use crate::shell::workspace::{self, Workspace};
 use crate::trouble::Trouble;
 use llmos_firmware_bridge::io::{SerialAddress, serial};
+use llmos_firmware_bridge::sim::Memory;
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_kernel::message::{Caller, Fact, Input, Report, Request, Status};
 use llmos_kernel::mode::Mode;
@@ -58,11 +61,22 @@ pub async fn run(cli: Cli, printer: Printer) -> Result<u8, Trouble> {
         Verb::Replay(args) => replay::replay(&config, args, printer).await,
         Verb::Stop { device } => stop(&config, device, printer).await,
         Verb::Reset { device } => reset(&config, device, printer).await,
-        Verb::Device(DeviceVerb::Sim { kind, name, serial }) => {
+        Verb::Skill(verb) => aboard::skill(&config, verb, printer).await,
+        Verb::Key(KeyVerb::New { path }) => keys::new(&config.workspace, path, printer),
+        Verb::Device(DeviceVerb::Run(args)) => aboard::run(&config, args, printer).await,
+        Verb::Device(DeviceVerb::Sim {
+            kind,
+            name,
+            serial,
+            flash,
+            key,
+            alone,
+        }) => {
+            let memory = Memory { flash, key, alone };
             let name = name.as_deref().unwrap_or(&kind);
             match serial {
-                Some(at) => simulate_serial(&config, &kind, name, at, printer).await,
-                None => simulate(&config, &kind, name, printer).await,
+                Some(at) => simulate_serial(&config, &kind, name, at, memory, printer).await,
+                None => simulate(&config, &kind, name, memory, printer).await,
             }
         }
         Verb::Device(DeviceVerb::Watch { device, seconds }) => {
@@ -337,7 +351,7 @@ async fn shown(
     Ok(status.exit_code())
 }
 
-async fn simulate(config: &Config, kind: &str, name: &str, printer: Printer) -> Result<u8, Trouble> {
+async fn simulate(config: &Config, kind: &str, name: &str, memory: Memory, printer: Printer) -> Result<u8, Trouble> {
     let Broker::At { url, text } = &config.broker else {
         return Err(Trouble::usage(
             "name the broker that the simulated device connects to, --broker mqtt://localhost:1883, or let it be on a serial line, --serial",
@@ -347,7 +361,7 @@ async fn simulate(config: &Config, kind: &str, name: &str, printer: Printer) -> 
     let simulated = simulated::simulator(kind).map_err(Trouble::usage)?;
     let mut signals =
         Signals::new().map_err(|error| Trouble::environment(format!("Ctrl-C can't be received: {error}")))?;
-    let handle = simulated::start(config, simulated, device, url).map_err(Trouble::environment)?;
+    let handle = simulated::start(config, simulated, device, url, memory).map_err(Trouble::environment)?;
     printer.note(&format!(
         "simulating {kind} as {name} on {text}, scene {}; Ctrl-C ends it",
         config.seed
@@ -392,18 +406,20 @@ fn lined(device: &Device) -> Option<(&str, SerialAddress)> {
     Some((&device.name, devices::line(device)?))
 }
 
-/// A simulated device on a serial line, on a new pseudo-terminal where no port is named.
+/// A simulated device on a serial line; `-` stands for a new pseudo-terminal with a name of the system's.
 async fn simulate_serial(
     config: &Config,
     kind: &str,
     name: &str,
-    at: Option<PathBuf>,
+    at: PathBuf,
+    memory: Memory,
     printer: Printer,
 ) -> Result<u8, Trouble> {
     let device = DeviceName::parse(name).map_err(|error| Trouble::usage(error.to_string()))?;
     let mut signals =
         Signals::new().map_err(|error| Trouble::environment(format!("Ctrl-C can't be received: {error}")))?;
-    let (handle, path) = simulated::start_serial(config, kind, device, at)?;
+    let at = (at != Path::new("-")).then_some(at);
+    let (handle, path) = simulated::start_serial(config, kind, device, at, memory)?;
     printer.answer(
         &json!({ "serial": path }),
         &[format!(

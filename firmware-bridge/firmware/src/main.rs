@@ -8,19 +8,18 @@
 #![no_std]
 #![no_main]
 
-mod desk;
 mod slide;
 
 use core::panic::PanicInfo;
 use cortex_m::peripheral::SCB;
 use cortex_m_rt::{ExceptionFrame, entry, exception};
-use desk::Desk;
 use llmos_firmware::clock::Clock;
 use llmos_firmware::flash::Ram;
 use llmos_firmware::outputs::{self, Outputs};
 use llmos_firmware::uart::Uart;
 use llmos_firmware::watchdog::{self, Part, Watchdog};
 use llmos_firmware::{boot, chip, stack};
+use llmos_firmware_bridge::desk::Desk;
 use llmos_firmware_bridge::device::Device;
 use llmos_firmware_bridge::port::Port;
 use llmos_firmware_bridge::store::{Store, StoreConfig};

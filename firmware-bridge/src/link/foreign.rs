@@ -6,6 +6,7 @@ use super::{Channel, LinkEvent, LinkInput, Loss, Outputs, Report, SILENCE_MS_MIN
 use crate::binding::{Binding, Fixed};
 use crate::device::Refusal;
 use crate::plain::{Named, Plain};
+use crate::program::{Answer, Objection, Reply};
 use llmos_follower::{Millis, Progress};
 use std::collections::BTreeMap;
 
@@ -102,6 +103,16 @@ impl Foreign {
                     Err(reason) => LinkEvent::Rejected { id, reason },
                 };
                 self.outputs.event(event);
+            }
+            // Only our own protocol has programs.
+            LinkInput::Ask { id, .. } => self.outputs.event(LinkEvent::Program(Reply {
+                session: 0,
+                id,
+                answer: Answer::Refused(Objection::NoStore),
+            })),
+            LinkInput::Run { id, .. } => {
+                let reason = Refusal::UnknownTool;
+                self.outputs.event(LinkEvent::Rejected { id, reason });
             }
             LinkInput::Stop { .. } => self.handle_stop(now),
             LinkInput::Release => self.end_stream(now),

@@ -10,7 +10,10 @@ use crate::message::{
     write,
 };
 use crate::plain::Plain;
+use crate::program::json::RequestMessage;
+use crate::program::{Ask, OnHostLoss, Request, Run};
 use crate::topic::{DeviceName, Subject, Topic};
+use llmos_follower::program::SLOTS_MAX;
 use llmos_follower::{Millis, Progress};
 
 /// How often a lease is renewed before it would run out.
@@ -43,15 +46,16 @@ struct Held {
     heard: Millis,
 }
 
-/// A command whose acknowledgement is awaited.
+/// A command or run whose acknowledgement is awaited.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Unacknowledged {
+    subject: Subject,
     payload: Vec<u8>,
     sends: u32,
     resend_at: Millis,
 }
 
-/// The command that was sent last, until the device has ended it.
+/// The command or run that was sent last, until the device has ended it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Sent {
     id: u64,
@@ -153,6 +157,13 @@ impl Native {
                 }
             }
             LinkInput::Command { id, tool, arguments } => self.handle_command(now, id, tool, arguments),
+            LinkInput::Run {
+                id,
+                crc,
+                on_host_loss,
+                slots,
+            } => self.handle_run(now, id, crc, on_host_loss, &slots),
+            LinkInput::Ask { id, ask } => self.handle_ask(id, ask),
             LinkInput::Stop { reason } => self.handle_stop(now, reason),
             LinkInput::Reset => {
                 self.stopping = None;
@@ -245,13 +256,13 @@ impl Native {
     }
 
     fn advance_command(&mut self, now: Millis) {
-        let topic = self.topic(Subject::Cmd);
         let Some(waiting) = self.sent.as_mut().and_then(|sent| sent.unacknowledged.as_mut()) else {
             return;
         };
         if now < waiting.resend_at {
             return;
         }
+        let topic = Topic::new(&self.device, waiting.subject).to_string();
         if waiting.sends == SENDS_MAX {
             return self.lose(now, Loss::NoAck);
         }
@@ -323,6 +334,47 @@ impl Native {
     }
 
     fn handle_command(&mut self, now: Millis, id: u64, tool: &str, arguments: Vec<(String, Plain)>) {
+        let session = self.session;
+        self.send(now, id, Subject::Cmd, |seq, expires_ms| {
+            write(&CommandMessage {
+                session,
+                seq,
+                id,
+                expires_ms,
+                tool: tool.to_owned(),
+                args: arguments
+                    .into_iter()
+                    .map(|(name, value)| (name, value.to_json()))
+                    .collect(),
+            })
+        });
+    }
+
+    fn handle_run(&mut self, now: Millis, id: u64, crc: u32, on_host_loss: OnHostLoss, slots: &[Plain]) {
+        let session = self.session;
+        self.send(now, id, Subject::Program, |seq, expires_ms| {
+            let run = Run {
+                seq,
+                expires_ms,
+                crc,
+                on_host_loss,
+                // More than there is room for is refused by the device, which sees all of them.
+                slots: slots.iter().take(SLOTS_MAX).map(Plain::to_value).collect(),
+            };
+            let ask = Ask::Run(run);
+            write(&RequestMessage::of(&Request { session, id, ask }, slots))
+        });
+    }
+
+    fn handle_ask(&mut self, id: u64, ask: &Ask<'_>) {
+        let (session, ask) = (self.session, ask.clone());
+        let payload = write(&RequestMessage::of(&Request { session, id, ask }, &[]));
+        self.outputs
+            .publish(self.topic(Subject::Program), payload, Channel::Normal);
+    }
+
+    /// Sends what takes a sequence number and is sent again until it is acknowledged.
+    fn send(&mut self, now: Millis, id: u64, subject: Subject, message: impl FnOnce(u32, u64) -> Vec<u8>) {
         // Whoever counts commands from the lease on counts this one too.
         self.seq += 1;
         let Phase::Held(held) = self.phase else {
@@ -337,20 +389,12 @@ impl Native {
                 reason: Refusal::Busy,
             });
         }
-        let payload = write(&CommandMessage {
-            session: self.session,
-            seq: self.seq,
-            id,
-            expires_ms: held.uptime.0 + now.saturating_sub(held.uptime.1) + self.expiry_ms,
-            tool: tool.to_owned(),
-            args: arguments
-                .into_iter()
-                .map(|(name, value)| (name, value.to_json()))
-                .collect(),
-        });
+        let expires_ms = held.uptime.0 + now.saturating_sub(held.uptime.1) + self.expiry_ms;
+        let payload = message(self.seq, expires_ms);
         self.outputs
-            .publish(self.topic(Subject::Cmd), payload.clone(), Channel::Normal);
+            .publish(self.topic(subject), payload.clone(), Channel::Normal);
         let unacknowledged = Some(Unacknowledged {
+            subject,
             payload,
             sends: 1,
             resend_at: now + RESEND_MS,
@@ -415,6 +459,18 @@ impl Native {
 
     fn handle_ack(&mut self, now: Millis, ack: &AckMessage) -> Result<(), Malformed> {
         match *ack {
+            AckMessage::Program(ref reply) if reply.session == self.session => {
+                let reply = reply.reply()?;
+                self.outputs.event(LinkEvent::Program(reply));
+                Ok(())
+            }
+            AckMessage::Ran { ref ran } => {
+                let report = ran.report()?;
+                if let Phase::Held(_) = self.phase {
+                    self.outputs.event(LinkEvent::Ran(report));
+                }
+                Ok(())
+            }
             AckMessage::Lease {
                 lease,
                 granted,
@@ -433,7 +489,7 @@ impl Native {
                 ref reason,
                 ..
             } if session == self.session => self.handle_command_ack(seq, id, accepted, reason.as_deref()),
-            AckMessage::Lease { .. } | AckMessage::Command { .. } => Ok(()),
+            AckMessage::Lease { .. } | AckMessage::Command { .. } | AckMessage::Program(_) => Ok(()),
         }
     }
 

@@ -2,10 +2,10 @@
 //! specification. Bytes are base64, digests 16 hexadecimal digits, values as everywhere. This file must not know what a request leads to.
 
 use super::{
-    Answer, Ask, Description, Installed, Objection, OnHostLoss, Outcome, Reply, Request, Run, RunReport, Signature,
-    StoreStatus, Upload,
+    Answer, Ask, Description, Installed, MESSAGE_BYTES_MAX, Objection, OnHostLoss, Outcome, Reply, Request, Run,
+    RunReport, Signature, StoreStatus, UNASKED, Upload, read_reply, write as write_packet,
 };
-use crate::message::{Malformed, read};
+use crate::message::{AckMessage, Malformed, read, write};
 use crate::plain::Plain;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -386,10 +386,40 @@ impl ReplyMessage {
     }
 }
 
+/// A message of the topic `program` as the packet that says the same, for a device on a serial line.
+///
+/// # Errors
+/// [`Malformed`] for what can't be read, or needs more than [`MESSAGE_BYTES_MAX`] bytes.
+pub fn to_packet(payload: &[u8]) -> Result<Vec<u8>, Malformed> {
+    RequestMessage::read(payload)?.with(|request| {
+        let mut buffer = [0; MESSAGE_BYTES_MAX];
+        let packet = write_packet(request, &mut buffer).map(<[u8]>::to_vec);
+        packet.ok_or_else(|| {
+            Malformed::new(format!(
+                "program: expected what fits into {MESSAGE_BYTES_MAX} bytes of a packet, found more"
+            ))
+        })
+    })?
+}
+
+/// A packet of a device on a serial line as the message of the topic `ack` that says the same.
+///
+/// # Errors
+/// [`Malformed`] for bytes that are no reply.
+pub fn from_packet(packet: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let reply = read_reply(packet).ok_or_else(|| Malformed::new("program: expected a reply, found other bytes"))?;
+    Ok(match (&reply.answer, reply.id) {
+        (Answer::Report(Some(report)), UNASKED) => {
+            let ran = RanMessage::from(report);
+            write(&AckMessage::Ran { ran })
+        }
+        _ => write(&AckMessage::Program(ReplyMessage::of(&reply))),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::write;
 
     #[test]
     fn requests_are_what_the_protocol_page_shows() {
@@ -466,6 +496,48 @@ mod tests {
         let nine = r#"{"session":9,"id":3,"ask":"run","seq":1,"expires_ms":1,"crc":7,"on_host_loss":"stop","slots":[1,1,1,1,1,1,1,1,1]}"#;
         check(nine, "at most 8 slots, found 9");
         check(&nine.replace("[1,1", "[{},1"), "slot 0");
+    }
+
+    #[test]
+    fn a_serial_line_says_the_same() {
+        let json = r#"{"session":9,"id":3,"ask":"chunk","crc":7,"offset":16,"bytes":"AQL/"}"#;
+        let packet = to_packet(json.as_bytes()).expect("it fits");
+        let ask = Ask::Chunk {
+            crc: 7,
+            offset: 16,
+            bytes: &[1, 2, 255],
+        };
+        let expected = Request { session: 9, id: 3, ask };
+        assert_eq!(super::super::read(&packet), Some(expected));
+        let far = "[9000000000000,9000000000000,9000000000000]";
+        let json = format!(
+            r#"{{"session":9,"id":3,"ask":"run","seq":1,"expires_ms":1,"crc":7,"on_host_loss":"stop","slots":[{}]}}"#,
+            [far; 8].join(",")
+        );
+        let error = to_packet(json.as_bytes()).expect_err("it is too long").to_string();
+        assert!(error.contains("240 bytes"), "{error}");
+        let report = RunReport {
+            run: 108,
+            session: 9,
+            crc: 7,
+            step: 2,
+            commands: 3,
+            ms: 40,
+            outcome: Outcome::Stopped,
+        };
+        for (id, key) in [(UNASKED, "ran"), (6, "program")] {
+            let answer = Answer::Report(Some(report));
+            let reply = Reply { session: 9, id, answer };
+            let mut buffer = [0; MESSAGE_BYTES_MAX];
+            let packet = write_packet(&reply, &mut buffer).expect("it fits");
+            let ack: Json = serde_json::from_slice(&from_packet(packet).expect("a reply")).expect("JSON");
+            assert_eq!(
+                ack.as_object().and_then(|ack| ack.keys().next()).map(String::as_str),
+                Some(key),
+                "{ack}"
+            );
+        }
+        assert!(from_packet(&[1, 2, 3]).is_err());
     }
 
     #[test]

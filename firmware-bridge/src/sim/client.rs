@@ -2,7 +2,7 @@
 
 use super::foreign::ForeignSim;
 use super::simulated::Simulated;
-use super::{Faults, ForeignKind, Hastened, SimOptions, Simulator};
+use super::{Faults, ForeignKind, Hastened, Memory, SimOptions, Simulator};
 use crate::io::{BrokerUrl, BusEvent, Connection, Will, open};
 use crate::topic::{DeviceName, Subject, Topic};
 use llmos_follower::Millis;
@@ -60,7 +60,7 @@ pub fn run(options: SimOptions) -> Result<SimHandle, SimError> {
     match options.simulator {
         Simulator::Native(kind) => {
             let plant = kind.plant(options.seed, options.haste, options.faults.clone());
-            run_plant(plant, options.device, options.broker, options.faults)
+            run_native(plant, options.device, options.broker, options.faults, &options.memory)
         }
         Simulator::Foreign(kind) => {
             let (boot, name) = (boot(&options.device), options.device.to_string());
@@ -79,8 +79,19 @@ pub fn run_plant(
     broker: BrokerUrl,
     faults: Faults,
 ) -> Result<SimHandle, SimError> {
+    run_native(plant, device, broker, faults, &Memory::default())
+}
+
+fn run_native(
+    plant: Hastened,
+    device: DeviceName,
+    broker: BrokerUrl,
+    faults: Faults,
+    memory: &Memory,
+) -> Result<SimHandle, SimError> {
     let (boot, name) = (boot(&device), device.to_string());
-    let simulated = Simulated::with_plant(plant, faults, boot);
+    let (flash, config) = (memory.open()?, memory.config(&device));
+    let simulated = Simulated::with_programs(plant, faults, boot, flash, config);
     start(&name, move |ended| live_native(simulated, boot, device, broker, ended))
 }
 
@@ -131,7 +142,7 @@ async fn live_native(
         payload: b"0".to_vec(),
     };
     let (connection, mut events) = open(&broker, &format!("llmos-sim-{device}-{boot:x}"), Some(&will));
-    for subject in [Subject::Lease, Subject::Cmd, Subject::Stop] {
+    for subject in [Subject::Lease, Subject::Cmd, Subject::Program, Subject::Stop] {
         connection.subscribe(&Topic::new(&device, subject).to_string());
     }
     let wire = Wire { device, connection };

@@ -6,6 +6,7 @@ pub mod arm;
 pub mod base;
 mod client;
 pub mod faults;
+mod flash;
 pub mod foreign;
 pub mod greenhouse;
 mod motion;
@@ -16,6 +17,7 @@ pub mod weather;
 
 pub use client::{SimError, SimHandle, run, run_plant};
 pub use faults::{Faults, UnknownFault};
+pub use flash::SimFlash;
 pub use foreign::{ForeignKind, ForeignSim};
 pub use motion::Xorshift;
 #[cfg(unix)]
@@ -24,8 +26,11 @@ pub use weather::{Air, Weather};
 
 use crate::device::{Arguments, Intent, Plant, PlantStatus, Refusal, Sink};
 use crate::io::BrokerUrl;
+use crate::store::StoreConfig;
 use crate::topic::DeviceName;
 use llmos_follower::{Envelope, MICRO, Millis, Point, Symbol};
+use std::io;
+use std::path::PathBuf;
 
 /// What to simulate.
 #[derive(Clone, Debug)]
@@ -42,6 +47,41 @@ pub struct SimOptions {
     pub haste: u32,
     /// What goes wrong.
     pub faults: Faults,
+    /// Where its program is kept, and who may change that. Only devices with our protocol keep one.
+    pub memory: Memory,
+}
+
+/// A simulated device's memory for programs, and its own configuration about them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Memory {
+    /// The file that its flash is in; `None` forgets it with the process.
+    pub flash: Option<PathBuf>,
+    /// The key whose signature a program needs; `None` takes all.
+    pub key: Option<[u8; 32]>,
+    /// Whether a run may go on to its end without a host.
+    pub alone: bool,
+}
+
+impl Memory {
+    /// The flash.
+    ///
+    /// # Errors
+    /// The file can't be used.
+    pub fn open(&self) -> io::Result<SimFlash> {
+        self.flash
+            .as_deref()
+            .map_or_else(|| Ok(SimFlash::new()), SimFlash::open)
+    }
+
+    /// The configuration of a device with this name.
+    #[must_use]
+    pub fn config(&self, device: &DeviceName) -> StoreConfig {
+        StoreConfig {
+            key: self.key,
+            finishes_alone: self.alone,
+            ..StoreConfig::open(Symbol::of(device.as_str()))
+        }
+    }
 }
 
 /// A simulated device, by how it speaks.

@@ -4,10 +4,12 @@
 use super::client::{SimError, SimHandle, boot, start};
 use super::faults::Faults;
 use super::motion::Xorshift;
-use super::{Hastened, SimKind};
+use super::{Hastened, Memory, SimFlash, SimKind};
+use crate::desk::Desk;
 use crate::device::Device;
 use crate::io::tty::{BAUD, PseudoPort, SerialAddress, Tty};
 use crate::port::{Line, Port};
+use crate::store::Store;
 use crate::topic::DeviceName;
 use llmos_follower::Millis;
 use std::collections::VecDeque;
@@ -45,6 +47,8 @@ pub struct SerialOptions {
     pub haste: u32,
     /// What goes wrong: what the plant knows of, and [`Faults::noise`].
     pub faults: Faults,
+    /// Where its programs are, and what it takes.
+    pub memory: Memory,
 }
 
 /// Starts a simulated device on a thread of its own and says at which port a host finds it. The line is as fast as one of 115,200 baud.
@@ -53,7 +57,8 @@ pub struct SerialOptions {
 /// The thread or the port cannot be made or opened.
 pub fn run_serial(options: SerialOptions) -> Result<(SimHandle, String), SimError> {
     let plant = options.kind.plant(options.seed, options.haste, options.faults.clone());
-    let device = Device::new(plant, boot(&options.device));
+    let store = Store::open(options.memory.open()?, options.memory.config(&options.device), &plant);
+    let device = Device::with_programs(plant, boot(&options.device), store);
     let (saying, said) = std::sync::mpsc::channel();
     let name = options.device.to_string();
     let handle = start(&name, move |ended| async move {
@@ -74,15 +79,21 @@ pub fn run_serial(options: SerialOptions) -> Result<(SimHandle, String), SimErro
     Ok((handle, path))
 }
 
-async fn live(mut device: Device<Hastened>, name: DeviceName, mut cable: Cable, mut ended: oneshot::Receiver<()>) {
+async fn live(
+    mut device: Device<Hastened, Store<SimFlash>>,
+    name: DeviceName,
+    mut cable: Cable,
+    mut ended: oneshot::Receiver<()>,
+) {
     let mut port: Port<4_096> = Port::new(name);
+    let mut desk = Desk::default();
     let began = Instant::now();
     let clock = || Millis::try_from(began.elapsed().as_millis()).unwrap_or(Millis::MAX);
     let mut buffer = [0; 1_024];
     loop {
         let now = clock();
         cable.now = now;
-        port.serve(now, &mut device, &mut cable, &mut ());
+        port.serve(now, &mut device, &mut cable, &mut desk);
         let hurry = device.status().busy || port.is_sending() || !cable.received.is_empty();
         let due = if hurry {
             now + STEP_MS

@@ -2,10 +2,13 @@
 //! faults that a link shows. Tests drive it over a bad channel in memory; [`super::run`] connects it to a broker.
 
 use super::faults::{Faults, Occasion};
-use super::{Hastened, SimKind};
+use super::{Hastened, SimFlash, SimKind};
+use crate::desk;
 use crate::device::{Command, Device, Input, Output, Plant, Told};
 use crate::message::{AckMessage, CommandMessage, EventMessage, LeaseMessage, ResetMessage, StateMessage, read, write};
 use crate::packet::Head;
+use crate::program::json::{RanMessage, ReplyMessage, RequestMessage};
+use crate::store::{Store, StoreConfig};
 use crate::topic::Subject;
 use llmos_follower::{Millis, Point, Symbol};
 use std::collections::VecDeque;
@@ -30,7 +33,8 @@ pub struct Published {
 #[derive(Debug)]
 pub struct Simulated {
     /// Only ever absent while a restart swaps it.
-    device: Option<Device<Hastened>>,
+    device: Option<Device<Hastened, Store<SimFlash>>>,
+    config: StoreConfig,
     boot: u32,
     booted: Millis,
     faults: Faults,
@@ -48,11 +52,26 @@ impl Simulated {
         Simulated::with_plant(kind.plant(seed, haste, faults.clone()), faults, boot)
     }
 
-    /// The same with a plant of its own.
+    /// The same with a plant of its own. Nobody has named it, so no program is for it.
     #[must_use]
     pub fn with_plant(plant: Hastened, faults: Faults, boot: u32) -> Simulated {
+        let nameless = StoreConfig::open(Symbol::NONE);
+        Simulated::with_programs(plant, faults, boot, SimFlash::new(), nameless)
+    }
+
+    /// The same with flash for its programs, and with what its own configuration says about them.
+    #[must_use]
+    pub fn with_programs(
+        plant: Hastened,
+        faults: Faults,
+        boot: u32,
+        flash: SimFlash,
+        config: StoreConfig,
+    ) -> Simulated {
+        let store = Store::open(flash, config, &plant);
         Simulated {
-            device: Some(Device::new(plant, boot)),
+            device: Some(Device::with_programs(plant, boot, store)),
+            config,
             boot,
             booted: 0,
             faults,
@@ -87,8 +106,8 @@ impl Simulated {
                 self.pass(now, if retained { Input::Tick } else { Input::Reset });
             }
             Subject::Stop => self.pass(now, Input::Stop),
-            Subject::Ack | Subject::State | Subject::Event | Subject::Program | Subject::Online | Subject::Manifest => {
-            }
+            Subject::Program => self.handle_program(now, payload, retained),
+            Subject::Ack | Subject::State | Subject::Event | Subject::Online | Subject::Manifest => {}
         }
     }
 
@@ -157,6 +176,22 @@ impl Simulated {
         self.pass(now, Input::Command(command));
     }
 
+    fn handle_program(&mut self, now: Millis, payload: &[u8], retained: bool) {
+        let uptime = self.uptime(now);
+        let Some(mut device) = self.device.take() else { return };
+        let reply = RequestMessage::read(payload)
+            .and_then(|message| message.with(|request| desk::handle(&mut device, uptime, request, retained)));
+        while let Some(output) = device.poll() {
+            self.note(&device, output);
+        }
+        self.device = Some(device);
+        match reply {
+            Ok(Some(reply)) => self.publish(Subject::Ack, write(&ReplyMessage::of(&reply)), false),
+            Ok(None) => {}
+            Err(error) => self.complain(now, error.to_string()),
+        }
+    }
+
     fn strikes(&self, fault: Option<Occasion>) -> bool {
         fault.is_some_and(|occasion| occasion.strikes(self.commands))
     }
@@ -171,7 +206,10 @@ impl Simulated {
         self.boot = self.boot.wrapping_add(1);
         self.booted = now;
         self.seq = 0;
-        self.device = Some(Device::new(device.into_plant().rebooted(uptime), self.boot));
+        let (plant, store) = device.into_parts();
+        let plant = plant.rebooted(uptime);
+        let store = Store::open(store.into_flash(), self.config, &plant);
+        self.device = Some(Device::with_programs(plant, self.boot, store));
     }
 
     /// Gives the device one input and writes down everything that comes of it.
@@ -185,7 +223,7 @@ impl Simulated {
         self.device = Some(device);
     }
 
-    fn note(&mut self, device: &Device<Hastened>, output: Output) {
+    fn note(&mut self, device: &Device<Hastened, Store<SimFlash>>, output: Output) {
         let uptime_ms = device.status().uptime_ms;
         match output {
             Output::Lease { session, granted, seq } => {
@@ -222,8 +260,12 @@ impl Simulated {
                 let text = format!("command {seq} failed: {}", failure.as_str());
                 self.publish(Subject::Event, write(&EventMessage { uptime_ms, text }), false);
             }
-            // It keeps no programs.
-            Output::Run => {}
+            Output::Run => {
+                if let Some(report) = device.run_report() {
+                    let ran = RanMessage::from(report);
+                    self.publish(Subject::Ack, write(&AckMessage::Ran { ran }), false);
+                }
+            }
             Output::Report => {
                 self.reports += 1;
                 let payload = if self.lasts(self.faults.nonsense) {
@@ -237,7 +279,7 @@ impl Simulated {
     }
 
     /// Reports that no sane device makes: what Python's `json` writes for a broken sensor, and a number from nowhere.
-    fn nonsense(&self, device: &Device<Hastened>) -> Vec<u8> {
+    fn nonsense(&self, device: &Device<Hastened, Store<SimFlash>>) -> Vec<u8> {
         let status = device.status();
         let number = if self.reports.is_multiple_of(2) { "NaN" } else { "1e300" };
         let (boot, uptime_ms, done) = (status.boot, status.uptime_ms, status.done);
@@ -263,7 +305,7 @@ impl Simulated {
     }
 }
 
-fn state_of(device: &Device<Hastened>) -> StateMessage {
+fn state_of(device: &Device<Hastened, Store<SimFlash>>) -> StateMessage {
     let mut state = StateMessage::of(&Head::of(&device.status()));
     device
         .plant()

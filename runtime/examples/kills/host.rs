@@ -245,7 +245,13 @@ impl Host {
             }
             Output::Wake { at } => self.wake = at,
             Output::Ask { request, .. } => self.pending.push_back(Input::Answered { request, yes: true }),
-            Output::ResetDevice { .. } | Output::AskName { .. } | Output::Review { .. } | Output::Tell(_) => {}
+            Output::ResetDevice { .. }
+            | Output::AskName { .. }
+            | Output::Review { .. }
+            | Output::Tell(_)
+            | Output::RunAboard { .. }
+            | Output::AskReport { .. }
+            | Output::Forget { .. } => {}
         }
     }
 

@@ -141,6 +141,9 @@ impl Kernel {
                 &format!("the run of {id} was not observed to succeed, so it is never replayed"),
             );
         }
+        if let Some(aboard) = self.run.as_ref().and_then(|run| run.request.aboard.clone()) {
+            return self.decide_aboard(now, &trace, &aboard);
+        }
         let lexicon = self.world.lexicon();
         if let Some(run) = self.run.as_mut() {
             run.request.goal.clone_from(&trace.goal);
@@ -155,7 +158,7 @@ impl Kernel {
         }
     }
 
-    fn follow_trace(&mut self, now: Millis, id: &str, plan: Plan, reason: &str) {
+    pub(crate) fn follow_trace(&mut self, now: Millis, id: &str, plan: Plan, reason: &str) {
         let changed = self.changed_manifests(id);
         if !changed.is_empty() {
             let text = format!(
@@ -611,6 +614,9 @@ impl Kernel {
 
     pub(crate) fn begin(&mut self, now: Millis) {
         let Some(run) = self.run.as_mut() else { return };
+        if run.request.aboard.is_some() {
+            return self.vet(now);
+        }
         let (program, resume) = (&*run.program, run.resume.take());
         let was_sent = resume.as_ref().is_some_and(|resume| resume.sent.is_some());
         let follower = match resume {

@@ -5,12 +5,12 @@ use crate::compile;
 use crate::kernel::{Kernel, Phase, Run};
 use crate::lesson;
 use crate::message::{Event, Fact, Named, News, Output, Status, StepReport, Verdict};
-use crate::motion;
+use crate::motion::{self, Known};
 use crate::policy::{self, Agreed, Ask};
 use crate::provenance;
 use crate::review::Failed;
 use llmos_follower::{
-    Compensation, Handoff, Input, Millis, Observed, Offer, Output as Followed, Progress, Symbol, World as Scene,
+    Compensation, Handoff, Input, Millis, Observed, Offer, Output as Followed, Point, Progress, Symbol, World as Scene,
 };
 
 impl Kernel {
@@ -102,7 +102,7 @@ impl Kernel {
         )
     }
 
-    fn begin_call(&mut self, call: usize) {
+    pub(crate) fn begin_call(&mut self, call: usize) {
         let Some(run) = self.run.as_mut() else { return };
         while run.steps.len() <= call {
             let Some(planned) = run.plan.calls.get(run.steps.len()) else {
@@ -159,6 +159,17 @@ impl Kernel {
     }
 
     pub(crate) fn verdict(&self, now: Millis, offer: &Offer, call: usize) -> Result<(), String> {
+        self.verdict_at(now, offer, call, None)
+    }
+
+    /// The same for a device that will be somewhere else by then.
+    pub(crate) fn verdict_at(
+        &self,
+        now: Millis,
+        offer: &Offer,
+        call: usize,
+        there: Option<Point>,
+    ) -> Result<(), String> {
         let run = self.run.as_ref().ok_or("no run")?;
         let asking = self.asking(now).ok_or("no run")?;
         // The program was made from the devices that the run began with.
@@ -172,7 +183,9 @@ impl Kernel {
         for (law, devices) in self.laws() {
             let device = devices.iter().find(|device| Symbol::of(&device.name) == offer.device);
             let device = device.ok_or("no such device")?;
-            let motion = motion::of(device, offer, self.world.known(now, &device.name));
+            let known = self.world.known(now, &device.name);
+            let at = there.or(known.at);
+            let motion = motion::of(device, offer, Known { at, ..known });
             let ask = Ask {
                 asking: &asking,
                 agreed: Agreed {
@@ -480,7 +493,7 @@ impl Kernel {
     }
 }
 
-fn compensation_text(compensation: Compensation) -> String {
+pub(crate) fn compensation_text(compensation: Compensation) -> String {
     match compensation {
         Compensation::None => String::new(),
         Compensation::Done => "; what the plan does about that was done".to_owned(),

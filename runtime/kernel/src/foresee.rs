@@ -77,7 +77,7 @@ fn target(program: &Program, step: &Step, values: &[Value], readings: &Readings)
     }
 }
 
-fn move_to(readings: &mut Readings, device: Symbol, end: Point) {
+pub(crate) fn move_to(readings: &mut Readings, device: Symbol, end: Point) {
     let moved: Vec<Reading> = readings
         .iter()
         .filter(|reading| reading.device == device)

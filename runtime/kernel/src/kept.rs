@@ -125,6 +125,7 @@ impl Kernel {
             mode,
             date,
             ms: report.ms,
+            run: self.run.as_ref()?.told.as_ref().map(|told| told.key.clone()),
         };
         let line = serde_json::to_string(&entry).ok()?;
         self.world.uses.push(entry);
@@ -259,6 +260,9 @@ impl Run {
 
 impl Kept {
     fn of(run: &Run, status: Status, digest: Option<u64>) -> Kept {
+        if run.told.is_some() {
+            return Kept::Use;
+        }
         let began = run.follower.is_some() && (digest.is_some() || !run.steps.is_empty());
         let sent = run.sent();
         match (began, run.followed.is_some()) {

@@ -1,6 +1,7 @@
 //! The state machine itself: what each input means. What a goal leads to is in `decide`, how a program is followed in `follow`; this file
 //! holds the state that both share and the way from input to output. It must not know a clock: `now` comes with every input.
 
+use crate::aboard::{Alone, Handing, Told};
 use crate::goal::Goal;
 use crate::library::Library;
 use crate::message::{Answer, Event, Input, News, Output, Report, Request, Status, StepReport, Tokens, Verdict};
@@ -50,6 +51,8 @@ pub struct Kernel {
     /// A person wants the next goal begun as if nothing had been tried.
     anew: bool,
     next: u64,
+    /// Reports of devices that are being written down.
+    pub(crate) handing: Vec<Handing>,
 }
 
 /// One goal under way.
@@ -110,6 +113,8 @@ pub(crate) struct Run {
     pub tries: Tries,
     /// Whether the model planned the ending.
     pub replanned: bool,
+    /// What its device has told of it, where that did it alone.
+    pub told: Option<Told>,
     pub report: Option<Box<Report>>,
 }
 
@@ -166,6 +171,14 @@ pub(crate) enum Phase {
         offer: Box<Offer>,
     },
     Following,
+    /// The hooks are asked about what a device would send itself; the rest of it waits.
+    Vetting {
+        request: u64,
+        call: usize,
+        left: Vec<Offer>,
+    },
+    /// A device runs its program alone.
+    Aboard(Box<Alone>),
     /// The device has gone away in the middle of a step and may come back; `leased` once it has granted its lease anew.
     Returning {
         device: String,
@@ -297,6 +310,9 @@ impl Kernel {
                 text: format!("{device}: {what}"),
             });
         }
+        if let News::Ran(ran) = news {
+            return self.handle_ran(now, device, ran);
+        }
         if let News::Nonsense { what } = news {
             self.tell(Event::Warning {
                 text: format!("{device} sent something that makes no sense, and it was ignored: {what}"),
@@ -308,6 +324,7 @@ impl Kernel {
                 self.follow_news(now, device, news);
             }
             Some(Phase::Returning { .. }) => self.return_news(now, device, news),
+            Some(Phase::Aboard(_)) => self.aboard_news(now, device, news),
             _ => {}
         }
     }
@@ -329,6 +346,18 @@ impl Kernel {
             return if *mine == request {
                 self.after_review(now, failed, verdict);
             };
+        }
+        if let Phase::Vetting {
+            request: mine,
+            call,
+            left,
+        } = &mut run.phase
+        {
+            if *mine == request {
+                let (call, left) = (*call, std::mem::take(left));
+                self.vetted(now, call, left, verdict);
+            }
+            return;
         }
         let Phase::Hooking { request: mine, offer } = &run.phase else {
             return;
@@ -411,6 +440,9 @@ impl Kernel {
     }
 
     fn handle_stored(&mut self, now: Millis, request: u64, error: Option<String>) {
+        if self.handed_over(request, error.as_deref()) {
+            return;
+        }
         match self.run.as_ref().map(|run| &run.phase) {
             Some(Phase::Intending { request: mine, offer }) if *mine == request => {
                 let offer = offer.clone();
@@ -451,6 +483,7 @@ impl Kernel {
         } else if run.closing == Some(request) {
             format!("the next run will say that this one was broken off, since its end could not be written: {error}")
         } else {
+            run.told = None;
             if let Some(report) = run.report.as_mut() {
                 report.trace = None;
             }
@@ -464,7 +497,11 @@ impl Kernel {
 
     /// Everything is stored: now the run may be reported.
     pub(crate) fn close(&mut self) {
-        if let Some(report) = self.run.take().and_then(|run| run.report) {
+        let Some(run) = self.run.take() else { return };
+        if let Some(Told { device, run, .. }) = run.told {
+            self.outputs.push_back(Output::Forget { device, run });
+        }
+        if let Some(report) = run.report {
             self.outputs.push_back(Output::Done(report));
         }
     }
@@ -490,6 +527,7 @@ impl Kernel {
             ) => {
                 self.follow_stop(now);
             }
+            Some(Phase::Aboard(_)) => self.stop_aboard(now),
             Some(Phase::Storing { .. }) | None => {}
             Some(_) => self.finish(now, Status::Stopped, "stopped before the first command"),
         }
@@ -500,6 +538,7 @@ impl Kernel {
             Some(Phase::Gathering { .. }) => self.gather(now),
             Some(Phase::Following) => self.follow_tick(now),
             Some(Phase::Returning { .. }) => self.check_return(now),
+            Some(Phase::Aboard(_)) => self.aboard_tick(now),
             _ => {}
         }
     }
@@ -544,6 +583,7 @@ impl Run {
             returns: 0,
             tries: Tries::default(),
             replanned: false,
+            told: None,
             report: None,
         }
     }

@@ -5,6 +5,7 @@
 //!
 //! **What this room must not know**: tokio, candle, sockets, files, clocks, chance.
 
+pub mod aboard;
 mod announce;
 pub mod check;
 pub mod compile;

@@ -9,7 +9,7 @@ mod pattern;
 mod synonym;
 
 use crate::goal::{self, Goal, Lexicon};
-use crate::plan::{Plan, PlannedCall, Source};
+use crate::plan::{Given, Plan, PlannedCall, Source};
 use crate::text::trace::Trace;
 use crate::tool::Device;
 use bind::{Unbound, bind};
@@ -175,6 +175,13 @@ pub fn rebind(trace: &Trace, lexicon: &Lexicon, devices: &[Device]) -> Result<Pl
 #[must_use]
 pub fn bind_again(trace: &Trace, plan: &Plan, devices: &[Device]) -> Option<Plan> {
     bind::bind_again(trace, plan, devices)
+}
+
+/// A trace with values that were given for its slots by name: the slot, what was said, and what that is worth. `None` where a step needs
+/// one that was not given, or a device or tool is not there.
+#[must_use]
+pub fn bind_given(trace: &Trace, given: &[(String, String, Given)], devices: &[Device]) -> Option<Plan> {
+    bind::bind_given(trace, given, devices)
 }
 
 /// The slots of the pattern that fits, with what fills them. A slot that stands twice is filled with the same words twice.

@@ -1,6 +1,10 @@
 //! Everything that goes into the kernel and comes out of it. All of it can be journaled, so that a run can be executed again from its
 //! inputs alone. No type here holds a handle, a clock or a path outside the workspace.
 
+mod aboard;
+
+pub use aboard::{Aboard, Ran, RanEnd};
+
 use crate::intent::{Intent, Outcome};
 use crate::mode::Mode;
 use crate::plan::{Argument, Plan, PlannedCall};
@@ -75,6 +79,9 @@ pub struct Request {
     pub tools: Option<String>,
     /// Today's date and time for the trace, as text; the kernel has no clock of its own.
     pub date: String,
+    /// The named trace is to be run by its device alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aboard: Option<Aboard>,
 }
 
 impl Request {
@@ -92,6 +99,7 @@ impl Request {
             confirm: false,
             tools: None,
             date: String::new(),
+            aboard: None,
         }
     }
 }
@@ -160,6 +168,8 @@ pub enum News {
     Restarted,
     /// It sent something that makes no sense; nothing was done with it.
     Nonsense { what: String },
+    /// What came of a run that it did alone, whoever began it. It is told again until [`Output::Forget`].
+    Ran(Ran),
 }
 
 /// A device's report about itself and the entities it sees.
@@ -373,6 +383,18 @@ pub enum Output {
         tool: String,
         arguments: Vec<(String, Fact)>,
     },
+    /// Have a device run the program that it keeps; the gate has let all of it through. It is acknowledged as a command is.
+    RunAboard {
+        device: String,
+        command: u64,
+        crc: u32,
+        finish: bool,
+        slots: Vec<Fact>,
+    },
+    /// Ask a device once more what came of its last run.
+    AskReport { device: String },
+    /// The report of this run is on disk, so its device need not keep it.
+    Forget { device: String, run: u64 },
     /// Stop a device now, on the stop path.
     StopDevice { device: String, why: String },
     /// Release a device's latch.
@@ -468,6 +490,13 @@ pub enum Event {
         call: usize,
         calls: usize,
         how: String,
+    },
+    /// A device has told of a run that it did alone, while nobody waited for it.
+    HandedOver {
+        device: String,
+        trace: String,
+        status: Status,
+        text: String,
     },
     /// Something worth a warning.
     Warning { text: String },

@@ -197,7 +197,11 @@ impl World {
                 self.note_position(now, device);
                 return reported;
             }
-            News::Acknowledged { .. } | News::Rejected { .. } | News::Failed { .. } | News::Nonsense { .. } => {}
+            News::Acknowledged { .. }
+            | News::Rejected { .. }
+            | News::Failed { .. }
+            | News::Nonsense { .. }
+            | News::Ran(_) => {}
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::links::{Links, LinksOutput, is_lease};
 use llmos_firmware_bridge::io::serial::{self, SerialEvent, SerialHandle};
 use llmos_firmware_bridge::io::{BusError, BusEvent, BusHandle, SerialAddress};
 use llmos_firmware_bridge::link::{Channel, LinkInput};
+use llmos_firmware_bridge::program::{Ask, Reply};
 use llmos_firmware_bridge::topic::{DeviceName, Topic};
 use llmos_follower::Millis;
 use llmos_kernel::message::{Fact, News};
@@ -25,6 +26,8 @@ pub struct Devices {
     leases: bool,
     links: Links,
     published: Option<Instant>,
+    /// Answers about programs that nobody has taken yet.
+    replies: Vec<(String, Reply)>,
 }
 
 /// The serial line of a device that has one.
@@ -50,7 +53,7 @@ impl Devices {
         let usable = devices
             .iter()
             .filter(|device| unusable.iter().all(|(name, _)| *name != device.name));
-        let lines = usable
+        let cables = usable
             .filter_map(|device| Some((DeviceName::parse(&device.name).ok()?, line(device)?)))
             .map(|(name, address)| {
                 let handle = serial::connect(&address, &name, events.clone());
@@ -59,10 +62,11 @@ impl Devices {
             .collect();
         let devices = Devices {
             bus,
-            lines,
+            lines: cables,
             leases,
             links,
             published: None,
+            replies: Vec::new(),
         };
         (devices, unusable, said)
     }
@@ -104,6 +108,31 @@ impl Devices {
     ) -> Vec<(String, News)> {
         self.links.handle_command(now, device, id, tool, arguments);
         self.drain()
+    }
+
+    /// Has one device run the program that it keeps.
+    pub fn run_aboard(
+        &mut self,
+        now: Millis,
+        device: &str,
+        id: u64,
+        crc: u32,
+        finish: bool,
+        slots: Vec<Fact>,
+    ) -> Vec<(String, News)> {
+        self.links.handle_run(now, device, id, crc, finish, slots);
+        self.drain()
+    }
+
+    /// Asks one device something about programs.
+    pub fn ask(&mut self, now: Millis, device: &str, id: u64, ask: &Ask<'_>) -> Vec<(String, News)> {
+        self.links.handle_for(now, device, LinkInput::Ask { id, ask });
+        self.drain()
+    }
+
+    /// The answers about programs that have come.
+    pub fn replies(&mut self) -> Vec<(String, Reply)> {
+        std::mem::take(&mut self.replies)
     }
 
     /// When the last message was handed to the bus or a line.
@@ -178,6 +207,7 @@ impl Devices {
                     }
                 }
                 LinksOutput::News(device, what) => news.push((device, what)),
+                LinksOutput::Reply(device, reply) => self.replies.push((device, reply)),
                 LinksOutput::Notice(device, text) => tracing::info!(%device, %text, "the device says"),
             }
         }

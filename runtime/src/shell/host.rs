@@ -1,6 +1,8 @@
 //! The kernel in its world: an event loop that feeds it what happens and carries out what it asks for. The loop knows who to hand each
 //! output to, and nothing about what it means.
 
+mod aboard;
+
 use super::devices::{self, Devices};
 use super::hooks::{Books, Hooks, Subject, When};
 use super::journal::Journal;
@@ -14,7 +16,7 @@ use crate::config::{Broker, Config};
 use crate::output::Printer;
 use crate::trouble::Trouble;
 use llmos_firmware_bridge::io::{BrokerUrl, Bus, BusEvent, BusHandle, SerialEvent, broker};
-use llmos_firmware_bridge::sim::SimHandle;
+use llmos_firmware_bridge::sim::{Memory, SimHandle};
 use llmos_firmware_bridge::topic::DeviceName;
 use llmos_follower::Millis;
 use llmos_kernel::kernel::{Kernel, Settings};
@@ -32,6 +34,9 @@ const LOOK_MS: u64 = 2_000;
 const IDLE_MS: u64 = 100;
 /// How long a stop may take to leave when the program ends.
 const STOP_MS: u64 = 1_000;
+
+/// Where the numbers of requests about programs begin.
+const PROGRAM_IDS: u64 = 1 << 40;
 
 /// The files that say what is allowed; they are read again while a run is under way.
 const LAW: [&str; 2] = ["policy.toml", "hooks.toml"];
@@ -127,6 +132,8 @@ pub struct Host {
     busy: bool,
     done: Option<Box<Report>>,
     interrupts: u32,
+    /// The number of the next request about programs; commands have lower ones.
+    program_ids: u64,
     /// When commands are due and leave, if somebody wants to know.
     timing: Option<Timing>,
     /// Simulated devices live as long as the host.
@@ -178,6 +185,7 @@ impl Host {
             busy: false,
             done: None,
             interrupts: 0,
+            program_ids: PROGRAM_IDS,
             timing: None,
             simulated: Vec::new(),
         })
@@ -546,7 +554,10 @@ impl Host {
     }
 
     fn news(&mut self, news: Vec<(String, News)>) {
-        for (device, news) in news {
+        for (device, mut news) in news {
+            if let News::Ran(ran) = &mut news {
+                ran.date = date();
+            }
             self.input(Input::Device { device, news });
         }
     }
@@ -609,6 +620,9 @@ impl Host {
                 if let (Some(timing), Some(left)) = (self.timing.as_mut(), left) {
                     timing.left(left);
                 }
+            }
+            output @ (Output::RunAboard { .. } | Output::AskReport { .. } | Output::Forget { .. }) => {
+                news = self.carry_aboard(now, output);
             }
             Output::StopDevice { device, why } => {
                 news = self
@@ -673,8 +687,12 @@ impl Host {
             }
             Output::Wake { at } => self.wake = Some(at),
         }
-        self.pending
-            .extend(news.into_iter().map(|(device, news)| Input::Device { device, news }));
+        for (device, mut news) in news {
+            if let News::Ran(ran) = &mut news {
+                ran.date = date();
+            }
+            self.pending.push_back(Input::Device { device, news });
+        }
     }
 
     fn ask(&mut self, asked: Asked, question: &str) {
@@ -730,7 +748,7 @@ fn stand_in(config: &Config, device: &Device, url: &BrokerUrl) -> Result<SimHand
     let kind = device.simulator.as_deref();
     let kind = kind.ok_or("it is not simulated on the embedded broker; name its broker with --broker")?;
     let name = DeviceName::parse(&device.name).map_err(|error| error.to_string())?;
-    simulated::start(config, simulated::simulator(kind)?, name, url)
+    simulated::start(config, simulated::simulator(kind)?, name, url, Memory::default())
 }
 
 async fn receive<T>(events: &mut Option<mpsc::Receiver<T>>) -> Option<T> {

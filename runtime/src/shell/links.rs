@@ -4,16 +4,16 @@
 use llmos_firmware_bridge::binding::{Binding, Problem, Shape, Surface, ToolSurface, overlaps};
 use llmos_firmware_bridge::link::{Channel, Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Loss, Report};
 use llmos_firmware_bridge::plain::Plain;
+use llmos_firmware_bridge::program::{Answer, OnHostLoss, Outcome, Reply, RunReport};
 use llmos_firmware_bridge::topic::{DeviceName, Subject, Topic};
 use llmos_follower::Millis;
-use llmos_kernel::message::{Account, Fact, Named, News, State};
+use llmos_kernel::message::{Account, Fact, Named, News, Ran, RanEnd, State};
 use llmos_kernel::tool::{Body, Connect, Device, Type};
 
 /// One link for each device.
 #[derive(Debug)]
 pub struct Links {
-    /// Whether leases are asked for. Who only looks takes no device from anybody.
-    leases: bool,
+    host: Hosting,
     links: Vec<OneLink>,
 }
 
@@ -23,6 +23,15 @@ struct OneLink {
     /// Whether it hears of the bus; a device on a serial line does not.
     on_bus: bool,
     link: Link,
+}
+
+/// Which host this is.
+#[derive(Clone, Copy, Debug)]
+struct Hosting {
+    /// Its name in leases.
+    session: u32,
+    /// Whether leases are asked for. Who only looks takes no device from anybody.
+    leases: bool,
 }
 
 /// What the links ask for or have learned.
@@ -41,6 +50,8 @@ pub enum LinksOutput {
     },
     /// News of this device for the kernel.
     News(String, News),
+    /// This device's answer to a request about programs.
+    Reply(String, Reply),
     /// Something that this device wants a person to know.
     Notice(String, String),
 }
@@ -70,7 +81,9 @@ impl Links {
                 Err(why) => unusable.push((device.name.clone(), News::Offline { why })),
             }
         }
-        (Links { leases, links }, unusable)
+        let host = Hosting { session, leases };
+        let links = Links { host, links };
+        (links, unusable)
     }
 
     /// The devices on the bus that have a link.
@@ -108,6 +121,19 @@ impl Links {
         self.handle_for(now, device, LinkInput::Command { id, tool, arguments });
     }
 
+    /// Has one device run the program that it keeps.
+    pub fn handle_run(&mut self, now: Millis, device: &str, id: u64, crc: u32, finish: bool, slots: Vec<Fact>) {
+        let on_host_loss = if finish { OnHostLoss::Finish } else { OnHostLoss::Stop };
+        let slots = slots.into_iter().map(plain).collect();
+        let run = LinkInput::Run {
+            id,
+            crc,
+            on_host_loss,
+            slots,
+        };
+        self.handle_for(now, device, run);
+    }
+
     /// Lets time pass for every link that wants it.
     pub fn handle_tick(&mut self, now: Millis) {
         for OneLink { link, .. } in &mut self.links {
@@ -132,7 +158,7 @@ impl Links {
                     let why = "its serial line is gone".to_owned();
                     return Some(LinksOutput::News(name.clone(), News::Lost { why }));
                 }
-                if let Some(output) = translated(name, output, self.leases) {
+                if let Some(output) = translated(name, output, self.host) {
                     return Some(output);
                 }
             }
@@ -237,7 +263,8 @@ fn config(device: &Device, session: u32, kind: Kind) -> Result<LinkConfig, Strin
     })
 }
 
-fn translated(device: &str, output: LinkOutput, leases: bool) -> Option<LinksOutput> {
+fn translated(device: &str, output: LinkOutput, host: Hosting) -> Option<LinksOutput> {
+    let Hosting { session, leases } = host;
     match output {
         LinkOutput::Subscribe(topic) => Some(LinksOutput::Subscribe(topic)),
         LinkOutput::Publish { topic, .. } if !leases && is_lease(&topic) => None,
@@ -251,6 +278,15 @@ fn translated(device: &str, output: LinkOutput, leases: bool) -> Option<LinksOut
             channel,
         }),
         LinkOutput::Event(LinkEvent::Notice { text }) => Some(LinksOutput::Notice(device.to_owned(), text)),
+        // Only who owns the workspace can write down what a device tells.
+        LinkOutput::Event(LinkEvent::Ran(_)) if !leases => None,
+        LinkOutput::Event(LinkEvent::Ran(report)) => {
+            Some(LinksOutput::News(device.to_owned(), News::Ran(ran(&report, session))))
+        }
+        LinkOutput::Event(LinkEvent::Program(reply)) => Some(match reply.answer {
+            Answer::Report(Some(report)) => LinksOutput::News(device.to_owned(), News::Ran(ran(&report, session))),
+            _ => LinksOutput::Reply(device.to_owned(), reply),
+        }),
         LinkOutput::Event(event) => news_of(event, leases).map(|news| LinksOutput::News(device.to_owned(), news)),
     }
 }
@@ -265,7 +301,7 @@ pub fn news_of(event: LinkEvent, leases: bool) -> Option<News> {
     Some(match event {
         // Who wants to act needs the lease; who looks only needs the device to be there.
         LinkEvent::Online if leases => return None,
-        LinkEvent::Notice { .. } => return None,
+        LinkEvent::Notice { .. } | LinkEvent::Program(_) | LinkEvent::Ran(_) => return None,
         LinkEvent::Offline => News::Offline {
             why: "it says, or its broker says, that it is gone".to_owned(),
         },
@@ -288,6 +324,26 @@ pub fn news_of(event: LinkEvent, leases: bool) -> Option<News> {
         },
         LinkEvent::Nonsense { what } => News::Nonsense { what },
     })
+}
+
+/// What a device tells of a run. Who passes it on adds when.
+fn ran(report: &RunReport, session: u32) -> Ran {
+    Ran {
+        session: report.session,
+        mine: report.session == session,
+        run: report.run,
+        crc: report.crc,
+        step: report.step,
+        commands: report.commands,
+        ms: report.ms.into(),
+        end: match report.outcome {
+            Outcome::Finished { observed, digest } => RanEnd::Finished { observed, digest },
+            Outcome::Handoff { why, compensation } => RanEnd::Handoff { why, compensation },
+            Outcome::Stopped => RanEnd::Stopped,
+            Outcome::HostLost => RanEnd::HostLost,
+        },
+        date: String::new(),
+    }
 }
 
 fn loss_text(loss: Loss) -> &'static str {

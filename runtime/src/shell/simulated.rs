@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::trouble::Trouble;
 use llmos_firmware_bridge::io::BrokerUrl;
-use llmos_firmware_bridge::sim::{self, Faults, SerialOptions, SimHandle, SimOptions, Simulator};
+use llmos_firmware_bridge::sim::{self, Faults, Memory, SerialOptions, SimHandle, SimOptions, Simulator};
 use llmos_firmware_bridge::topic::DeviceName;
 use std::path::PathBuf;
 
@@ -14,7 +14,13 @@ pub fn simulator(word: &str) -> Result<Simulator, String> {
 }
 
 /// Starts a simulated device.
-pub fn start(config: &Config, simulator: Simulator, device: DeviceName, url: &BrokerUrl) -> Result<SimHandle, String> {
+pub fn start(
+    config: &Config,
+    simulator: Simulator,
+    device: DeviceName,
+    url: &BrokerUrl,
+    memory: Memory,
+) -> Result<SimHandle, String> {
     let name = device.to_string();
     let options = SimOptions {
         simulator,
@@ -23,6 +29,7 @@ pub fn start(config: &Config, simulator: Simulator, device: DeviceName, url: &Br
         seed: config.seed,
         haste: config.haste,
         faults: config.faults.clone(),
+        memory,
     };
     sim::run(options).map_err(|error| format!("the simulated {name} does not start: {error}"))
 }
@@ -33,6 +40,7 @@ pub fn start_serial(
     kind: &str,
     device: DeviceName,
     at: Option<PathBuf>,
+    memory: Memory,
 ) -> Result<(SimHandle, String), Trouble> {
     let Simulator::Native(kind) = simulator(kind).map_err(Trouble::usage)? else {
         return Err(Trouble::usage(format!(
@@ -58,6 +66,7 @@ pub fn start_serial(
         seed: config.seed,
         haste: config.haste,
         faults: config.faults.clone(),
+        memory,
     };
     sim::run_serial(options)
         .map_err(|error| Trouble::environment(format!("the simulated {name} does not start: {error}")))

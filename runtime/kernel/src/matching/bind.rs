@@ -140,6 +140,52 @@ pub(super) fn bind_again(trace: &Trace, plan: &Plan, devices: &[Device]) -> Opti
     calls.map(Plan::of)
 }
 
+/// A trace with values that were given for its slots by name.
+pub(super) fn bind_given(trace: &Trace, given: &[(String, String, Given)], devices: &[Device]) -> Option<Plan> {
+    let argument = |text: &str, parameter: &Parameter| {
+        let (value, source) = match slot_of(text) {
+            None => (Given::parse(text, &parameter.kind).ok()?, Source::Trace),
+            // Where a thing was when a run begins is not known before that.
+            Some(_) if text.starts_with("start of ") => return None,
+            Some(slot) => {
+                let (name, words, value) = given.iter().find(|(name, ..)| name == slot)?;
+                let (name, words) = (name.clone(), words.clone());
+                (value.clone(), Source::Slot { name, words })
+            }
+        };
+        let parameter = parameter.name.clone();
+        Some(Argument {
+            parameter,
+            value,
+            source,
+        })
+    };
+    let call = |step: &TraceStep| {
+        let mut call = PlannedCall::new(&step.device, &step.tool, Vec::new());
+        call.options = step.options.clone();
+        if step.options.wait.is_some() {
+            return Some(call);
+        }
+        let device = devices.iter().find(|device| device.name == step.device)?;
+        for parameter in &device.tool(&step.tool)?.parameters {
+            if let Some((_, text)) = step.arguments.iter().find(|(name, _)| *name == parameter.name) {
+                call.arguments.push(argument(text, parameter)?);
+            }
+        }
+        Some(call)
+    };
+    let calls = trace.steps.iter().map(|step| {
+        Some(PlannedCall {
+            compensate: step.compensate.iter().map(call).collect::<Option<_>>()?,
+            ..call(step)?
+        })
+    });
+    Some(Plan {
+        calls: calls.collect::<Option<_>>()?,
+        start: trace.start.clone(),
+    })
+}
+
 fn value(piece: &Piece, said: Said<'_>, kind: &Type, start: bool) -> Result<Given, Unbound> {
     if let Some(option) = said.option_of(piece, kind) {
         return Ok(Given::Option(option));

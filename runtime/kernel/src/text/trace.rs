@@ -125,6 +125,9 @@ pub struct Use {
     pub date: String,
     /// From goal to end, in milliseconds.
     pub ms: u64,
+    /// The device, session and run, where the device did it alone: what it tells twice counts once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
 }
 
 /// The version of the format that is written, and the newest that is read.

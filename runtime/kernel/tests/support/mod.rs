@@ -370,7 +370,12 @@ pub fn carry_out(
                     None
                 }
                 Output::AskName { request, .. } => Some(Input::Unanswered { request }),
-                Output::StopDevice { .. } | Output::ResetDevice { .. } | Output::Wake { .. } => None,
+                Output::StopDevice { .. }
+                | Output::ResetDevice { .. }
+                | Output::Wake { .. }
+                | Output::RunAboard { .. }
+                | Output::AskReport { .. }
+                | Output::Forget { .. } => None,
             };
             inputs.extend(input);
         }
