@@ -1,7 +1,8 @@
 """The main job with two builds of llmos, side by side: what they plan and what they do must be the same.
 
-    python3 main_job.py NATIVE OTHER      each a command, e.g. "qemu-aarch64-static -L SYSROOT llmos-aarch64"
+    python3 main_job.py NATIVE OTHER [OLDER]      each a command, e.g. "qemu-aarch64-static -L SYSROOT llmos-aarch64"
 
+OLDER is the other build on a processor that the model can't be computed on: it must say so, and follow what was learned all the same.
 Exits 1 with every difference. It uses the standard library only.
 """
 
@@ -84,6 +85,15 @@ def main():
         if here != there:
             sys.exit(f"FAILED: the main job differs:\n  here  {here}\n  there {there}")
         print(f"the main job learned, followed and replayed: digest {digest} everywhere")
+        if len(sys.argv) > 3:
+            older = Build(sys.argv[3], pathlib.Path(second))
+            refused = older.call("plan", "dance with me")
+            if refused.returncode != 5 or "expected a processor with" not in refused.stdout + refused.stderr:
+                sys.exit(f"FAILED: on an older processor: exit {refused.returncode}\n{refused.stdout}\n{refused.stderr}")
+            followed = older.document("run", JOB)
+            if (followed["status"], followed["mode"], followed["digest"]) != ("done", "FOLLOWER", digest):
+                sys.exit(f"FAILED: on an older processor: {followed}")
+            print("an older processor says that it can't compute the model, and follows what was learned with the same digest")
 
 
 main()

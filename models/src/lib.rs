@@ -15,6 +15,7 @@ mod gguf;
 mod grammar;
 mod json;
 mod local;
+mod processor;
 mod prompt;
 mod request;
 mod sample;

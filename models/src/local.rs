@@ -22,7 +22,7 @@ use crate::snapshot::Snapshots;
 use crate::thread::unsplit;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{Chance, Origin, WeightError, Weights};
-use crate::{PlanReply, PlanRequest, Planner, control};
+use crate::{PlanReply, PlanRequest, Planner, control, processor};
 
 /// The file of the model in the box.
 #[cfg(feature = "embedded-model")]
@@ -210,6 +210,7 @@ impl LocalModel {
     }
 
     fn load(source: &mut dyn Source, path: &str, origin: Origin) -> Result<Self, ModelError> {
+        processor::check()?;
         let malformed = |fault: Fault| ModelError::Malformed {
             path: path.to_owned(),
             fault,
