@@ -1,6 +1,6 @@
 //! What host and device say to each other about programs: an upload in chunks, its commitment, a run, and what came of it.
 //!
-//! These types are the protocol. A device that is small reads and writes them as postcard ([`read`], [`write`]), inside the packets of its
+//! These types are the protocol. A device that is small reads and writes them as postcard ([`read`], [`write()`]), inside the packets of its
 //! serial line; over MQTT the same things are JSON (`json`), on the topics `program` and `ack`. No allocation. This file must not know
 //! where a program is kept, what it does, or how a message travels.
 

@@ -1,4 +1,4 @@
-//! Signatures of programs: plain ed25519 (RFC 8032) over the [preamble](crate::store::preamble) and the program's bytes. A device verifies;
+//! Signatures of programs: plain ed25519 (RFC 8032) over the [preamble] and the program's bytes. A device verifies;
 //! only a host signs. This file must not know where keys are kept.
 
 use crate::program::{Description, Objection, Signature};
