@@ -1,7 +1,7 @@
 //! The kernel in its world: an event loop that feeds it what happens and carries out what it asks for. The loop knows who to hand each
 //! output to, and nothing about what it means.
 
-mod programs;
+mod aboard;
 
 use super::devices::Devices;
 use super::hooks::{Books, Hooks, Subject, When};
@@ -34,6 +34,9 @@ const LOOK_MS: u64 = 2_000;
 const IDLE_MS: u64 = 100;
 /// How long a stop may take to leave when the program ends.
 const STOP_MS: u64 = 1_000;
+
+/// Where the numbers of requests about programs begin.
+const PROGRAM_IDS: u64 = 1 << 40;
 
 /// The files that say what is allowed; they are read again while a run is under way.
 const LAW: [&str; 2] = ["policy.toml", "hooks.toml"];
@@ -179,7 +182,7 @@ impl Host {
             busy: false,
             done: None,
             interrupts: 0,
-            program_ids: programs::IDS,
+            program_ids: PROGRAM_IDS,
             timing: None,
             simulated: Vec::new(),
         })

@@ -1,7 +1,8 @@
-//! The host and the programs on its devices: what the kernel wants of a device that runs alone, uploads, and what a device says about what it
-//! keeps. It decides nothing.
+//! What the host does about programs that lie in devices: it brings them there, asks about them, and has them run. It must not know what a
+//! program is.
 
-use super::{Devices, Host, IDLE_MS};
+use super::{Host, IDLE_MS};
+use crate::shell::devices::Devices;
 use crate::trouble::Trouble;
 use llmos_firmware_bridge::link::push::{Push, PushError, Pushed};
 use llmos_firmware_bridge::program::{Answer, Ask, StoreStatus};
@@ -12,8 +13,6 @@ use std::time::Duration;
 /// How often a device is asked how its store is, and for how long each time.
 const STATUS_ASKS: u32 = 4;
 const STATUS_MS: u64 = 700;
-/// Where the numbers of requests about programs begin.
-pub(super) const IDS: u64 = 1 << 40;
 
 impl Host {
     /// Does what the kernel wants of a device that runs its program alone.
