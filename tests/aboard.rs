@@ -237,7 +237,7 @@ fn a_run_that_is_to_stop_with_its_host_stops() {
     let arm = house.arm_at("1", &[]);
     assert_eq!(house.said(&["skill", "push", "arm", &id]).1, 0);
     let (text, code) = house.said(&["device", "run", &id, SLOTS[0], SLOTS[1], "--on-loss", "finish"]);
-    assert!(code == 1 && text.contains("NeedsHost"), "{code}: {text}");
+    assert!(code == 1 && text.contains("needs_host"), "{code}: {text}");
     let since = house.now();
     let run = ["device", "run", &id, SLOTS[0], SLOTS[1], "--broker", &house.broker];
     let (child, _) = until(&house.llmos, &run, "acknowledged");

@@ -57,6 +57,7 @@ impl Printer {
             let status = match trouble.code {
                 2 => "usage",
                 1 => "failed",
+                3 => "refused",
                 _ => "environment",
             };
             say(json!({ "status": status, "reason": trouble.message }));

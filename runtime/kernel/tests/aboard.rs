@@ -293,6 +293,10 @@ fn what_must_not_run_does_not_begin() {
     let nowhere = [("object", "red cube"), ("at", "home")];
     check_refused("carry", &nowhere, Status::NeedsAnswer, "reports no \"home\"");
     check_refused("back", &[("object", "red cube")], Status::Refused, "needs this host");
+    let bench = Bench::new(&traces());
+    let carry = bench.kernel.traces().get("carry").expect("a trace");
+    let why = program_for("base", bench.kernel.devices(), carry).expect_err("it is for the arm");
+    assert!(why.contains("carry involves arm, too"), "{why}");
 }
 
 #[test]

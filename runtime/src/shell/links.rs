@@ -1,6 +1,7 @@
 //! The links of all devices as one state machine, in the kernel's words: news of a bus and commands go in, messages and news come out.
 //! It is pure, so that the program drives it with a real bus and a test with weather. It must not know a bus, a clock or what news lead to.
 
+use llmos_firmware_bridge::Refusal;
 use llmos_firmware_bridge::binding::{Binding, Problem, Shape, Surface, ToolSurface, overlaps};
 use llmos_firmware_bridge::link::{Channel, Kind, Link, LinkConfig, LinkEvent, LinkInput, LinkOutput, Loss, Report};
 use llmos_firmware_bridge::plain::Plain;
@@ -312,7 +313,7 @@ pub fn news_of(event: LinkEvent, leases: bool) -> Option<News> {
         LinkEvent::Acknowledged { id } => News::Acknowledged { command: id },
         LinkEvent::Rejected { id, reason } => News::Rejected {
             command: id,
-            why: format!("{reason:?}"),
+            why: refusal_text(reason),
         },
         LinkEvent::Failed { id, reason } => News::Failed {
             command: id,
@@ -344,6 +345,19 @@ fn ran(report: &RunReport, session: u32) -> Ran {
         },
         date: String::new(),
     }
+}
+
+/// Why a device does not begin; what a person can do about runs is said with it.
+fn refusal_text(reason: Refusal) -> String {
+    let text = match reason {
+        Refusal::NoProgram => "it keeps another program, or none",
+        Refusal::BadProgram => "the program that it keeps is damaged, so push it again",
+        Refusal::NeedsHost => "its own configuration does not let it go on without a host, so say --on-loss stop",
+        Refusal::ReportWaiting => "what came of its last run has not been taken over yet, so try again",
+        Refusal::NoRoom => "it reports more than it can follow a program with",
+        other => return format!("{other:?}"),
+    };
+    format!("{text} ({})", reason.as_str())
 }
 
 fn loss_text(loss: Loss) -> &'static str {
