@@ -129,7 +129,7 @@ impl<const N: usize> Walker<N> {
     /// not take effect, or that doing it twice does no harm. The start state is only checked at step 0.
     ///
     /// # Errors
-    /// Those of [`Program::check`], [`Reject::OutOfRange`] for a checkpoint behind the last step, [`Reject::UnboundSlot`] where a slot has
+    /// Those of [`Listing::check`], [`Reject::OutOfRange`] for a checkpoint behind the last step, [`Reject::UnboundSlot`] where a slot has
     /// no value.
     pub fn resume<L: Listing>(program: &L, checkpoint: Checkpoint) -> Result<Walker<N>, Reject> {
         program.check()?;
