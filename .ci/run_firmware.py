@@ -100,7 +100,14 @@ def main():
         check((code, barred["status"]) == (3, "refused"), "it is not driven into its fence", barred)
         code, out, err = call("trace", "compile", learned["trace"], "--out", str(workspace / "program.bin"))
         check(code == 0, "what was learned is compiled", err)
-        alone(Host(board.path), (workspace / "program.bin").read_bytes(), learned["digest"])
+        host = Host(board.path)
+        alone(host, (workspace / "program.bin").read_bytes(), learned["digest"])
+        host.lease(ttl_ms=0)
+        os.close(host.line)
+        code, out, err = call("skill", "push", "slide", learned["trace"])
+        check(code == 0, "llmos puts it on the board itself", out + err)
+        code, ran = run("device", "run", "slide", learned["trace"], "direction=left", "distance=5 cm")
+        check((code, ran["status"], ran["model_calls"]) == (0, "done", 0), "and lets the board run it", ran)
 
 
 main()
