@@ -60,15 +60,6 @@ pub enum ModelError {
         /// The field, what was expected, what was found.
         fault: Fault,
     },
-    /// The tensor library's kernels use instructions that this processor does not have.
-    #[error(
-        "cannot compute here: expected a processor with {expected}, found one without; \
-         what was learned is followed without a model, and the model needs a newer board"
-    )]
-    Processor {
-        /// The instructions, and which processors have them.
-        expected: &'static str,
-    },
     /// More tokens than the model can hold at once.
     #[error(
         "{what} needs {needed} tokens, {} more than the {context_max} that the model holds; \

@@ -210,7 +210,10 @@ impl LocalModel {
     }
 
     fn load(source: &mut dyn Source, path: &str, origin: Origin) -> Result<Self, ModelError> {
-        processor::check()?;
+        let origin = match origin {
+            Origin::File if !processor::multiplies_quantised() => Origin::Plain,
+            origin => origin,
+        };
         let malformed = |fault: Fault| ModelError::Malformed {
             path: path.to_owned(),
             fault,

@@ -1,23 +1,13 @@
 //! Whether this processor has the instructions that the tensor library's kernels use without asking: where one is missing, the first product of
-//! two quantized numbers would end the process. This file must not know models.
+//! two quantised numbers would end the process. This file must not know models.
 
-use crate::error::ModelError;
-
-/// Says what is missing.
+/// Whether products of quantised numbers can be computed here.
 ///
-/// # Errors
-/// [`ModelError::Processor`].
-#[cfg_attr(
-    not(target_arch = "aarch64"),
-    expect(clippy::unnecessary_wraps, reason = "only one architecture lacks anything")
-)]
-pub(crate) fn check() -> Result<(), ModelError> {
-    // candle-core 0.11.1, quantized/neon.rs: every dot product is `sdot`. The processors of the Raspberry Pi 3 and 4 (Cortex-A53, A72) lack it.
+/// candle-core 0.11.1, quantized/neon.rs: every such product is `sdot`, which the processors of the Raspberry Pi 3 and 4 (Cortex-A53, A72) lack.
+/// Its products of F32 numbers need nothing that an `AArch64` processor has not.
+pub(crate) fn multiplies_quantised() -> bool {
     #[cfg(target_arch = "aarch64")]
-    if !std::arch::is_aarch64_feature_detected!("dotprod") {
-        return Err(ModelError::Processor {
-            expected: "dot product instructions (asimddp in /proc/cpuinfo: Cortex-A55, A75, A76 and later, as in a Raspberry Pi 5)",
-        });
-    }
-    Ok(())
+    return std::arch::is_aarch64_feature_detected!("dotprod");
+    #[cfg(not(target_arch = "aarch64"))]
+    true
 }
