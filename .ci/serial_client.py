@@ -11,10 +11,11 @@ import time
 import tty
 import zlib
 
-REFUSALS = ["no_lease", "stale_sequence", "expired", "retained", "latched", "busy", "unknown_tool", "bad_argument", "envelope", "plant"]
+REFUSALS = ["no_lease", "stale_sequence", "expired", "retained", "latched", "busy", "unknown_tool", "bad_argument", "envelope", "plant",
+            "no_program", "bad_program", "other_device", "unbound_slot", "needs_host", "report_waiting", "no_room"]
 OBJECTIONS = ["retained", "no_lease", "busy", "no_store", "too_large", "device", "revision", "unsigned", "no_upload", "chunk", "order", "incomplete",
               "checksum", "version", "malformed", "program", "tool", "envelope", "signature", "flash"]
-FAILURES = ["stopped", "lease_lost", "stalled", "envelope", "plant"]
+FAILURES = ["stopped", "lease_lost", "stalled", "envelope", "plant", "program"]
 
 
 def cobs(data):
