@@ -212,9 +212,9 @@ fn a_run_goes_on_without_its_host_and_is_handed_over_once() {
     );
     assert_eq!(alone[0]["trace"], id.as_str());
 
-    // The same with a host that is killed in the middle of it.
+    // The same with a host that is killed in the middle of it, on an arm that is slow enough for a busy machine to do that.
     drop(arm);
-    let _arm = house.arm(&["--alone"]);
+    let _arm = house.arm_at("1", &["--alone"]);
     let since = house.now();
     let mut run = vec!["device", "run", &id, SLOTS[0], SLOTS[1], "--on-loss", "finish"];
     run.extend(["--broker", &house.broker]);
@@ -222,6 +222,7 @@ fn a_run_goes_on_without_its_host_and_is_handed_over_once() {
     house.wait_for(since, "grip", |state| state["holding"] == "red cube");
     signal(&child, "KILL");
     ended(child);
+    assert_eq!(house.ledger().len(), uses.len(), "it is killed before the end");
     house.wait_for(since, "end of the run", is_done);
     // The dead host still holds the lease for as long as its heartbeat is.
     thread::sleep(Duration::from_millis(1_600));
@@ -249,7 +250,7 @@ fn a_run_that_is_to_stop_with_its_host_stops() {
         state["busy"] == false && state["failed"]["reason"] == "lease_lost"
     });
     assert!(
-        killed.elapsed() < Duration::from_millis(2_500),
+        killed.elapsed() < Duration::from_millis(4_000),
         "{:?}",
         killed.elapsed()
     );
