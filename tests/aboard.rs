@@ -249,11 +249,7 @@ fn a_run_that_is_to_stop_with_its_host_stops() {
     let state = house.wait_for(since, "safe state", |state| {
         state["busy"] == false && state["failed"]["reason"] == "lease_lost"
     });
-    assert!(
-        killed.elapsed() < Duration::from_millis(4_000),
-        "{:?}",
-        killed.elapsed()
-    );
+    assert!(killed.elapsed() < Duration::from_secs(4), "{:?}", killed.elapsed());
     assert_eq!(state["holding"], "red cube", "what is held stays held");
     let (text, _) = house.said(&["run", "open the gripper"]);
     assert!(text.contains("the host went away"), "{text}");
