@@ -231,6 +231,30 @@ fn a_run_goes_on_without_its_host_and_is_handed_over_once() {
 }
 
 #[test]
+fn what_is_still_to_be_told_does_not_keep_the_next_run_away() {
+    let house = House::new();
+    let arm = house.arm(&["--alone"]);
+    let (learned, _) = house.json(&["run", "move the arm 5 cm up"]);
+    let id = learned["trace"].as_str().expect("a trace").to_owned();
+    assert_eq!(house.said(&["skill", "push", "arm", &id]).1, 0);
+    for round in 1..=4 {
+        let up = ["device", "run", &id, "direction=up", "distance=5 cm"];
+        let left = [&up[..], &["--on-loss", "finish", "--detach"]].concat();
+        let (report, code) = house.json(&left);
+        assert_eq!((report["status"].as_str(), code), (Some("unverified"), 0), "{report}");
+        let (report, code) = house.json(&["device", "run", &id, "direction=down", "distance=5 cm"]);
+        assert_eq!(
+            (report["status"].as_str(), code),
+            (Some("done"), 0),
+            "{round}: {report}"
+        );
+        let alone = house.ledger().iter().filter(|used| used["run"].is_string()).count();
+        assert_eq!(alone, 2 * round, "both are written down, once");
+    }
+    drop(arm);
+}
+
+#[test]
 fn a_run_that_is_to_stop_with_its_host_stops() {
     let house = House::new();
     let (id, _) = house.learned();

@@ -92,6 +92,11 @@ pub async fn run(config: &Config, args: AloneArgs, printer: Printer) -> Result<u
             "{device} says nothing about programs; does it keep any? (llmos skill push {device} {name})"
         ))
     })?;
+    if !host.take_over(&device).await {
+        return Err(Trouble::environment(format!(
+            "{device} still has to tell what came of its last run, and that could not be taken over; does somebody else use it? (llmos device watch)"
+        )));
+    }
     let aboard = Aboard {
         device,
         installed: status.installed.map(|installed| installed.crc),

@@ -10,9 +10,9 @@ use llmos_follower::Millis;
 use llmos_kernel::message::{News, Output};
 use std::time::Duration;
 
-/// How often a device is asked how its store is, and for how long each time.
-const STATUS_ASKS: u32 = 4;
-const STATUS_MS: u64 = 700;
+/// How often a device is asked about its programs, and for how long each time, in milliseconds.
+const ASKS: u32 = 4;
+const ANSWER_MS: u64 = 700;
 
 impl Host {
     /// Does what the kernel wants of a device that runs its program alone.
@@ -75,19 +75,39 @@ impl Host {
         }
     }
 
-    /// What a device says about its program; `None` where it does not answer.
+    /// What a device says about its program; `None` where it does not answer, or keeps none.
     pub async fn store_status(&mut self, device: &str) -> Option<StoreStatus> {
-        for _ in 0..STATUS_ASKS {
-            let news = self.ask_device(device, &Ask::Status);
+        let about = |answer| match answer {
+            Answer::Store(status) => Some(Some(status)),
+            Answer::Refused(_) => Some(None),
+            Answer::Report(_) => None,
+        };
+        self.answer(device, &Ask::Status, about).await.flatten()
+    }
+
+    /// Takes over what a device has to tell of its last run, so that it may begin another: that is in the ledger then, and the device has
+    /// forgotten it. Returns whether nothing is left to tell; what there is to tell goes to the kernel, which has the device forget it, and
+    /// that is answered as this is.
+    pub async fn take_over(&mut self, device: &str) -> bool {
+        let nothing = |answer| (answer == Answer::Report(None)).then_some(());
+        self.answer(device, &Ask::Report, nothing).await.is_some()
+    }
+
+    /// Asks until an answer of the kind that is looked for has come. Others are passed over: a device that was heard of again has more to tell
+    /// than what it was asked for.
+    async fn answer<T>(&mut self, device: &str, ask: &Ask<'_>, found: impl Fn(Answer) -> Option<T>) -> Option<T> {
+        let first = self.program_ids;
+        for _ in 0..ASKS {
+            let news = self.ask_device(device, ask);
             self.news(news);
-            for _ in 0..STATUS_MS / IDLE_MS {
+            for _ in 0..ANSWER_MS / IDLE_MS {
                 self.carry(None, Duration::from_millis(IDLE_MS)).await;
                 let replies = self.devices.as_mut().map(Devices::replies).unwrap_or_default();
-                let mut stores = replies.into_iter().filter(|(from, _)| from == device);
-                match stores.next().map(|(_, reply)| reply.answer) {
-                    Some(Answer::Store(status)) => return Some(status),
-                    Some(_) => return None,
-                    None => {}
+                let mut mine = replies
+                    .into_iter()
+                    .filter(|(from, reply)| from == device && reply.id >= first);
+                if let Some(answer) = mine.find_map(|(_, reply)| found(reply.answer)) {
+                    return Some(answer);
                 }
             }
         }
