@@ -223,13 +223,23 @@ impl<const N: usize> Walker<N> {
         }
     }
 
+    fn reach_output<L: Listing>(&mut self, world: World<'_, L>) {
+        // Each round queues an output or waits for an input, so this ends.
+        while self.events.is_empty() && matches!(self.phase, Phase::Start | Phase::Begin) {
+            self.begin(world);
+        }
+    }
+
+    /// Whether the next output is a command. Until it is polled it is not computed, so whoever has to wait with it does so here.
+    pub fn offers<L: Listing>(&mut self, world: World<'_, L>) -> bool {
+        self.reach_output(world);
+        matches!(self.events.front(), Some(Event::Offered))
+    }
+
     /// The next output, or `None` until the next input.
     pub fn poll<L: Listing>(&mut self, world: World<'_, L>) -> Option<Output> {
         loop {
-            // Each round queues an output or waits for an input, so this ends.
-            while self.events.is_empty() && matches!(self.phase, Phase::Start | Phase::Begin) {
-                self.begin(world);
-            }
+            self.reach_output(world);
             let output = match self.events.pop_front()? {
                 Event::Offered => match self.offer(world) {
                     Ok(offer) => Output::Command(offer),

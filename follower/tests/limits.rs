@@ -376,6 +376,17 @@ fn so_many_commands_and_no_more() {
     assert_eq!((recent(&watch, 400), recent(&watch, 1_099)), (2, 2));
     assert_eq!((recent(&watch, 1_100), recent(&watch, 1_400)), (1, 0));
     assert_eq!(watch.recent(400, None), 0);
+    let free = |watch: &Watch, now| watch.free_at(now, Some(rate));
+    assert_eq!(free(&watch, 400), 1_100, "the eldest of two makes room");
+    assert_eq!((free(&watch, 1_100), free(&watch, 5_000)), (1_100, 5_000));
+    assert_eq!(watch.free_at(400, None), 400);
+    for (commands, at) in [(0, 400), (1, 1_400), (2, 1_100), (3, 400), (u16::MAX, 400)] {
+        let rate = Rate {
+            commands,
+            per_ms: 1_000,
+        };
+        assert_eq!(watch.free_at(400, Some(rate)), at, "{commands}");
+    }
     // The oldest is forgotten first, and as many are remembered as a rate may allow.
     for now in 0..100 {
         watch.note_command(10_000 + now);

@@ -95,6 +95,7 @@ impl Printer {
                 };
                 self.line(&format!("        gate pass, sent {text}{part}"));
             }
+            Event::Paced { text, ms, .. } => self.line(&format!("        waits {ms} ms: {text}")),
             Event::Acknowledged { ms, .. } => self.line(&format!("        acknowledged after {ms} ms")),
             Event::StepObserved { text, observed, .. } => {
                 self.line(&format!("        {text}: {}", observed_text(*observed)));

@@ -255,8 +255,13 @@ impl Running {
             readings: &readings,
         };
         self.walk.follower.handle(world, now, input);
-        while let Some(output) = self.walk.follower.poll(world) {
-            match output {
+        loop {
+            let free = watch.free_at(now, plant.envelope().rate_max);
+            if free > now && self.walk.follower.offers(world) {
+                self.look_at = free;
+                return None;
+            }
+            match self.walk.follower.poll(world)? {
                 Output::Command(offer) => self.walk.offer(now, world, &offer, plant, watch),
                 Output::StepDone { .. } | Output::CallDone { .. } => {}
                 Output::Finished { observed, digest } => return Some(Outcome::Finished { observed, digest }),
@@ -264,7 +269,6 @@ impl Running {
                 Output::Stopped { .. } => return Some(Outcome::Stopped),
             }
         }
-        None
     }
 }
 

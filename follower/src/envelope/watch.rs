@@ -40,6 +40,17 @@ impl Watch {
         u16::try_from(self.commands.iter().filter(fresh).count()).unwrap_or(u16::MAX)
     }
 
+    /// The first time from now on at which one more command is within the rate. A rate of no commands has no such time, and nothing waits for
+    /// it: now.
+    #[must_use]
+    pub fn free_at(&self, now: Millis, rate: Option<Rate>) -> Millis {
+        let Some(rate) = rate else { return now };
+        let most = usize::from(rate.commands).min(COMMANDS_MAX);
+        // The last ones, as many as are allowed; the eldest of them makes room when the rate's time is over.
+        let eldest = self.commands.iter().rev().nth(most.wrapping_sub(1));
+        eldest.map_or(now, |at| now.max(at.saturating_add(Millis::from(rate.per_ms))))
+    }
+
     /// Takes note of a reported position. A device can't have come further than its largest speed takes it since the report before, whose age
     /// was at most what the envelope allows. Without a largest speed, only a place beyond [`COORDINATE_MAX`] is implausible.
     pub fn note_position(&mut self, now: Millis, at: Point, envelope: &Envelope) {

@@ -19,7 +19,7 @@ use llmos_follower::program::ARGUMENTS_MAX;
 use llmos_follower::state::POSITION;
 use llmos_follower::value::distance;
 use llmos_follower::{
-    Handoff, Kind, Millis, Observed, Offer, OnError, Point, Program, Readings, Scope, Split, Step, Symbol, Value,
+    Handoff, Kind, Millis, Observed, Offer, OnError, Point, Program, Rate, Readings, Scope, Split, Step, Symbol, Value,
     evaluate, wire,
 };
 
@@ -280,7 +280,8 @@ impl Kernel {
         let (Some(crc), Some(slots)) = (installed, slots) else {
             return self.finish(now, Status::Failed, "the trace is not there any more");
         };
-        let until = now + longest_ms(&run.program);
+        let rate = self.world.device(&device).and_then(|device| device.envelope.rate_max);
+        let until = now + longest_ms(&run.program, rate);
         run.command = Some((command, now));
         run.phase = Phase::Aboard(Box::new(Alone {
             device: device.clone(),
@@ -630,15 +631,16 @@ fn offers_of(program: &Program, index: u8, step: &Step, readings: &Readings) -> 
     Some((0..legs).map(leg).collect())
 }
 
-/// How long the steps of a program may take, tries and all.
-fn longest_ms(program: &Program) -> Millis {
+/// How long the steps of a program may take, tries, and waiting for their turn.
+fn longest_ms(program: &Program, rate: Option<Rate>) -> Millis {
+    let turn_ms = rate.map_or(0, |rate| Millis::from(rate.per_ms) / Millis::from(rate.commands.max(1)));
     let each = program.steps.iter().map(|step| {
         let tries = match step.on_error {
             OnError::Retry(times) => Millis::from(times) + 1,
             _ => 1,
         };
         let legs = if step.split == Split::Never { 1 } else { 4 };
-        Millis::from(step.timeout_ms) * tries * legs
+        (Millis::from(step.timeout_ms) + turn_ms) * tries * legs
     });
     each.sum::<Millis>() + SLACK_MS
 }

@@ -13,6 +13,9 @@ use llmos_follower::{
     Compensation, Handoff, Input, Millis, Observed, Offer, Output as Followed, Point, Progress, Symbol, World as Scene,
 };
 
+/// How much later than the rate allows a command leaves at most, in milliseconds: it may be carried faster than the one before it.
+const PACE_MS: Millis = 50;
+
 impl Kernel {
     /// Drains the follower.
     pub(crate) fn drive(&mut self, now: Millis) {
@@ -137,6 +140,16 @@ impl Kernel {
         if let Some(route) = self.world.detour(&offer) {
             return self.feed(now, Input::Detour(route));
         }
+        if let Some(until) = self.too_soon(now, &offer) {
+            let ms = until.saturating_sub(now);
+            let text = format!("{device} may not be sent more commands yet (max_rate)");
+            self.tell(Event::Paced { call, text, ms });
+            if let Some(run) = self.run.as_mut() {
+                let offer = Box::new(offer);
+                run.phase = Phase::Pacing { until, offer };
+            }
+            return;
+        }
         match self.verdict(now, &offer, call) {
             Ok(()) => {
                 let request = self.next();
@@ -155,6 +168,33 @@ impl Kernel {
                 });
             }
             Err(why) => self.refuse(now, call, why),
+        }
+    }
+
+    /// When a command that its device's rate does not allow yet may be sent; `None` where that is now. The gate counts again then.
+    fn too_soon(&self, now: Millis, offer: &Offer) -> Option<Millis> {
+        let view = self.world.views.get(self.world.names.spell(offer.device))?;
+        let devices = self
+            .laws()
+            .filter_map(|(_, devices)| devices.iter().find(|device| Symbol::of(&device.name) == offer.device));
+        let rates = devices.filter_map(|device| device.envelope.rate_max);
+        let due = rates.filter_map(|rate| {
+            let free = view.watch.free_at(now, Some(rate));
+            // The device counts too, and hears them as they come.
+            (free > now).then(|| free + PACE_MS.min(Millis::from(rate.per_ms) / 10))
+        });
+        due.max()
+    }
+
+    /// Goes on with a command whose turn has come.
+    pub(crate) fn pace(&mut self, now: Millis) {
+        let Some(run) = self.run.as_mut() else { return };
+        match std::mem::replace(&mut run.phase, Phase::Following) {
+            Phase::Pacing { until, offer } if now >= until => {
+                self.judge(now, *offer);
+                self.drive(now);
+            }
+            waiting => run.phase = waiting,
         }
     }
 
@@ -359,9 +399,10 @@ impl Kernel {
             }
             return;
         }
-        // While the run waits for the hooks or the disk, only what ends the run counts.
+        // While the run waits for its turn, the hooks or the disk, only what ends the run counts.
         if let Some(Run {
-            phase: phase @ (Phase::Hooking { .. } | Phase::Intending { .. } | Phase::Reviewing { .. }),
+            phase:
+                phase @ (Phase::Pacing { .. } | Phase::Hooking { .. } | Phase::Intending { .. } | Phase::Reviewing { .. }),
             ..
         }) = &mut self.run
         {

@@ -17,7 +17,7 @@ use crate::tool::Device;
 use crate::world::World;
 use llmos_follower::{Follower, Millis, Offer, Program, Readings};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What may differ between installations.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -51,6 +51,8 @@ pub struct Kernel {
     /// A person wants the next goal begun as if nothing had been tried.
     anew: bool,
     next: u64,
+    /// Devices whose last report was not believed.
+    doubted: BTreeSet<String>,
     /// Reports of devices that are being written down.
     pub(crate) handing: Vec<Handing>,
 }
@@ -161,6 +163,11 @@ pub(crate) enum Phase {
         request: u64,
         device: String,
     },
+    /// The next command is within the device's rate only then.
+    Pacing {
+        until: Millis,
+        offer: Box<Offer>,
+    },
     Hooking {
         request: u64,
         offer: Box<Offer>,
@@ -230,8 +237,12 @@ impl Kernel {
             Input::Reset { device } => self.outputs.push_back(Output::ResetDevice { device }),
             Input::Tick => self.handle_tick(now),
         }
-        if self.run.is_some() {
-            self.outputs.push_back(Output::Wake { at: now + WAKE_MS });
+        if let Some(run) = &self.run {
+            let at = match run.phase {
+                Phase::Pacing { until, .. } => until.clamp(now, now + WAKE_MS),
+                _ => now + WAKE_MS,
+            };
+            self.outputs.push_back(Output::Wake { at });
         }
     }
 
@@ -305,10 +316,16 @@ impl Kernel {
     }
 
     fn handle_news(&mut self, now: Millis, device: &str, news: &News) {
-        if let Err(what) = self.world.news(now, device, news) {
-            self.tell(Event::Warning {
-                text: format!("{device}: {what}"),
-            });
+        match (self.world.news(now, device, news), news) {
+            // Once, until it reports what can be believed.
+            (Err(what), _) if self.doubted.insert(device.to_owned()) => {
+                let text = format!("{device}: {what}");
+                self.tell(Event::Warning { text });
+            }
+            (Ok(()), News::State(_)) => {
+                self.doubted.remove(device);
+            }
+            _ => {}
         }
         if let News::Ran(ran) = news {
             return self.handle_ran(now, device, ran);
@@ -320,7 +337,13 @@ impl Kernel {
         }
         match self.run.as_ref().map(|run| &run.phase) {
             Some(Phase::Gathering { .. }) => self.gather(now),
-            Some(Phase::Following | Phase::Hooking { .. } | Phase::Intending { .. } | Phase::Reviewing { .. }) => {
+            Some(
+                Phase::Following
+                | Phase::Pacing { .. }
+                | Phase::Hooking { .. }
+                | Phase::Intending { .. }
+                | Phase::Reviewing { .. },
+            ) => {
                 self.follow_news(now, device, news);
             }
             Some(Phase::Returning { .. }) => self.return_news(now, device, news),
@@ -520,6 +543,7 @@ impl Kernel {
         match self.run.as_ref().map(|run| &run.phase) {
             Some(
                 Phase::Following
+                | Phase::Pacing { .. }
                 | Phase::Hooking { .. }
                 | Phase::Intending { .. }
                 | Phase::Returning { .. }
@@ -537,6 +561,7 @@ impl Kernel {
         match self.run.as_ref().map(|run| &run.phase) {
             Some(Phase::Gathering { .. }) => self.gather(now),
             Some(Phase::Following) => self.follow_tick(now),
+            Some(Phase::Pacing { .. }) => self.pace(now),
             Some(Phase::Returning { .. }) => self.check_return(now),
             Some(Phase::Aboard(_)) => self.aboard_tick(now),
             _ => {}

@@ -464,6 +464,8 @@ pub enum Event {
         leg: u16,
         legs: u16,
     },
+    /// The next command waits so long, since the device may not be sent more of them yet.
+    Paced { call: usize, text: String, ms: Millis },
     /// The device acknowledged it.
     Acknowledged { call: usize, ms: Millis },
     /// A step was seen to succeed.

@@ -3,7 +3,7 @@
 
 use llmos_follower::{Breach, Progress};
 use llmos_kernel::kernel::{Kernel, Settings};
-use llmos_kernel::message::{Caller, Fact, Input, Named, News, Output, Report, Request, State, Status, Verdict};
+use llmos_kernel::message::{Caller, Event, Fact, Input, Named, News, Output, Report, Request, State, Status, Verdict};
 use llmos_kernel::policy::breach_text;
 use llmos_kernel::text::manifest;
 
@@ -192,6 +192,25 @@ fn limits_that_contradict_each_other_are_found_with_their_line() {
         let found = found(&text);
         let named = found.iter().any(|(at, message)| *at == line && message.contains(words));
         assert!(named, "{from} -> {to}: {found:?}");
+    }
+}
+
+#[test]
+fn a_misspelt_limit_is_no_limit_and_so_no_manifest() {
+    for (from, to, line) in [
+        ("  max_turn: ", "  max_trun: ", 12),
+        ("height: \"2 m\", name: pillar", "height: \"2 m\", nmae: pillar", 7),
+        ("z: \"-1..1 m\" }", "z: \"-1..1 m\", a: \"0..1 m\" }", 6),
+    ] {
+        let text = CART.replacen(from, to, 1);
+        assert_ne!(text, CART, "{from}");
+        let (device, _) = manifest::read(&text);
+        assert!(device.is_none(), "{to}");
+        let found = found(&text);
+        let named = found
+            .iter()
+            .any(|(at, message)| *at == line && message.contains("a limit without effect"));
+        assert!(named, "{to}: {found:?}");
     }
 }
 
@@ -433,21 +452,63 @@ fn limits_of_motion_are_kept_by_the_gate() {
 }
 
 #[test]
-fn a_second_command_too_soon_is_refused() {
+fn a_second_command_too_soon_waits_for_its_turn() {
     let slow = CART.replace("20 Hz", "0.1 Hz");
     let (mut kernel, mut cart) = (kernel(&slow), Cart::at([0, 3_000_000, 0]));
     told(&mut kernel, 1, cart.news());
     let beeped = run(&mut kernel, 2, &mut cart, "beep for 2 s");
     assert_eq!(beeped.status, Status::Unverified, "{}", beeped.reason);
-    let refused = run(&mut kernel, 4_000, &mut cart, "beep for 2 s");
-    assert_eq!(refused.status, Status::Refused);
+    let waited = run(&mut kernel, 4_000, &mut cart, "beep for 2 s");
+    assert_eq!((waited.status, cart.commands), (Status::Unverified, 2));
     assert!(
-        refused.reason.contains("1 commands within 10000 ms, and may be sent 1"),
-        "{}",
-        refused.reason
+        (6_000..7_500).contains(&waited.ms),
+        "its turn is 10 s after the first was sent: {} ms",
+        waited.ms
     );
-    let later = run(&mut kernel, 16_000, &mut cart, "beep for 2 s");
-    assert_eq!((later.status, cart.commands), (Status::Unverified, 2));
+    // What ends a run ends one that waits, too, and nothing is sent after that.
+    let (status, reason) = halted(&mut kernel, 14_000, &cart, Input::Stop { device: None });
+    assert_eq!(status, Status::Stopped, "{reason}");
+    let why = "gone".to_owned();
+    let (device, news) = ("cart".to_owned(), News::Offline { why });
+    let (status, reason) = halted(&mut kernel, 15_000, &cart, Input::Device { device, news });
+    assert!(
+        status == Status::Failed && reason.contains("gone"),
+        "{status:?}: {reason}"
+    );
+    told(&mut kernel, 40_000, News::Online);
+    let later = run(&mut kernel, 40_000, &mut cart, "beep for 2 s");
+    assert_eq!(
+        (later.status, later.ms, cart.commands),
+        (Status::Unverified, beeped.ms, 3)
+    );
+}
+
+/// What becomes of a beep that waits for its turn when something happens.
+fn halted(kernel: &mut Kernel, begin: u64, cart: &Cart, happens: Input) -> (Status, String) {
+    told(kernel, begin, cart.news());
+    kernel.handle(begin, Input::Goal(Request::new("beep for 2 s", Caller::Person)));
+    let mut happens = Some(happens);
+    let mut waits = false;
+    for now in (begin..begin + 20_000).step_by(200) {
+        let mut inputs = Vec::new();
+        while let Some(output) = kernel.poll() {
+            match output {
+                Output::Tell(Event::Paced { .. }) => waits = true,
+                Output::Store { request, .. } | Output::Append { request, .. } | Output::Amend { request, .. } => {
+                    inputs.push(Input::Stored { request, error: None });
+                }
+                Output::Command { .. } => panic!("it was its turn only later"),
+                Output::Done(report) => return (report.status, report.reason),
+                _ => {}
+            }
+        }
+        inputs.extend(happens.take_if(|_| waits));
+        inputs.push(Input::Tick);
+        for input in inputs {
+            kernel.handle(now, input);
+        }
+    }
+    panic!("the run does not end");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use super::faults;
 use super::links::{Links, LinksOutput, is_lease};
+use super::nonsense::Nonsense;
 use llmos_firmware_bridge::io::serial::{self, SerialEvent, SerialHandle};
 use llmos_firmware_bridge::io::{BusError, BusEvent, BusHandle, SerialAddress};
 use llmos_firmware_bridge::link::{Channel, LinkInput};
@@ -28,6 +29,7 @@ pub struct Devices {
     published: Option<Instant>,
     /// Answers about programs that nobody has taken yet.
     replies: Vec<(String, Reply)>,
+    nonsense: Nonsense,
 }
 
 /// The serial line of a device that has one.
@@ -67,6 +69,7 @@ impl Devices {
             links,
             published: None,
             replies: Vec::new(),
+            nonsense: Nonsense::default(),
         };
         (devices, unusable, said)
     }
@@ -204,6 +207,11 @@ impl Devices {
                     match published {
                         Ok(()) => self.published = Some(Instant::now()),
                         Err(error) => tracing::warn!(%topic, %error, "not published"),
+                    }
+                }
+                LinksOutput::News(device, News::Nonsense { what }) => {
+                    if let Some(what) = self.nonsense.tell(Instant::now(), &device, what) {
+                        news.push((device, News::Nonsense { what }));
                     }
                 }
                 LinksOutput::News(device, what) => news.push((device, what)),

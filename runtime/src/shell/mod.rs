@@ -9,6 +9,7 @@ pub mod host;
 pub mod journal;
 pub mod links;
 pub mod model;
+pub mod nonsense;
 pub mod person;
 pub mod shelf;
 pub mod signals;

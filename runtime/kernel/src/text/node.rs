@@ -267,15 +267,26 @@ impl<'a> Fields<'a> {
 
     /// Reports every key that nobody took: a warning, since a newer version may know it.
     pub fn finish(self, known: &str, diagnostics: &mut Vec<Diagnostic>) {
-        for (key, _, taken) in self.entries {
-            if !taken {
-                let message = format!(
-                    "\"{}\" is not known here and has no effect; known are {known}",
-                    key.name
-                );
-                diagnostics.push(Diagnostic::warning(key.place, message));
-            }
-        }
+        diagnostics.extend(self.left(known, "is not known here and has no effect", Diagnostic::warning));
+    }
+
+    /// The same where a key that has no effect would let something through: an error.
+    pub fn finish_strictly(self, known: &str, diagnostics: &mut Vec<Diagnostic>) {
+        diagnostics.extend(self.left(
+            known,
+            "is not known here, and a limit without effect is an error",
+            Diagnostic::error,
+        ));
+    }
+
+    fn left(
+        self,
+        known: &str,
+        why: &str,
+        diagnostic: fn(Place, String) -> Diagnostic,
+    ) -> impl Iterator<Item = Diagnostic> {
+        let left = self.entries.into_iter().filter(|(_, _, taken)| !taken);
+        left.map(move |(key, ..)| diagnostic(key.place, format!("\"{}\" {why}; known are {known}", key.name)))
     }
 }
 

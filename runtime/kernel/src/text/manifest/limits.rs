@@ -49,7 +49,7 @@ impl Reader<'_> {
         }
         device.envelope.rate_max = self.rate(&mut fields);
         self.times(&mut fields, device);
-        fields.finish(LIMIT_KEYS, self.found);
+        fields.finish_strictly(LIMIT_KEYS, self.found);
     }
 
     fn times(&mut self, fields: &mut Fields<'_>, device: &mut Device) {
@@ -127,7 +127,7 @@ impl Reader<'_> {
                 }
             }
         });
-        fields.finish("x, y, z", self.found);
+        fields.finish_strictly("x, y, z", self.found);
         Some([axes[0]?, axes[1]?, axes[2]?])
     }
 
@@ -145,7 +145,7 @@ impl Reader<'_> {
                 .map_or("zone", |(text, _)| text)
                 .to_owned();
             let shape = self.shape(&mut fields, item.place);
-            fields.finish("sphere, box, to, cylinder, radius, height, floor, name", self.found);
+            fields.finish_strictly("sphere, box, to, cylinder, radius, height, floor, name", self.found);
             let Some(shape) = shape else { continue };
             if leaves_nothing(&shape, &device.envelope) {
                 self.error(
