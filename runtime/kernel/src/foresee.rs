@@ -2,14 +2,24 @@
 //! The gate judges every command again when it is due; this only spares a device the first half of a plan whose second half is
 //! forbidden. It must not know how the program came about.
 
+use crate::motion::{self, Known};
 use crate::policy::{breach_text, check_range};
 use crate::tool::Device;
 use llmos_follower::state::POSITION;
 use llmos_follower::{
-    Breach, Kind, Op, Point, Program, Range, Reading, Readings, Scope, Split, Step, Symbol, Value, evaluate,
+    Breach, Kind, Motion, Offer, Op, Point, Program, Range, Reading, Readings, Scope, Split, Step, Symbol, Value,
+    evaluate,
 };
 
-/// Follows the motions of a program in thought.
+/// A device of which only is asked what a command itself says.
+const NOT_KNOWN: Known<'_> = Known {
+    at: None,
+    age_ms: 0,
+    watch: None,
+    now: 0,
+};
+
+/// Follows a program in thought: what each command asks for, and where each motion leads.
 ///
 /// # Errors
 /// The first motion or value that the gate would refuse, in words.
@@ -25,6 +35,13 @@ pub fn forbidden(program: &Program, devices: &[Device], readings: &Readings) -> 
                 check_range(&parameter.name, &parameter.kind, parameter.limit, *value)?;
             }
         }
+        let asked = motion::of(device, &offer(step, &values), NOT_KNOWN);
+        // Where it drives to is not known before it is there.
+        let asked = Motion { drives: false, ..asked };
+        device
+            .envelope
+            .check(&asked)
+            .map_err(|breach| breach_text(device, breach))?;
         let Some(end) = target(program, step, &values, &readings) else {
             continue;
         };
@@ -64,6 +81,22 @@ fn arguments(program: &Program, step: &Step, readings: &Readings) -> Vec<Value> 
         .iter()
         .map_while(|(_, range)| evaluate(program, *range, &scope).ok());
     values.collect()
+}
+
+/// What a step will send, without where that leads.
+fn offer(step: &Step, values: &[Value]) -> Offer {
+    let names = step.arguments.iter().map(|(name, _)| *name);
+    Offer {
+        step: 0,
+        leg: 0,
+        legs: 1,
+        device: step.device,
+        tool: step.tool,
+        arguments: names.zip(values.iter().copied()).collect(),
+        start: None,
+        target: None,
+        end: None,
+    }
 }
 
 fn target(program: &Program, step: &Step, values: &[Value], readings: &Readings) -> Option<Point> {

@@ -46,6 +46,7 @@ const GO: &str = "---\ntrace: go\ngoal: drive the cart to the place east\npatter
 const ROLL: &str = "---\ntrace: roll\ngoal: roll at 0.2 m/s\npatterns:\n  - \"roll at {pace}\"\nslots: { pace: speed }\nsteps:\n  - cart.cruise: { pace: \"{pace}\" }\nstatus: done\nmode: LEARNER\n---\n";
 const TURN: &str = "---\ntrace: turn\ngoal: turn by 30 degrees\npatterns:\n  - \"turn by {by}\"\nslots: { by: angle }\nsteps:\n  - cart.turn: { by: \"{by}\" }\nstatus: done\nmode: LEARNER\n---\n";
 const BEEP: &str = "---\ntrace: beep\ngoal: beep for 2 s\npatterns:\n  - \"beep for {time}\"\nslots: { time: duration }\nsteps:\n  - cart.beep: { time: \"{time}\" }\nstatus: done\nmode: LEARNER\n---\n";
+const HOOT: &str = "---\ntrace: hoot\ngoal: hoot and roll at 0.2 m/s\npatterns:\n  - \"hoot and roll at {pace}\"\nslots: { pace: speed }\nsteps:\n  - cart.beep: { time: 1 s }\n  - cart.cruise: { pace: \"{pace}\" }\nstatus: done\nmode: LEARNER\n---\n";
 
 /// The line and words of each finding.
 fn found(text: &str) -> Vec<(u32, String)> {
@@ -340,6 +341,7 @@ fn kernel(manifest: &str) -> Kernel {
         ("traces/roll.md", ROLL),
         ("traces/turn.md", TURN),
         ("traces/beep.md", BEEP),
+        ("traces/hoot.md", HOOT),
     ];
     for (path, text) in documents {
         let (path, text) = (path.to_owned(), text.to_owned());
@@ -449,6 +451,19 @@ fn limits_of_motion_are_kept_by_the_gate() {
         assert_eq!(cart.commands == 0, !words.is_empty(), "{goal}");
         assert!(report.reason.contains(words), "{goal}: {}", report.reason);
     }
+    // What a later command asks for is seen before the first one leaves.
+    let (report, cart) = ran(CART, [0, 3_000_000, 0], "hoot and roll at 0.6 m/s");
+    assert_eq!(
+        (report.status, cart.commands),
+        (Status::Refused, 0),
+        "{}",
+        report.reason
+    );
+    assert!(
+        report.reason.contains("0.6 m/s is more than 0.5 m/s"),
+        "{}",
+        report.reason
+    );
 }
 
 #[test]
