@@ -455,7 +455,9 @@ pub fn print(trace: &Trace, body: &str) -> String {
     let _ = writeln!(text, "trace: {}", quote(&trace.id));
     let _ = writeln!(text, "version: {VERSION}");
     let _ = writeln!(text, "goal: {}", quote(&trace.goal));
-    text.push_str("patterns:\n");
+    if !trace.patterns.is_empty() {
+        text.push_str("patterns:\n");
+    }
     for pattern in &trace.patterns {
         let _ = writeln!(text, "  - {}", quote(pattern));
     }
