@@ -29,6 +29,30 @@ fn kept(target: &str) -> Vec<(String, Vec<u8>)> {
     files
 }
 
+/// What the fuzzer found: an input a line, as `fuzz/found.py` writes it.
+fn found(target: &str) -> Vec<Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/fuzz/found/{target}.txt"));
+    let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let lines = text.split(|byte| *byte == b'\n');
+    lines.filter(|line| !line.is_empty()).map(plain).collect()
+}
+
+/// A line with its %XX as the bytes that they stand for.
+fn plain(line: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = line;
+    while let [first, after @ ..] = rest {
+        let digits = after.get(..2).filter(|_| *first == b'%');
+        let byte = digits.map(|digits| {
+            let digits = str::from_utf8(digits).expect("two digits");
+            u8::from_str_radix(digits, 16).expect("two digits")
+        });
+        bytes.push(byte.unwrap_or(*first));
+        rest = &after[byte.map_or(0, |_| 2)..];
+    }
+    bytes
+}
+
 /// A byte more, less, other, or a stretch twice.
 fn change(bytes: &mut Vec<u8>, chance: &mut Xorshift) {
     let mut below = |most: usize| usize::try_from(chance.below(most.max(1) as u64)).unwrap_or(0);
@@ -76,6 +100,11 @@ fn every_kept_input_and_its_changes_are_borne() {
                 change(&mut changed, &mut chance);
                 check(target, &format!("{name}/{file}, changed"), &changed);
             }
+        }
+        let found = found(name);
+        assert!(!found.is_empty(), "{name}: something was found");
+        for (number, bytes) in (1..).zip(found) {
+            check(target, &format!("found/{name}.txt:{number}"), &bytes);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! [`sim`] own sockets and threads, and they decide nothing.
 //!
 //! **What this room must not know**: manifests, tools' meanings, goals, models, policy. A tool is a name with arguments here.
-#![cfg_attr(not(feature = "host"), no_std)]
+#![cfg_attr(not(any(feature = "host", test)), no_std)]
 
 pub mod desk;
 pub mod device;
