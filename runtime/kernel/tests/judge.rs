@@ -1,9 +1,11 @@
 //! The gate by itself: one command, one verdict. Each row changes one thing of a command that passes.
 
 use llmos_follower::{Offer, Symbol, Value};
+use llmos_kernel::goal::Dimension;
 use llmos_kernel::message::Caller;
+use llmos_kernel::message::Request;
 use llmos_kernel::motion::{self, Known};
-use llmos_kernel::plan::PlannedCall;
+use llmos_kernel::plan::{Argument, Given, PlannedCall, Source};
 use llmos_kernel::policy::{Agreed, Ask, Asking, Policy, judge};
 use llmos_kernel::text::manifest;
 use llmos_kernel::tool::Device;
@@ -26,6 +28,12 @@ tools:
   - cruise: { pace: speed }
     does: Drive on
     drives: true
+macros:
+  - tour: { pace: speed }
+    does: Drive there and on
+    steps:
+      - run: { pace: pace, push: 1 m/s2, time: 2 s }
+      - cruise: { pace: pace }
 ---
 "#;
 const ALLOW: &str = "[[rule]]\neffect = \"allow\"\nwho = [\"person\"]\n";
@@ -292,4 +300,225 @@ fn what_the_envelope_limits_is_found_among_the_arguments() {
     let late = Gate { age_ms: 900, ..OPEN };
     let why = verdict(&late, &offer("cruise", &[number("pace", M)])).expect_err("it may have moved");
     assert!(why.contains("1.15 m to stop"), "{why}");
+}
+
+/// What the rules narrow of a call (`Ok` for the plan's own words), and of a command with the same values.
+fn narrowed(rule: &str, tool: &str, said: &[(&str, Given)]) -> (Result<(), String>, Result<(), String>) {
+    let (device, text) = (rig(), format!("{ALLOW}{rule}\n"));
+    let (policy, found) = Policy::read(&text);
+    assert_eq!(found, [], "{rule}");
+    let asking = Asking {
+        callers: vec![Caller::Person],
+        minute: None,
+    };
+    let named = device.tool(tool).expect("a tool");
+    let ruling = policy.ruling(&asking, &device, named).expect("it is allowed");
+    let argument = |(name, value): &(&str, Given)| Argument {
+        parameter: (*name).to_owned(),
+        value: value.clone(),
+        source: Source::Trace,
+    };
+    let call = PlannedCall::new("rig", tool, said.iter().map(argument).collect());
+    let value = |given: &Given| match given {
+        Given::Quantity(_, micro) | Given::Number(micro) => Some(Value::Number(*micro)),
+        Given::Boolean(truth) => Some(Value::Bool(*truth)),
+        Given::Option(word) | Given::Entity(word) | Given::Text(word) => Some(name(word)),
+        _ => None,
+    };
+    let values = said.iter().filter_map(|(name, given)| Some((*name, value(given)?)));
+    let sent = offer(tool, &values.collect::<Vec<_>>());
+    (
+        ruling.check_call(&device, named, &call),
+        ruling.check_offer(named, named, &sent, None),
+    )
+}
+
+#[test]
+fn what_a_rule_narrows_is_held_in_the_plan_and_again_in_the_command() {
+    let pace = |milli: i64| ("pace", Given::Quantity(Dimension::Speed, milli * 1_000));
+    let by = ("by", Given::Quantity(Dimension::Angle, 3 * M));
+    let turning = |name, degrees: i64| (name, Given::Quantity(Dimension::AngularSpeed, degrees * M));
+    let word = |text: &str, kind: fn(String) -> Given| kind(text.to_owned());
+    let slow = "limits = { slow = \"0..10 deg/s\" }";
+    for (rule, tool, said, words) in [
+        // Of several arguments, the one that is meant; of several tools, those that have it.
+        ("limits = { pace = \"0..0.5 m/s\" }", "cruise", vec![pace(500)], ""),
+        ("limits = { pace = \"0..0.5 m/s\" }", "cruise", vec![pace(501)], "pace"),
+        ("limits = { pace = \"0..0.5 m/s\" }", "spin", vec![by.clone()], ""),
+        (
+            slow,
+            "spin",
+            vec![by.clone(), turning("rate", 20), turning("slow", 10)],
+            "",
+        ),
+        (
+            slow,
+            "spin",
+            vec![by.clone(), turning("rate", 5), turning("slow", 11)],
+            "slow",
+        ),
+        ("limits = { max_speed = \"0.5 m/s\" }", "cruise", vec![pace(500)], ""),
+        (
+            "limits = { count = \"1..3\" }",
+            "all",
+            vec![("count", Given::Number(3 * M))],
+            "",
+        ),
+        (
+            "limits = { count = \"1..3\" }",
+            "all",
+            vec![("count", Given::Number(4 * M))],
+            "count",
+        ),
+        (
+            "limits = { on = [\"true\"] }",
+            "all",
+            vec![("on", Given::Boolean(true))],
+            "",
+        ),
+        (
+            "limits = { on = [\"true\"] }",
+            "all",
+            vec![("on", Given::Boolean(false))],
+            "on",
+        ),
+        (
+            "limits = { side = [\"left\"] }",
+            "all",
+            vec![("side", word("left", Given::Option))],
+            "",
+        ),
+        (
+            "limits = { side = [\"left\"] }",
+            "all",
+            vec![("side", word("right", Given::Option))],
+            "side",
+        ),
+        (
+            "limits = { thing = [\"cup\"] }",
+            "all",
+            vec![("thing", word("cup", Given::Entity))],
+            "",
+        ),
+        (
+            "limits = { thing = [\"cup\"] }",
+            "all",
+            vec![("thing", word("knife", Given::Entity))],
+            "thing",
+        ),
+        (
+            "limits = { note = [\"low\"] }",
+            "go",
+            vec![("note", word("low", Given::Text))],
+            "",
+        ),
+        (
+            "limits = { note = [\"low\"] }",
+            "go",
+            vec![("note", word("loud", Given::Text))],
+            "note",
+        ),
+    ] {
+        let (planned, sent) = narrowed(rule, tool, &said);
+        for verdict in [planned, sent] {
+            match verdict {
+                Ok(()) => assert_eq!(words, "", "{rule} {tool} {said:?}"),
+                Err(why) => assert!(
+                    !words.is_empty() && why.contains(words),
+                    "{rule} {tool} {said:?}: {why}"
+                ),
+            }
+        }
+    }
+    // What a device alone will know is looked at when it is there: in the command, which a macro is not.
+    let rule = "limits = { pace = \"0..0.5 m/s\" }";
+    let later = [("pace", Given::Result("measured".to_owned()))];
+    assert_eq!(narrowed(rule, "cruise", &later).0, Ok(()));
+    assert!(narrowed(rule, "tour", &later).0.is_err());
+    // A plan that leaves out what is narrowed has not said what it is.
+    assert!(narrowed(rule, "cruise", &[]).0.is_err());
+    let why = narrowed("limits = { max_speed = \"0.5 m/s\" }", "cruise", &[pace(501)]).0;
+    assert!(why.is_err_and(|why| why.contains("faster than 0.5 m/s")));
+}
+
+#[test]
+fn commands_of_a_macro_are_held_to_the_rules_about_it_and_about_its_steps() {
+    let device = rig();
+    let asking = Asking {
+        callers: vec![Caller::Person],
+        minute: None,
+    };
+    let sent = |rules: &str, call: &str, step: &str, arguments: &[(&str, Value)]| {
+        let (policy, found) = Policy::read(rules);
+        assert_eq!(found, [], "{rules}");
+        let (call, tool) = (device.tool(call).expect("a tool"), device.tool(step).expect("a tool"));
+        let ruling = policy.ruling(&asking, &device, call).expect("it is allowed");
+        ruling.check_offer(call, tool, &offer(step, arguments), None)
+    };
+    let about = |tool: &str, limits: &str| format!("{ALLOW}tool = \"{tool}\"\nlimits = {{ {limits} }}\n{ALLOW}");
+    let (pace, slower) = (("pace", Value::Number(M)), "pace = \"0..0.5 m/s\"");
+    for (rules, call, step, arguments, allowed) in [
+        // What was said for the macro was compared as it was said; what its steps add was not.
+        (about("tour", slower), "tour", "cruise", [pace], true),
+        (
+            about("tour", "push = \"0..1 m/s2\""),
+            "tour",
+            "run",
+            [("push", Value::Number(M))],
+            true,
+        ),
+        (
+            about("tour", "push = \"0..1 m/s2\""),
+            "tour",
+            "run",
+            [("push", Value::Number(M + 1))],
+            false,
+        ),
+        // A rule about a step holds there, whoever uses it, and not for another step.
+        (about("cruise", slower), "tour", "cruise", [pace], false),
+        (about("cruise", slower), "tour", "run", [pace], true),
+        (about("cruise", slower), "cruise", "cruise", [pace], false),
+        // A place by name is coordinates in the command.
+        (
+            about("go", "at = [\"bench\"]"),
+            "go",
+            "go",
+            [("at", Value::Point([0, 0, M]))],
+            true,
+        ),
+        (
+            about("go", "note = [\"loud\"]"),
+            "go",
+            "go",
+            [("note", name("loud"))],
+            true,
+        ),
+        (
+            about("go", "note = [\"loud\"]"),
+            "go",
+            "go",
+            [("note", name("low"))],
+            false,
+        ),
+    ] {
+        let verdict = sent(&rules, call, step, &arguments);
+        assert_eq!(
+            verdict.is_ok(),
+            allowed,
+            "{rules} {call} {step} {arguments:?}: {verdict:?}"
+        );
+    }
+}
+
+#[test]
+fn the_time_of_day_goes_on_while_a_run_does() {
+    let at = |minute, elapsed_minutes: u64| {
+        let mut request = Request::new("go", Caller::Person);
+        request.minute = minute;
+        Asking::of(&request, elapsed_minutes * 60_000).minute
+    };
+    assert_eq!((at(Some(600), 0), at(Some(600), 59)), (Some(600), Some(659)));
+    assert_eq!((at(Some(1_439), 1), at(Some(10), 1_440)), (Some(0), Some(10)));
+    assert_eq!(at(Some(0), 70_000), Some(880), "after seven weeks");
+    assert_eq!(at(None, 10), None);
 }

@@ -114,6 +114,10 @@ mod tests {
                 "limits = { opening = \"-1..200 %\" }",
                 "warning: the limit of \"opening\" narrows nothing",
             ),
+            (
+                "tool = \"gripper\"\nlimits = { state = [\"closed\", \"open\"] }",
+                "warning: the limit of \"state\" narrows nothing",
+            ),
         ] {
             let found = check(rest);
             assert!(found.len() == 1 && found[0].contains(expected), "{rest}: {found:?}");

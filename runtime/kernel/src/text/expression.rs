@@ -187,6 +187,9 @@ fn lex_number(rest: &str, at: usize) -> Result<(Token, usize), Mistake> {
     let unit = after[gap..]
         .find(|c: char| !(c.is_alphabetic() || "%°/²".contains(c)))
         .unwrap_or(after.len() - gap);
+    // "m/s2" is the one unit that ends with a digit.
+    let squared = after[gap..gap + unit].ends_with("/s") && after[gap + unit..].starts_with('2');
+    let unit = unit + usize::from(squared);
     let unit_text = &after[gap..gap + unit];
     let refuse = |message| Mistake { at, message };
     if unit == 0 || unit_text == "and" || unit_text == "or" {
