@@ -100,7 +100,7 @@ pub fn proportion(a: i64, b: i64, by: i64) -> Option<i64> {
     let product = u128::from(a.unsigned_abs()) * u128::from(b.unsigned_abs());
     let size = quotient(product, u128::from(by.unsigned_abs()))?;
     let size = i128::try_from(size).ok()?;
-    let negative = (a < 0) != (b < 0) && by > 0 || (a < 0) == (b < 0) && by < 0;
+    let negative = (a < 0) ^ (b < 0) ^ (by < 0);
     i64::try_from(if negative { -size } else { size }).ok()
 }
 
@@ -195,7 +195,33 @@ mod tests {
         assert_eq!(distance_up([i64::MIN, 0, 0], [i64::MAX, 0, 0]), None);
     }
 
+    #[test]
+    fn proportions_at_the_ends() {
+        for (a, b, by, expected) in [
+            (7, 3, 2, Some(10)),
+            (-7, 3, 2, Some(-10)),
+            (7, -3, 2, Some(-10)),
+            (-7, -3, -2, Some(-10)),
+            (0, -3, 2, Some(0)),
+            (i64::MIN, i64::MIN, i64::MIN, Some(i64::MIN)),
+            (i64::MIN, -1, 1, None),
+            (i64::MAX, 2, 1, None),
+            (1, 1, 0, None),
+        ] {
+            assert_eq!(proportion(a, b, by), expected, "{a} * {b} / {by}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn proportions_are_those_of_wider_numbers(a in any::<i64>(), b in any::<i64>(), by in any::<i64>()) {
+            let exact = (i128::from(a) * i128::from(b)).checked_div(i128::from(by));
+            prop_assert_eq!(proportion(a, b, by), exact.and_then(|exact| i64::try_from(exact).ok()));
+            let small = by % 1_000;
+            let exact = (i128::from(a) * i128::from(b % 1_000)).checked_div(i128::from(small));
+            prop_assert_eq!(proportion(a, b % 1_000, small), exact.and_then(|exact| i64::try_from(exact).ok()));
+        }
+
         #[test]
         fn isqrt_is_the_floor_of_the_root(n in any::<u128>()) {
             let root = isqrt(n);
