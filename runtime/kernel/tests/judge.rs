@@ -359,6 +359,12 @@ fn what_a_rule_narrows_is_held_in_the_plan_and_again_in_the_command() {
         ),
         ("limits = { max_speed = \"0.5 m/s\" }", "cruise", vec![pace(500)], ""),
         (
+            "limits = { pace = \"0..1 s\" }",
+            "cruise",
+            vec![pace(500)],
+            "limited to 0 s .. 1 s",
+        ),
+        (
             "limits = { count = \"1..3\" }",
             "all",
             vec![("count", Given::Number(3 * M))],
@@ -435,6 +441,9 @@ fn what_a_rule_narrows_is_held_in_the_plan_and_again_in_the_command() {
     let later = [("pace", Given::Result("measured".to_owned()))];
     assert_eq!(narrowed(rule, "cruise", &later).0, Ok(()));
     assert!(narrowed(rule, "tour", &later).0.is_err());
+    // A value of another kind than the parameter's is none that the rule allows.
+    let late = [("pace", Given::Quantity(Dimension::Duration, 1_000))];
+    assert!(narrowed(rule, "cruise", &late).0.is_err());
     // A plan that leaves out what is narrowed has not said what it is.
     assert!(narrowed(rule, "cruise", &[]).0.is_err());
     let why = narrowed("limits = { max_speed = \"0.5 m/s\" }", "cruise", &[pace(501)]).0;
