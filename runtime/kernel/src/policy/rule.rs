@@ -470,6 +470,21 @@ mod tests {
     }
 
     #[test]
+    fn a_time_of_day_has_four_digits_and_is_one() {
+        for (text, minute) in [("00:00", 0), ("06:30", 390), (" 23:59 ", 1_439)] {
+            assert_eq!(minute_of(text), Some(minute), "{text}");
+            assert_eq!(print_minute(minute), text.trim());
+        }
+        for text in [
+            "6:30", "006:30", "06:3", "06:60", "24:00", "-1:30", "+6:30", "06.30", "0630", "",
+        ] {
+            assert_eq!(minute_of(text), None, "{text}");
+        }
+        let words = [Effect::Allow, Effect::Confirm, Effect::Deny].map(Effect::word);
+        assert_eq!(words, ["allow", "confirm", "deny"]);
+    }
+
+    #[test]
     fn quiet_hours_reach_over_midnight() {
         let night = Quiet::parse("22:00-06:00").expect("hours");
         let noon = Quiet::parse("12:00-13:30").expect("hours");
