@@ -413,6 +413,8 @@ mod tests {
         mistake("[[rule]]\neffect = \"allow\"\nwho = [\"robot\"]\n", (3, 8), "robot");
         mistake("[[rule]]\neffect = \"allow\"\nwho = []\n", (3, 7), "nobody");
         mistake("[[rule]\n", (1, 8), "");
+        mistake(&format!("people = [\" ada\"]\n{rule}"), (1, 11), "no space before");
+        mistake(&format!("people = [\"\"]\n{rule}"), (1, 11), "a name has letters");
         mistake(&format!("{rule}quiet = \"22-6\"\n"), (4, 9), "22:00-06:00");
         mistake(&format!("{rule}quiet = \"22:00-22:00\"\n"), (4, 9), "22:00-06:00");
         mistake(&format!("{rule}quiet = \"24:00-06:00\"\n"), (4, 9), "22:00-06:00");
