@@ -338,7 +338,6 @@ fn what_a_rule_narrows_is_held_in_the_plan_and_again_in_the_command() {
     let pace = |milli: i64| ("pace", Given::Quantity(Dimension::Speed, milli * 1_000));
     let by = ("by", Given::Quantity(Dimension::Angle, 3 * M));
     let turning = |name, degrees: i64| (name, Given::Quantity(Dimension::AngularSpeed, degrees * M));
-    let word = |text: &str, kind: fn(String) -> Given| kind(text.to_owned());
     let slow = "limits = { slow = \"0..10 deg/s\" }";
     for (rule, tool, said, words) in [
         // Of several arguments, the one that is meant; of several tools, those that have it.
@@ -364,66 +363,6 @@ fn what_a_rule_narrows_is_held_in_the_plan_and_again_in_the_command() {
             vec![pace(500)],
             "limited to 0 s .. 1 s",
         ),
-        (
-            "limits = { count = \"1..3\" }",
-            "all",
-            vec![("count", Given::Number(3 * M))],
-            "",
-        ),
-        (
-            "limits = { count = \"1..3\" }",
-            "all",
-            vec![("count", Given::Number(4 * M))],
-            "count",
-        ),
-        (
-            "limits = { on = [\"true\"] }",
-            "all",
-            vec![("on", Given::Boolean(true))],
-            "",
-        ),
-        (
-            "limits = { on = [\"true\"] }",
-            "all",
-            vec![("on", Given::Boolean(false))],
-            "on",
-        ),
-        (
-            "limits = { side = [\"left\"] }",
-            "all",
-            vec![("side", word("left", Given::Option))],
-            "",
-        ),
-        (
-            "limits = { side = [\"left\"] }",
-            "all",
-            vec![("side", word("right", Given::Option))],
-            "side",
-        ),
-        (
-            "limits = { thing = [\"cup\"] }",
-            "all",
-            vec![("thing", word("cup", Given::Entity))],
-            "",
-        ),
-        (
-            "limits = { thing = [\"cup\"] }",
-            "all",
-            vec![("thing", word("knife", Given::Entity))],
-            "thing",
-        ),
-        (
-            "limits = { note = [\"low\"] }",
-            "go",
-            vec![("note", word("low", Given::Text))],
-            "",
-        ),
-        (
-            "limits = { note = [\"low\"] }",
-            "go",
-            vec![("note", word("loud", Given::Text))],
-            "note",
-        ),
     ] {
         let (planned, sent) = narrowed(rule, tool, &said);
         for verdict in [planned, sent] {
@@ -448,6 +387,43 @@ fn what_a_rule_narrows_is_held_in_the_plan_and_again_in_the_command() {
     assert!(narrowed(rule, "cruise", &[]).0.is_err());
     let why = narrowed("limits = { max_speed = \"0.5 m/s\" }", "cruise", &[pace(501)]).0;
     assert!(why.is_err_and(|why| why.contains("faster than 0.5 m/s")));
+}
+
+#[test]
+fn every_kind_of_value_is_narrowed_in_the_plan_and_in_the_command() {
+    let word = |text: &str, kind: fn(String) -> Given| kind(text.to_owned());
+    for (tool, name, allowed, good, bad) in [
+        ("all", "count", "\"1..3\"", Given::Number(3 * M), Given::Number(4 * M)),
+        ("all", "on", "[\"true\"]", Given::Boolean(true), Given::Boolean(false)),
+        (
+            "all",
+            "side",
+            "[\"left\"]",
+            word("left", Given::Option),
+            word("right", Given::Option),
+        ),
+        (
+            "all",
+            "thing",
+            "[\"cup\"]",
+            word("cup", Given::Entity),
+            word("knife", Given::Entity),
+        ),
+        (
+            "go",
+            "note",
+            "[\"low\"]",
+            word("low", Given::Text),
+            word("loud", Given::Text),
+        ),
+    ] {
+        let rule = format!("limits = {{ {name} = {allowed} }}");
+        assert_eq!(narrowed(&rule, tool, &[(name, good)]), (Ok(()), Ok(())), "{rule}");
+        let (planned, sent) = narrowed(&rule, tool, &[(name, bad)]);
+        for verdict in [planned, sent] {
+            assert!(verdict.is_err_and(|why| why.contains(name)), "{rule}");
+        }
+    }
 }
 
 #[test]
