@@ -75,6 +75,9 @@ impl Llmos {
         let entries = std::fs::read_dir(&folder).expect("a journal folder").flatten();
         // Names begin with the date; the intents beside them do not.
         let journals = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"2"));
-        journals.map(|entry| entry.path()).max().expect("a journal")
+        // Within one second, a process's number does not say which of two came later.
+        let written = |path: &PathBuf| path.metadata().and_then(|found| found.modified()).ok();
+        let newest = journals.map(|entry| entry.path()).max_by_key(written);
+        newest.expect("a journal")
     }
 }
