@@ -302,7 +302,7 @@ fn what_the_envelope_limits_is_found_among_the_arguments() {
     assert!(why.contains("1.15 m to stop"), "{why}");
 }
 
-/// What the rules narrow of a call (`Ok` for the plan's own words), and of a command with the same values.
+/// The verdict of an allowing rule with these limits on a call as it was planned, and on a command with the same values.
 fn narrowed(rule: &str, tool: &str, said: &[(&str, Given)]) -> (Result<(), String>, Result<(), String>) {
     let (device, text) = (rig(), format!("{ALLOW}{rule}\n"));
     let (policy, found) = Policy::read(&text);
