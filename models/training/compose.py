@@ -11,16 +11,19 @@ import lexicon
 import meanings
 import phrases
 import quantities
+import situations
+from families import Family
 from phrases import Piece
 from toolbox import CONFLICTS, KIN, RIVALS, Gadget, gerund, instance
 
 SKIP, ASK, END, NONE = "<skip>", "<ask>", "<end>", "<none>"
+LIKELY = 0.6                     # how often a parameter that tells what people name there takes one of those
 PRONOUNS = ["it"] * 9 + ["that", "this", "them", "that one", "the object", "the thing"]
 BACK = ["back", "back", "back there", "back where it was", "there", "back again"]
 AGAIN = [", then do it again", "and do it again", ", and again", ", and then again", ", then once more", "and repeat that", ", and repeat", ", then repeat it", "and then do the same again", ". do that again",
          ". now again", ", do it twice", ". do that twice", "and then once again", ", then repeat the move", ", and one more time", ". once more"]
 AGAIN_ALL = [", and do all of that again", ", then repeat everything", ". do the whole thing twice", ", then do both again", ". repeat all of that", ", and then the same again from the start", ". now all of that once more"]
-NOT_NOW = ["", "", "", "", "", "", "", " now", " please", " right now", " immediately", " quickly", " for me", " again", " slowly", " thanks", " carefully"]
+NOT_NOW = [""] * 25 + [" now", " please", " right now", " immediately", " quickly", " for me", " again", " slowly", " thanks", " carefully"]
 
 
 @dataclass
@@ -71,7 +74,7 @@ class Composer:
         elif param.type == "place":
             pieces = self._place(param, how, mention, forced, name)
         elif param.type == "text":
-            text = lexicon.free_text(param.detail, rng)
+            text = rng.choice(param.like).lower() if param.like and rng.random() < LIKELY else lexicon.free_text(param.detail, rng)
             pieces = [Piece(text, mention)]
             if rng.random() < 0.15:
                 quote = rng.choice("\"'\"")
@@ -98,6 +101,10 @@ class Composer:
             return [Piece(rng.choice(PRONOUNS), mention)] if rng.random() < 0.93 else [Piece("the"), Piece("object", mention)]
         if pronoun and rng.random() < 0.3:
             return [Piece(rng.choice(["him", "her", "me", "them"]), mention)]
+        if param.like and rng.random() < LIKELY:
+            _, determiner, noun = lexicon.natural(rng.choice(param.like))
+            context.last_entity = noun
+            return ([Piece(determiner)] if determiner else []) + [Piece(noun, mention)]
         kind = lexicon.kind_of(name)
         determiner, noun = lexicon.entity(f"of:{kind}" if kind and rng.random() < 0.4 else param.detail or "small", rng)
         if param.detail == "person" and rng.random() < 0.12:
@@ -109,9 +116,10 @@ class Composer:
         rng = self.rng
         if forced == "back":
             return [Piece(rng.choice(BACK), mention)]
-        preposition, determiner, noun = lexicon.place(param.detail or "surface", rng)
+        natural = param.like and rng.random() < LIKELY
+        preposition, determiner, noun = lexicon.natural(rng.choice(param.like)) if natural else lexicon.place(param.detail or "surface", rng)
         kind = lexicon.kind_of(name)
-        if kind and rng.random() < 0.3:
+        if kind and not natural and rng.random() < 0.3:
             noun = lexicon.one_of(kind, rng)
             preposition, determiner = rng.choice(["in", "at", "on"]), "" if noun[-1].isdigit() else "the"
         if how == "" or not preposition:
@@ -511,7 +519,7 @@ class Composer:
         """A goal for a tool that is not in the list."""
         rng = self.rng
         if self.foreign and rng.random() < 0.5:
-            return rng.choice([self._foreign_invented, self._foreign_meaning, self._foreign_sibling])()
+            return rng.choice([self._foreign_invented, self._foreign_meaning, self._foreign_sibling, self._foreign_situation])()
         family = rng.choice(self.foreign)
         tool = rng.choice(family.tools)
         words = rng.choice(family.devices)
@@ -545,6 +553,18 @@ class Composer:
         said = {w for p in clause.pieces if p.mention is None for w in p.text.split()}
         if said & known or len(said) < 2:
             return None
+        clause.calls = []
+        return self.finish(self.wrap(clause), "none")
+
+    def _foreign_situation(self):
+        """A deed of daily life that no listed tool shares a word with."""
+        rng = self.rng
+        tool = rng.choice(situations.DEEDS)
+        if situations.said(tool) & _content(" ".join(t.line()[0] for t in self.box.tools)):
+            return None
+        family = Family("situation", [["device"]])
+        inst = _stranger(tool, family, family.devices[0], rng)
+        clause = Composer(_Lonely(inst), rng, []).call(inst, Context(), allow_ask=False)
         clause.calls = []
         return self.finish(self.wrap(clause), "none")
 

@@ -4,7 +4,8 @@
     python evaluate.py run/checkpoint.pt --random        # the same with random weights
     python evaluate.py run/checkpoint.pt --set d --errors
 
-Sets: (a) fresh goals over the training families, (b) the same with every tool and parameter under a name that says nothing,
+Sets: (a) fresh goals over the training families' own tools, (b) the same with every tool renamed `action n`, (bare) with every
+parameter renamed `argument n` besides, (mix) the draw that training sees, where a quarter of the tools is invented and a seventh renamed;
 (c) device families held out of training, (d) hand-written goals by who had not seen the generator, (demo) hand-written goals of the
 desk arm and its neighbours, (dev) hand-written goals whose errors were read during development and which thus measure nothing any more.
 """
@@ -28,18 +29,20 @@ from train import load_model
 
 HAND = Path(__file__).with_name("handwritten")
 SEED = 2_000_000_000
+DRAWN = ("a", "b", "c", "mix", "bare")
 
 
 def generated(name, lists, goals):
-    """`(tools, [(goal, example)])` of the sets a, b and c."""
+    """`(tools, [(goal, example)])` of the sets that are drawn."""
     for k in range(lists):
         source = generate.HELDOUT if name == "c" else generate.TRAIN
-        tools, segments = generate.sample(SEED + k + 50_000 * "abc".index(name), goals, source)
-        if name == "b":
-            for i, tool in enumerate(tools):
+        tools, segments = generate.sample(SEED + k + 50_000 * DRAWN.index(name), goals, source, written=name in ("a", "b", "bare"))
+        for i, tool in enumerate(tools):
+            if name in ("b", "bare"):
                 tool.name = f"action {i + 1}"
-                for k, slot in enumerate(tool.slots):
-                    slot.name = f"argument {k + 1}"
+            if name == "bare":
+                for n, slot in enumerate(tool.slots):
+                    slot.name = f"argument {n + 1}"
         yield tools, [(s.goal, s.example) for s in segments]
 
 
@@ -169,7 +172,7 @@ def run(model, tool_lists):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("checkpoint")
-    parser.add_argument("--set", nargs="+", default=["a", "b", "c", "d", "demo", "dev"])
+    parser.add_argument("--set", nargs="+", default=["a", "b", "c", "d", "mix", "bare", "demo", "dev"])
     parser.add_argument("--lists", type=int, default=40)
     parser.add_argument("--random", action="store_true")
     parser.add_argument("--errors", action="store_true")

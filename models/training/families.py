@@ -23,6 +23,7 @@ class Param:
     optional: bool = False
     option_sets: list = field(default_factory=list)
     names: list = field(default_factory=list)
+    like: list = field(default_factory=list)       # what people name there: `the spruce log`, `on the top shelf`
 
 
 @dataclass
@@ -99,6 +100,8 @@ def _line(line, families, file):
         tool.does = _list(rest)
     elif word == "param":
         tool.params.append(_param(rest))
+    elif word == "like":
+        tool.params[-1].like += _list(rest)
     elif word == "as":
         option, _, ways = rest.partition(":")
         tool.surfaces[option] = _list(ways)

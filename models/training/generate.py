@@ -22,9 +22,9 @@ class Segment:
     example: object = None       # a similar past goal
 
 
-def composer(seed, source=TRAIN, foreign=TRAIN, size=None):
+def composer(seed, source=TRAIN, foreign=TRAIN, size=None, written=False):
     rng = random.Random(seed)
-    return Composer(Toolbox(source, rng, size), rng, foreign)
+    return Composer(Toolbox(source, rng, size, written), rng, foreign)
 
 
 def similar(goal, past):
@@ -32,9 +32,9 @@ def similar(goal, past):
     return bool(past.calls) and bool(goal.calls) and past.calls[0][0] == goal.calls[0][0]
 
 
-def sample(seed, goals, source=TRAIN, foreign=TRAIN):
+def sample(seed, goals, source=TRAIN, foreign=TRAIN, written=False):
     """One tool list and `goals` segments behind it."""
-    maker = composer(seed, source, foreign)
+    maker = composer(seed, source, foreign, written=written)
     segments, pool = [], []
     for _ in range(goals):
         goal = maker.goal()

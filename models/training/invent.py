@@ -9,6 +9,7 @@ import lexicon
 import meanings
 import patterns
 import phrases
+import situations
 from families import Family, Param, Say, Tool
 
 VERBS = """polish tune inspect wrap paint stretch fold roast sharpen test pack unpack sort bind carve lubricate inflate deflate ventilate charge
@@ -104,7 +105,9 @@ def _tool(verb, noun, number, rng):
 
 def family(rng, strange=False):
     """A family of two to seven tools that nobody wrote; some share their verb or their noun. `strange`: found by its words alone."""
-    if not strange and rng.random() < 0.45:
+    if not strange and rng.random() < 0.25:
+        return situations.family(rng)
+    if not strange and rng.random() < 0.4:
         return meanings.family(rng)
     if rng.random() < 0.65:
         made = patterns.tools(rng)

@@ -268,6 +268,17 @@ def place(kind, rng):
     return preposition, determiner, noun
 
 
+DETERMINERS = set("the a an my your our his her their some this that these those".split())
+
+
+def natural(text):
+    """`text` as a family's `like` line has it: (preposition of rest, determiner, mention)."""
+    words = text.lower().split()
+    preposition = words.pop(0) if words[0] in ("in", "on", "at") and len(words) > 1 and words[1] != "front" else ""
+    determiner = words.pop(0) if words[0] in DETERMINERS and len(words) > 1 else ""
+    return preposition, determiner, " ".join(words)
+
+
 def free_text(kind, rng):
     """A text argument."""
     if kind in ("song", "program", "name", "topic") and rng.random() < 0.3:

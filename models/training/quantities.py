@@ -67,7 +67,9 @@ QUANTITIES = tuple(UNITS)
 
 
 def words_of(n):
-    """The English words of an integer from 0 to 999."""
+    """The English words of an integer from -999 to 999."""
+    if n < 0:
+        return "minus " + words_of(-n)
     if n < 20:
         return ONES[n]
     if n < 100:
@@ -97,7 +99,7 @@ def render(kind, rng, low=None, high=None, spoken=None):
     spoken = rng.random() < 0.22 if spoken is None else spoken
     if kind == "integer":
         n = rng.randint(int(low), int(high))
-        return words_of(n) if (spoken or rng.random() < 0.15) and n < 1000 else str(n)
+        return words_of(n) if (spoken or rng.random() < 0.15) and abs(n) < 1000 else str(n)
     if kind == "number":
         x = rng.uniform(low, high)
         n = rng.choice([int(x), int(x), round(x, 1), round(x, 2)])
@@ -106,8 +108,12 @@ def render(kind, rng, low=None, high=None, spoken=None):
         return str(n)
     if kind == "ratio":
         return _ratio(rng, low, high, spoken)
-    low = max(low, high / 1000)
-    x = low + (high - low) * rng.random() if high / max(low, 1e-9) < 20 else low * (high / low) ** rng.random()
+    if low >= 0:
+        low = max(low, high / 1000)
+    x = low + (high - low) * rng.random() if low < 0 or high / max(low, 1e-9) < 20 else low * (high / low) ** rng.random()
+    if x < 0:
+        below = _with_unit(kind, -x, rng, spoken)
+        return below if below.startswith("minus") else ("-" if below[0].isdigit() and rng.random() < 0.3 else "minus ") + below
     return _with_unit(kind, x, rng, spoken)
 
 

@@ -12,8 +12,8 @@ import lexicon
 CONFLICTS = [{"power", "start"}, {"power", "stop2"}, {"opening", "open1"}, {"opening", "close1"}, {"place", "deliver"}, {"home", "dock"},
              {"wait", "pause"}, {"wait", "pause2"}, {"power", "growlight"}, {"stop", "abort"}, {"fetch", "pick"}, {"fetch", "deliver"}, {"say", "notify"}, {"pause", "stop"},
              {"clean", "wash"}, {"fetch", "place"}, {"fill", "brew"}, {"deliver", "transport"}, {"place", "transport"}, {"fetch", "transport"}]
-KIN = {"arm", "errands", "service", "people", "robots", "carry"}      # files whose families do the same deeds with tools cut in other ways
-FAVOURED = {"arm": 30, "base": 8, "greenhouse": 5, "lamp": 3, "service": 5, "errands": 4, "people": 3, "carry": 3, "robots": 1.5}   # families and files that most people try first
+KIN = {"arm", "errands", "service", "people", "robots", "carry", "fetchers"}      # files whose families do the same deeds with tools cut in other ways
+FAVOURED = {"arm": 45, "base": 12, "greenhouse": 5, "lamp": 3, "service": 5, "errands": 4, "people": 3, "carry": 3, "fetchers": 3, "robots": 1.5}   # families and files that most people try first
 # Goals that leave out an argument are only fair if no sibling of the same device would take them as they are.
 RIVALS = [{"level", "step", "rpm", "power", "temperature", "schedule", "start"}, {"opening", "openshare", "open1", "close1"},
           {"axisto", "axisby", "axisangle", "home"}, {"volume", "play"}]
@@ -105,11 +105,11 @@ def describe(text, noun, rng):
     return text + ("." if rng.random() < 0.1 else "")
 
 
-def _slot(param, rng):
+def _slot(param, rng, written=False):
     name = param.name if rng.random() < 0.45 and len(param.name) > 1 else rng.choice(param.names)
-    if rng.random() < 0.03:
+    if rng.random() < 0.03 and not written:
         name = rng.choice(["value", "arg", "x", "p1", "input", lexicon.madeup(rng)])
-    optional = param.optional if rng.random() < 0.85 else not param.optional
+    optional = param.optional if rng.random() < 0.85 or written else not param.optional
     slot = Slot(param, name, optional, kind=param.type)
     if param.type in ("entity", "place") and rng.random() < 0.25:
         slot.kind = "text"      # tools of other programs know strings only
@@ -122,20 +122,20 @@ def _slot(param, rng):
     return slot
 
 
-def instance(tool, gadget, rng):
-    roll = rng.random()
+def instance(tool, gadget, rng, written=False):
+    roll = 0 if written else rng.random()
     if roll < 0.86:
         name = rng.choice(tool.names[:2] if rng.random() < 0.3 else tool.names).replace("$n", gadget.noun)
     elif roll < 0.94:
         name = lexicon.madeup(rng) if rng.random() < 0.6 else lexicon.madeup(rng) + " " + lexicon.madeup(rng)
     else:
         name = rng.choice(["function", "action", "command", "tool", "fn", "op", "skill", "cmd"]) + " " + rng.choice(["1", "2", "3", "4", "5", "6", "a", "b", "c", "d", "x", "y"])
-    slots = [_slot(p, rng) for p in tool.params]
+    slots = [_slot(p, rng, written) for p in tool.params]
     if len(slots) > 1 and rng.random() < 0.2:
         rng.shuffle(slots)
     if len(slots) > 1 and tool.cap == "place" and rng.random() < 0.25:
         slots = [s for s in slots if s.spec.type == "place"]
-    if rng.random() < 0.06:
+    if rng.random() < 0.06 and not written:
         word = rng.choice(["argument", "parameter", "value", "arg", "input", "p"])
         for k, slot in enumerate(slots):
             slot.name = f"{word} {k + 1}"
@@ -146,7 +146,8 @@ def instance(tool, gadget, rng):
 class Toolbox:
     """One prompt's tools, in order, and the devices that they belong to."""
 
-    def __init__(self, families, rng, size=None):
+    def __init__(self, families, rng, size=None, written=False):
+        self.written = written
         self.families = families
         self.rng = rng
         self.gadgets = []
@@ -173,13 +174,13 @@ class Toolbox:
         rng = self.rng
         wide = [f for f in self.families if len(f.devices) > 15]
         narrow = [f for f in self.families if len(f.devices) <= 15]
-        if wide and rng.random() < 0.27:
+        if wide and not self.written and rng.random() < 0.27:
             return self._add_invented(room)
-        from_wide = narrow == [] or (wide and rng.random() < 0.3)
+        from_wide = narrow == [] or (wide and rng.random() < 0.22)
         family = rng.choice(wide) if from_wide else rng.choices(narrow, [FAVOURED.get(f.name) or FAVOURED.get(f.file, 1) for f in narrow])[0]
         words = rng.choice(family.devices)
         known = words
-        if family in wide and rng.random() < 0.22:
+        if family in wide and not self.written and rng.random() < 0.22:
             words = [self._particular(rng.choice(words))]
         taken = {w for g in self.gadgets for w in g.words}
         if taken & set(words) or any(t.split()[-1] == w.split()[-1] for t in taken for w in words):
@@ -204,7 +205,7 @@ class Toolbox:
             scope = mine if family in wide else all_ | mine
             if tool.cap in mine or any(tool.cap in c and (c - {tool.cap}) & scope for c in CONFLICTS):
                 continue
-            gadget.instances.append(instance(tool, gadget, rng))
+            gadget.instances.append(instance(tool, gadget, rng, self.written))
         if gadget.instances:
             self.gadgets.append(gadget)
             self.tools += gadget.instances
