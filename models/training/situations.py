@@ -1,7 +1,7 @@
-"""Deeds and what people say when they want them (`situations.txt`): symptoms, wishes, slang, in which no word of the tool's own line stands.
+"""Deeds and what people say when they want them: symptoms, wishes, slang, in which no word of the tool's own line stands.
 
-A line of the file is `description; description | utterance | utterance`. A tool made of it takes nothing, so that all there is to
-learn is what the words mean.
+A line of a file is `description; description | utterance | utterance`. The deeds of `situations.txt` take nothing, so that all there is to
+learn from a tool made of one is what the words mean; those of `wishes.txt` may take something, which nobody has marked, and teach tool search only.
 """
 
 import re
@@ -17,7 +17,7 @@ def _read(path):
     deeds = []
     for number, line in enumerate(path.read_text().splitlines()):
         does, *said = [part.strip() for part in line.split("|")]
-        tool = Tool("situation", f"s{number}", f"situation {number}")
+        tool = Tool("situation", f"s{number}", f"{path.stem} {number}")
         tool.does = [part.strip() for part in does.split(";")]
         tool.names = [name for text in tool.does for name in _names(text)]
         tool.says = [Say(phrases.parse(text), {}, False, set()) for text in said]
@@ -32,6 +32,11 @@ def _names(text):
 
 
 DEEDS = _read(Path(__file__).with_name("situations.txt"))
+
+
+def wishes():
+    """The deeds of `wishes.txt`."""
+    return _read(Path(__file__).with_name("wishes.txt"))
 
 
 def said(tool):

@@ -3,7 +3,7 @@
     python tune_senses.py        # after senses.py; 5 minutes on 2 cores
 
 `senses.py` makes the sum of a sentence's vectors point where a sentence encoder points. Here those sums are drawn towards the tools that
-the sentence asks for and away from the others (InfoNCE; van den Oord et al., 2018), over the families' phrasings and `situations.txt`.
+the sentence asks for and away from the others (InfoNCE; van den Oord et al., 2018), over the families' phrasings, `situations.txt` and `wishes.txt`.
 A word keeps near the vector that it had, so that words which no family uses stay comparable.
 """
 
@@ -19,7 +19,7 @@ from compose import Composer, Context, _Lonely, _stranger
 from senses import ENDINGS, FOLDER, WIDTH, write
 
 SEED = 5
-STEPS = 800
+STEPS = 1200
 RATE = 1e-3
 TEMPERATURE = 0.07
 KEEP = 3.0              # weight of the squared distance from the vector that a word had
@@ -72,7 +72,7 @@ def examples(words, rng):
                 clause = Composer(_Lonely(inst), rng, []).call(inst, Context())
                 goals.append(words.of(" ".join(piece.text for piece in clause.pieces)) if clause else [])
             out.setdefault(family.name, []).append((tool.cap, listings, [g for g in goals if g]))
-    for number, tool in enumerate(situations.DEEDS):
+    for number, tool in enumerate(situations.DEEDS + situations.wishes()):
         goals = [words.of(" ".join(situations.phrases.words_of(say.tree))) for say in tool.says]
         out.setdefault(f"situations {number // TOOLS}", []).append((tool.cap, [words.of(text) for text in tool.does], [g for g in goals if g]))
     return {name: usable for name, tools in out.items() if (usable := [(c, [x for x in l if x], g) for c, l, g in tools if any(l) and g])}

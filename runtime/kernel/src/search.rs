@@ -44,8 +44,11 @@ mod weight {
     pub(super) const LETTERS: u64 = 45;
     /// A tool that takes what the goal states, or that cannot be called with what it states.
     pub(super) const TAKES: u64 = 160;
+    /// What a clause says, and the whole goal around it.
+    pub(super) const CLAUSE: i64 = 2;
+    pub(super) const CONTEXT: i64 = 1;
     /// A tool that means the same as the goal, word for word.
-    pub(super) const SENSE: u64 = 60;
+    pub(super) const SENSE: u64 = 90;
 }
 
 /// The indices of the `most` tools nearest to the goal, in their own order, so that the same tools make the same prompt. The tools
@@ -137,7 +140,8 @@ fn clause(goal: &Goal, start: usize, end: usize) -> Clause {
     let text = goal.text.get(start..end).unwrap_or_default();
     Clause {
         words: words(text),
-        sense: Sense::of([(text, 1)]),
+        // "Something creeps in the garden, light it up": what a clause speaks of may have been named before.
+        sense: Sense::of([(text, weight::CLAUSE), (&goal.text, weight::CONTEXT)]),
         states: states.collect(),
     }
 }

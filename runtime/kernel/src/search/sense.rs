@@ -1,6 +1,6 @@
 //! What words mean, as vectors: `senses.txt` has 37,000 English words in order, `senses.bin` for each its length and the direction of its
-//! meaning (made by `models/training/senses.py`): the sum of a text's words points where a sentence encoder points. Texts are compared by
-//! the cosine of their sums, in whole numbers. It must not know what is searched.
+//! meaning (made by `models/training/senses.py` and `tune_senses.py`): the sum of a text's words points where a sentence encoder points, and
+//! that of a goal near the tools it asks for. Texts are compared by the cosine of their sums, in whole numbers. It must not know what is searched.
 
 use std::sync::LazyLock;
 
