@@ -7,7 +7,7 @@ mod set;
 
 fn main() {
     let shown = std::env::args().nth(1);
-    for part in ["develop", "heldout", "written", "hand-develop", "hand"] {
+    for part in ["develop", "heldout", "written", "hand-develop", "hand", "fresh"] {
         let parts = [12, 5].map(|most| format!("{:.1} % among {most}", set::share(set::recall(part, most).0)));
         println!("{part}: {}", parts.join(", "));
         if shown.as_deref() == Some(part) {
