@@ -18,13 +18,15 @@ impl Place {
         Place { dir }
     }
 
-    /// A program that is this script.
+    /// A program that is this script. A child writes it: a file that this process held open for writing while another test started
+    /// a program would be open there, too, and could not be started ("text file busy").
     #[cfg(unix)]
     fn script(&self, name: &str, text: &str) {
-        use std::os::unix::fs::PermissionsExt;
         let path = self.dir.path().join("hooks").join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a file");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("it may be started");
+        let write = r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod 755 "$0""#;
+        let mut shell = std::process::Command::new("sh");
+        let written = shell.args(["-c", write]).arg(path).arg(text).status();
+        assert!(written.expect("a shell").success());
     }
 
     fn hooks(&self, text: &str) -> Hooks {
@@ -57,6 +59,13 @@ impl Place {
             Verdict::Pass => panic!("{script} passes"),
         }
     }
+
+    /// What a hook comes to that is this script and has a second.
+    #[cfg(unix)]
+    fn denies_late(&self, script: &str) -> String {
+        self.script("hook", script);
+        self.denial(&format!("{PROGRAMS}{}", hook_within(1000, "*", "hooks/hook")))
+    }
 }
 
 fn subject(when: When) -> Subject {
@@ -76,7 +85,12 @@ fn ask(hooks: Hooks, subject: Subject) -> Verdict {
 
 #[cfg(unix)]
 fn hook(matcher: &str, program: &str) -> String {
-    format!("[[pre_tool_use]]\nmatcher = \"{matcher}\"\ncommand = [\"{program}\"]\ntimeout_ms = 1000\n")
+    hook_within(10_000, matcher, program)
+}
+
+#[cfg(unix)]
+fn hook_within(timeout_ms: u32, matcher: &str, program: &str) -> String {
+    format!("[[pre_tool_use]]\nmatcher = \"{matcher}\"\ncommand = [\"{program}\"]\ntimeout_ms = {timeout_ms}\n")
 }
 
 #[test]
@@ -133,10 +147,16 @@ fn only_exit_0_is_no_objection() {
     let place = Place::new();
     assert_eq!(place.says("exit 0"), Verdict::Pass);
     assert_eq!(place.denies("echo the door is open >&2; exit 2"), "the door is open");
-    assert!(place.denies("exit 2").contains("no reason"));
-    assert!(place.denies("exit 1").contains("ended with 1"));
-    assert!(place.denies("kill -9 $$").contains("killed"));
-    assert!(place.denies("exec sleep 9").contains("did not answer within 1000 ms"));
+    for (script, expected) in [
+        ("exit 2", "no reason"),
+        ("exit 1", "ended with 1"),
+        ("kill -9 $$", "killed"),
+    ] {
+        let why = place.denies(script);
+        assert!(why.contains(expected), "{script}: {why}");
+    }
+    let late = place.denies_late("exec sleep 9");
+    assert!(late.contains("did not answer within 1000 ms"), "{late}");
     let missing = place.denial(&format!("{PROGRAMS}{}", hook("*", "hooks/gone")));
     assert!(missing.contains("can't be started"), "{missing}");
 }
@@ -205,8 +225,7 @@ fn endless_output_ends_in_a_denial() {
 fn what_a_hook_has_started_ends_with_it() {
     let place = Place::new();
     // Its child would write a file a second after the hook has run out of time.
-    let script = "(sleep 2; touch made) & wait";
-    let text = place.denies(script);
+    let text = place.denies_late("(sleep 2; touch made) & wait");
     assert!(text.contains("did not answer within"), "{text}");
     std::thread::sleep(std::time::Duration::from_millis(1_500));
     assert!(
