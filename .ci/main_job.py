@@ -22,6 +22,10 @@ JOB = "pick up the red cube and put it in bin A"
 # Goals beside the demo's that a build with another order of floating point operations would be the first to read differently: near ties.
 MORE = ["move the arm 12 cm to the right and open the gripper", "close the gripper, then go home", "do not move the arm", "brew a coffee"]
 
+# Another order of floating point operations may tip a near tie. Where both builds do nothing and ask, they may ask for different things, this often;
+# whatever acts must be the same.
+ASKED_OTHERWISE_MAX = 2
+
 
 class Build:
     """One build in a home of its own."""
@@ -74,9 +78,13 @@ def main():
         called = sum(bool(plan["calls"]) for plan in here)
         if called < len(goals) // 2:
             sys.exit(f"FAILED: only {called} of {len(goals)} goals have a plan; the comparison says nothing")
-        if different:
+        acts = lambda plan: (plan["status"], plan["calls"])
+        asked = [goal for goal, a, b in zip(goals, here, there) if a != b and acts(a) == acts(b) == ("needs_answer", [])]
+        if len(different) > len(asked) or len(asked) > ASKED_OTHERWISE_MAX:
             sys.exit(f"FAILED: {len(different)} of {len(goals)} goals are planned differently\n" + "\n".join(different))
-        print(f"the same plans for all {len(goals)} goals, {called} of them with calls")
+        for goal in asked:
+            print(f"both ask about {goal!r}, but for different things: a near tie")
+        print(f"the same plans for {len(goals) - len(asked)} of {len(goals)} goals, {called} of them with calls")
         here, there = native.job(), other.job()
         digest = here[0][2]
         if [run[:2] for run in here[:3]] != [("done", "LEARNER"), ("done", "FOLLOWER"), ("done", "FOLLOWER")] or not digest:
