@@ -22,9 +22,9 @@ JOB = "pick up the red cube and put it in bin A"
 # Goals beside the demo's that a build with another order of floating point operations would be the first to read differently: near ties.
 MORE = ["move the arm 12 cm to the right and open the gripper", "close the gripper, then go home", "do not move the arm", "brew a coffee"]
 
-# Another order of floating point operations may tip a near tie. Where both builds do nothing and ask, they may ask for different things, this often;
-# whatever acts must be the same.
-ASKED_OTHERWISE_MAX = 2
+# Goals that leave the weights in the box undecided within rounding, seen and named one by one: both builds must do nothing and ask, but may ask
+# for different things. Every other goal must be planned the same to the letter. New weights begin with none.
+NEAR_TIES = {"swap over to position 4 and grab the vial there"}
 
 
 class Build:
@@ -79,8 +79,8 @@ def main():
         if called < len(goals) // 2:
             sys.exit(f"FAILED: only {called} of {len(goals)} goals have a plan; the comparison says nothing")
         acts = lambda plan: (plan["status"], plan["calls"])
-        asked = [goal for goal, a, b in zip(goals, here, there) if a != b and acts(a) == acts(b) == ("needs_answer", [])]
-        if len(different) > len(asked) or len(asked) > ASKED_OTHERWISE_MAX:
+        asked = [goal for goal, a, b in zip(goals, here, there) if a != b and goal in NEAR_TIES and acts(a) == acts(b) == ("needs_answer", [])]
+        if len(different) > len(asked):
             sys.exit(f"FAILED: {len(different)} of {len(goals)} goals are planned differently\n" + "\n".join(different))
         for goal in asked:
             print(f"both ask about {goal!r}, but for different things: a near tie")

@@ -1,6 +1,6 @@
 """Teaches the word vectors of the kernel's tool search which words ask for which tools.
 
-    python tune_senses.py        # after senses.py; 5 minutes on 2 cores
+    python tune_senses.py        # after senses.py; 3 minutes on 1 core
 
 `senses.py` makes the sum of a sentence's vectors point where a sentence encoder points. Here those sums are drawn towards the tools that
 the sentence asks for and away from the others (InfoNCE; van den Oord et al., 2018), over the families' phrasings, `situations.txt` and `wishes.txt`.
