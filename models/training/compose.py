@@ -75,7 +75,7 @@ class Composer:
             pieces = self._place(param, how, mention, forced, name)
         elif param.type == "text":
             text = rng.choice(param.like).lower() if param.like and rng.random() < LIKELY else lexicon.free_text(param.detail, rng)
-            pieces = [Piece(text, mention)]
+            pieces = [Piece(text, mention, open=True)]
             if rng.random() < 0.15:
                 quote = rng.choice("\"'\"")
                 pieces = [Piece(quote), Piece(text, mention, glue=True), Piece(quote, glue=True)]
@@ -228,6 +228,8 @@ class Composer:
         if clause.imperative:
             first = rng.choice([f"{word},", f"{word},", f"with the {word},", f"tell the {word} to", f"have the {word}", f"use the {word} to", f"let the {word}",
                                 f"the {word} should", f"make the {word}", None, None])
+            if first is None and pieces[-1].open:
+                first = f"{word},"
             if first is None:
                 pieces.append(Piece(rng.choice([f"with the {word}", f"using the {word}", f"on the {word}"])))
             else:
@@ -328,7 +330,7 @@ class Composer:
         rng = self.rng
         counts_itself = any(s.spec.type == "integer" for inst, _ in clause.calls for s in inst.slots)
         missing = any(a is ASK for _, arguments in clause.calls for a in arguments.values())
-        if counts_itself or missing or not clause.imperative or len(clause.calls) > 3:
+        if counts_itself or missing or not clause.imperative or len(clause.calls) > 3 or clause.pieces[-1].open:
             return None
         times = rng.choice([2, 2, 2, 2, 3, 3, 4])
         if times * len(clause.calls) > 6:
@@ -363,9 +365,11 @@ class Composer:
         rng = self.rng
         roll = rng.random()
         both = a.imperative and b.imperative
-        if total == 2 and both and roll < 0.14:
+        if total == 2 and both and roll < 0.14 and not a.pieces[-1].open:
             return self._reorder(a, b)
-        if both or a.imperative:
+        if a.pieces[-1].open:
+            word = rng.choice([", then", ". then", ", and then", ".", ".", " and then", ". after that", "; then", ", afterwards", ". now", ", and", " and"])
+        elif both or a.imperative:
             word = rng.choice([", then", " and", " and then", ", and then", " then", ", afterwards", ". then", ". after that", ".", ",", ", after that", " and", ", next", ". finally",
                                ", finally", "; then", ", and", " and after that", ". next,", ". when you are done,", ", followed by this:", ", once done", ". and"])
         else:
@@ -417,12 +421,12 @@ class Composer:
         elif not clause.imperative and rng.random() < 0.15:
             clause.pieces.insert(0, Piece(rng.choice(self.PLAIN)))
         tail = rng.choice(NOT_NOW).strip()
-        if tail and clause.calls:
+        if tail and clause.calls and not clause.pieces[-1].open:
             clause.pieces.append(Piece(tail if rng.random() < 0.7 else ", " + tail))
         roll = rng.random()
         if roll < 0.3:
             clause.pieces.append(Piece("?" if question else rng.choice([".", ".", ".", "!"])))
-        if clause.calls and rng.random() < 0.09:
+        if clause.calls and rng.random() < 0.09 and not any(p.open for p in clause.pieces[-2:]):
             self._reason(clause)
         return clause
 
@@ -445,6 +449,7 @@ class Composer:
         rng = self.rng
         prefix = rng.choice(["do not", "don't", "do not", "don't", "never", "please do not", "please don't", "you must not", "you should not", "dont", "under no circumstances", "avoid to",
                              "i don't want you to", "there is no need to", "no need to", "you don't have to", "refrain from trying to", "make sure you do not", "make sure not to", "be careful not to",
+                             "nobody is to", "no one may", "nobody should", "i do not want anybody to", "whatever you do, don't", "we must not", "it is forbidden to",
                              "do not ever", "i forbid you to", "you shouldn't", "you can't", "stop trying to", "forget what i said, don't"])
         return Clause([Piece(prefix)] + clause.pieces, [], False)
 
@@ -463,9 +468,11 @@ class Composer:
             roll = rng.random()
             if roll < 0.1:
                 goal = self._foreign()
-            elif roll < 0.12:
+            elif roll < 0.14:
+                goal = self._beside()
+            elif roll < 0.16:
                 goal = self._chat()
-            elif roll < 0.165:
+            elif roll < 0.205:
                 goal = self._denied()
             else:
                 goal = self._plan()
@@ -536,9 +543,29 @@ class Composer:
         inst = _stranger(tool, family, words, rng)
         stranger = Composer(_Lonely(inst), rng, [])
         clause = stranger.call(inst, Context(), allow_ask=False)
-        if clause is None or (wide and not clause.names_device) or (wide and any(p.text == "it" for p in clause.pieces)):
+        if clause is None or (wide and not clause.names_device) or (wide and any(p.text == "it" for p in clause.pieces)) or self._understood(clause):
             return None
         clause.calls = []
+        return self.finish(self.wrap(clause), "none")
+
+    def _understood(self, clause, but=None):
+        """Whether a listed tool is asked for in nearly the same words, so that the goal may be for it after all."""
+        said = _content(" ".join(p.text for p in clause.pieces if p.mention is None))
+        return any(len(said & _said(t.tool)) * 3 >= len(said) * 2 for t in self.box.tools if t.gadget is not but)
+
+    def _beside(self):
+        """What people say beside a device of the list that none of its tools is for, nor any other here."""
+        rng = self.rng
+        gadget = rng.choice(self.box.gadgets)
+        if gadget.family.nots is None:
+            return None
+        pieces = phrases.expand(gadget.family.nots, rng, None, None)
+        clause = Clause(pieces, [], False)
+        if self._understood(clause, gadget):
+            return None
+        others = " ".join(t.line()[0] for t in self.box.tools if t.gadget is not gadget)
+        if len(_content(" ".join(p.text for p in pieces)) & _content(others)) > 1:
+            return None
         return self.finish(self.wrap(clause), "none")
 
     def _foreign_invented(self):
@@ -565,6 +592,8 @@ class Composer:
         family = Family("situation", [["device"]])
         inst = _stranger(tool, family, family.devices[0], rng)
         clause = Composer(_Lonely(inst), rng, []).call(inst, Context(), allow_ask=False)
+        if self._understood(clause):
+            return None
         clause.calls = []
         return self.finish(self.wrap(clause), "none")
 
@@ -584,7 +613,7 @@ class Composer:
             return None
         inst = _stranger(tool, gadget.family, gadget.words, rng)
         clause = Composer(_Lonely(inst), rng, []).call(inst, Context(), allow_ask=False)
-        if clause is None:
+        if clause is None or self._understood(clause):
             return None
         clause.calls = []
         return self.finish(self.wrap(clause), "none")
@@ -636,6 +665,13 @@ class Composer:
 def _content(text):
     """The words of `text` that say something."""
     return {w.strip(".,;:()$'\"") for w in text.lower().split()} - COMMON - {""}
+
+
+def _said(tool):
+    """The content words in which `tool` is asked for."""
+    if not hasattr(tool, "content"):
+        tool.content = _content(" ".join(w for say in tool.says for w in phrases.words_of(say.tree)))
+    return tool.content
 
 
 COMMON = set("the a an to of in on at or and for with by from it is some set $n $d this that my your".split())

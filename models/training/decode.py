@@ -17,6 +17,7 @@ from model import segment_mask
 CALLS_MAX = 8
 DETERMINERS = set("the a an some my our your his her their this that these those any please to in on at into onto of and then".split())
 QUANTITIES = set(quantities.UNITS) | {"number", "integer"}
+RELATION = re.compile(r"(?:in front of|on top of|to the (?:left|right) of)\b")
 WORD = re.compile(r"[\[(][^\])]*[\])]|[^\s,;:!?\"()\[\]]+")
 
 
@@ -38,7 +39,8 @@ def candidates(kind, text):
     if kind in QUANTITIES:
         return quantities.find(kind, text)
     words = word_spans(text)
-    first = [w for w in words if kind == "text" or text[w[0]:w[1]] not in DETERMINERS or text[w[0]:w[1]] in ("this", "that", "these", "those", "her", "his")]
+    first = [w for w in words if kind == "text" or text[w[0]:w[1]] not in DETERMINERS or text[w[0]:w[1]] in ("this", "that", "these", "those", "her", "his")
+             or RELATION.match(text, w[0])]
     return [(a[0], b[1]) for a in first for b in words if b[1] >= a[1] and b[0] - a[0] < 90]
 
 

@@ -64,6 +64,7 @@ class Family:
     file: str = ""                # families of one file are kin: their tools may mean the same
     tools: list = field(default_factory=list)
     combos: list = field(default_factory=list)
+    nots: phrases.Choice | None = None             # what people say beside the device that none of its tools is for
 
     def tool(self, tool_id):
         return next((t for t in self.tools if t.id == tool_id), None)
@@ -91,6 +92,8 @@ def _line(line, families, file):
         families.append(Family(rest, [], file))
     elif word == "device":
         family.devices = [group.split("=") for group in _list(rest)]
+    elif word == "not":
+        family.nots = phrases.parse(rest)
     elif word == "tool":
         name, _, cap = rest.partition(" cap=")
         family.tools.append(Tool(family.name, name, cap or name))

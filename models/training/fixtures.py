@@ -1,9 +1,13 @@
-"""Parity fixtures for the Rust engine: a tiny random model and what it must answer.
+"""Fixtures for the Rust engine: what a planner with random weights must answer.
 
-    python fixtures.py        # writes ../tests/fixtures/tiny-random.{gguf,json}
+    python fixtures.py        # writes ../tests/fixtures/tiny-random.json
+
+Both sides draw the weights from a seed (`../tests/fixtures/dice.py`), so none are kept; the digest shows that they drew the same.
 """
 
+import hashlib
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -11,17 +15,20 @@ import torch
 import decode
 import encode as en
 import evaluate
-import export
 import generate
 import tokenizer as tk
-from model import Config, Planner, segment_mask
+from export import gguf_name
+from model import POINTERS, Config, Planner, segment_mask
 
 FOLDER = Path(__file__).parent.parent / "tests" / "fixtures"
+sys.path.append(str(FOLDER))
+import dice  # noqa: E402
 TEXTS = [" pick up the red cube and put it in bin a", " move the arm 30 cm to the left", " go to (1, 1, 1.5), then activate the tool", " i'd like 12.5 degrees, please!", " don't",
          " direction left/right/forward/back/up/down", " what's the temperature? 21°c", " zorbel-7 x3", "  two  spaces ", " ünïcode → ok", " say \"hello world\"...", " 50%", " o'clock 10:30", ""]
 
 
 LINES = ["lamp: switch the lamp on or off | state on/off", "move arm: move the arm in a direction by a distance | direction left/right/zorbelwise | distance? length", "stop: stop at once"]
+SEED = 1234
 GOAL = "Move the arm 30 cm the other way"
 
 
@@ -37,18 +44,25 @@ def decisions(model, encoder):
     return [[round(x, 5) for x in scores.tolist()] for scores in (tool, writer.option_scores(shape))]
 
 
-def main():
-    torch.manual_seed(1234)
-    model = Planner(Config(layers=2, ffn=256, kv_heads=2, meaning=0, merged=True)).eval()
-    for parameter in model.parameters():          # norms away from one, logits away from flat
-        if parameter.ndim == 1:
-            parameter.data = 1 + 0.2 * torch.randn_like(parameter)
-    model.embed.weight.data *= 8
+def drawn(seed):
+    """The model whose weights come from `seed`, and the digest of their bytes, in the order of `recipe_model` in `../tests/support/mod.rs`."""
+    model, rolls, digest = Planner(Config(layers=2, kv_heads=2, meaning=0, merged=True)).eval(), dice.Dice(seed), hashlib.sha256()
+    parameters = {gguf_name(name): parameter for name, parameter in model.named_parameters()}
+    parts = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_q_norm", "attn_k_norm", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
+    names = ["token_embd.weight"] + [f"blk.{layer}.{part}.weight" for layer in range(2) for part in parts] + ["output_norm.weight"]
+    for name in names + [f"pointer.{pointer}.weight" for pointer in POINTERS] + ["sense.weight"]:
+        shape = parameters[name].shape
+        raw, numbers = dice.matrix(rolls, "Q8_0", *shape) if len(shape) == 2 else dice.norm(rolls, *shape)
+        digest.update(raw)
+        parameters.pop(name).data = numbers
     model.scale.data = torch.tensor([5.0, 3.0])
+    assert list(parameters) == ["sense.scale"], list(parameters)
+    return model, digest.hexdigest()
+
+
+def main():
+    model, digest = drawn(SEED)
     tokenizer = tk.load()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    export.export(model, tokenizer, FOLDER / "tiny-random.gguf", "tiny-random")
-    export.dequantized(model)
     tools, segments = generate.sample(5, 3)
     sequence = en.encode(tools, segments[:1], en.Encoder(tokenizer), 640)
     ids = torch.tensor([sequence.ids])
@@ -67,7 +81,9 @@ def main():
             cosines += [{"s": s, "words": run, "value": round((about @ model.sum_of_senses(torch.tensor(run), torch.ones(len(run)))).item(), 6)} for run in runs]
         chosen = decisions(model, en.Encoder(tokenizer))
     out = {
-        "about": "llmos.format 2; f32 arithmetic over the dequantized Q8_0 weights, plain causal attention; logprobs[i] is of tokens[i + 1] after tokens[..= i], natural log",
+        "about": "llmos.format 2; f32 arithmetic over the Q8_0 weights that `seed` draws, plain causal attention; logprobs[i] is of tokens[i + 1] after tokens[..= i], natural log",
+        "seed": SEED,
+        "sha256": digest,
         "tokens": sequence.ids,
         "logprobs": [round(x, 6) for x in logprobs.tolist()],
         "pointer": [{"head": head, "s": s, "p": p, "score": round(m[s, p].item(), 6)} for head, m in scores.items() for s, p in pairs],

@@ -71,6 +71,15 @@ park wong chen ali hassan brown taylor wilson clark baker miller fischer weber b
 TITLES = "mr mr. mrs mrs. ms ms. dr dr. doctor professor uncle aunt nurse captain sir lady miss".split()
 PEOPLE_SEEN = """old lady|tall man|young woman|new guest|little boy|girl in the red dress|man with the hat|woman at the counter|person on the sofa|people in the lobby|first visitor|last customer
 |guest at table four|patient in bed two|lady by the window|man in the blue shirt|children|kids|team|crew|everybody|everyone|family|group|tourists|students|neighbours""".replace("\n", "").split("|")
+HEADS = "person person person man woman guy girl boy lady kid guest gentleman child visitor patient student someone somebody people persons men women".split()
+POSES = "standing sitting seated lying waving sleeping kneeling crouching smiling waiting pointing walking crying dancing reading limping bald tall old young elderly".split()
+DOING = """raising their PART|raising her PART|raising his PART|with a raised hand|holding up both hands|pointing to the SIDE|pointing SIDE|pointing at the THING|waving|waving at you|waving with both hands|sitting on the SEAT
+|standing next to the THING|lying on the SEAT|leaning on the THING|talking on the phone|holding the THING|carrying a THING|carrying the THING|looking at the THING|reading a THING|who is waving|who is sitting on the SEAT|who is standing
+|who is lying down|who just came in|who called|who ordered the THING|who has the THING|who is closest to the THING|closest to the THING|nearest to you|waiting for the THING|without a THING|that is smoking|with crossed arms|on the left|on the right
+|with the crutches|with the beard|with glasses|with long hair|with the THING|with a dog|in a hurry|in the back|in the middle""".replace("\n", "").split("|")
+GARMENTS = "shirt t-shirt coat jacket sweater dress hat cap scarf vest blouse tie uniform skirt apron hoodie helmet".split()
+SUPERLATIVES = "tallest oldest youngest closest nearest first last loudest next other".split()
+PARTS_OF_PLACES = "end|corner|foot|head|edge|far end|left side|right side|back|front|entrance|middle|top|door|window".split("|")
 AREAS = """room hall station area corner store yard bay house shop gate ward deck office lab kitchen garden stand stall platform lane street bar desk counter shelf rack
 table bin box cage pen hangar terminal court field wing lounge building warehouse cellar vault pit pier dock quarry brewery harbour market church school""".split()
 STREETS = "street road lane avenue square drive".split()
@@ -150,6 +159,8 @@ def noun_phrase(kind, rng):
         noun = f"{rng.choice(nouns)} of {rng.choice(NOUNS['food'] + NOUNS['liquid'] + NOUNS['small'])}"
     elif roll < 0.33:
         noun = f"{rng.choice(PEOPLE)}'s {rng.choice(nouns)}"
+    elif roll < 0.345:
+        return spaced(f"{rng.choice(nouns)} of the {rng.choice(ROOMS + AREAS)}", rng)
     else:
         noun = rng.choice(nouns)
     noun = spaced(noun, rng)
@@ -170,13 +181,37 @@ def _person(rng):
     roll = rng.random()
     if roll < 0.2:
         return rng.choice(["the", "the", "my", "our"]), rng.choice(ROLES)
-    if roll < 0.32:
+    if roll < 0.26:
         return "the", rng.choice(PEOPLE_SEEN)
-    if roll < 0.44:
+    if roll < 0.4:
+        return described(rng)
+    if roll < 0.5:
         return "", f"{rng.choice(TITLES)} {rng.choice(SURNAMES)}"
-    if roll < 0.48:
+    if roll < 0.54:
         return "", f"{rng.choice(PEOPLE)} {rng.choice(SURNAMES)}"
     return "", rng.choice(PEOPLE)
+
+
+def described(rng):
+    """(determiner, mention) of somebody by what can be seen: `woman in the red coat`, `person raising their left arm`."""
+    head = rng.choice(HEADS)
+    many = head in ("people", "persons", "men", "women")
+    determiner = "" if head.startswith("some") else rng.choice(["the", "the", "the", "the", "those" if many else "that", "all the" if many else "a"])
+    roll = rng.random()
+    if roll < 0.18 and determiner:
+        return determiner, f"{rng.choice(POSES)} {head}"
+    if roll < 0.26 and determiner:
+        return "the", f"{rng.choice(SUPERLATIVES)} {head}"
+    if roll < 0.55:
+        garment = rng.choice(GARMENTS)
+        color = rng.choice(COLORS) + " " if rng.random() < 0.85 else ""
+        if rng.random() < 0.15:
+            return determiner, f"{head} {rng.choice(['wearing', 'in', 'with', 'dressed in'])} {color}{_plural(garment)}"
+        before = rng.choice(["wearing a", "wearing the", "in a", "in the", "with the", "with a", "wearing", "who wears a", "that is wearing a"])
+        return determiner, f"{head} {before}{'n' if before[-2:] == ' a' and (color + garment)[0] in 'aeiou' else ''} {color}{garment}"
+    doing = rng.choice(DOING).replace("PART", rng.choice(["left arm", "right arm", "hand", "left hand", "right hand", "arms"])).replace("SIDE", rng.choice(["left", "right"]))
+    doing = doing.replace("SEAT", rng.choice("sofa couch chair bed floor bench armchair stool".split())).replace("THING", rng.choice(NOUNS["small"] + NOUNS["any"]))
+    return determiner, spaced(f"{head} {doing}", rng)
 
 
 def kind_of(name):
@@ -262,8 +297,13 @@ def place(kind, rng):
     noun = spaced(noun, rng)
     if rng.random() < 0.22:
         noun = rng.choice(COLORS + ADJECTIVES) + " " + noun
-    if rng.random() < 0.05:
-        noun = rng.choice(["left side of the ", "right side of the ", "edge of the ", "top of the ", "corner of the "]) + noun
+    roll = rng.random()
+    if roll < 0.07:
+        noun = f"{rng.choice(PARTS_OF_PLACES)} of the {noun}"
+    elif roll < 0.13:
+        noun += f" {rng.choice(RELATIONS)} the {rng.choice(rng.choice([SPOTS, SURFACES, NOUNS['small'], NOUNS['any']]))}".replace("-", " ")
+    elif roll < 0.16 and kind != "room":
+        noun += f" in the {rng.choice(ROOMS)}".replace("-", " ")
     determiner = "the" if rng.random() < 0.85 else rng.choice(["my", "your", "our", "that", "an" if noun[0] in "aeiou" else "a"])
     return preposition, determiner, noun
 

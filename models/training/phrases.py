@@ -24,6 +24,7 @@ class Piece:
     text: str
     mention: object = None
     glue: bool = False  # attach to the piece before without a space
+    open: bool = False  # a free text without quotes: words behind it would be read as its own
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,11 @@ UNITS = {
         "d": (86400.0, [], [("day", "days")]),
     },
     "speed": {
-        "m/s": (1.0, ["m/s", "mps"], [("meter per second", "meters per second"), ("m per second", "m per second")]),
-        "cm/s": (0.01, ["cm/s"], [("centimeter per second", "centimeters per second"), ("cm per second", "cm per second")]),
-        "mm/s": (0.001, ["mm/s"], [("millimeter per second", "millimeters per second")]),
-        "km/h": (0.27778, ["km/h", "kmh", "kph"], [("kilometer per hour", "kilometers per hour")]),
-        "mph": (0.44704, ["mph"], [("mile per hour", "miles per hour")]),
+        "m/s": (1.0, ["m/s", "mps"], [("meter per second", "meters per second"), ("metre per second", "metres per second"), ("m per second", "m per second")]),
+        "cm/s": (0.01, ["cm/s"], [("centimeter per second", "centimeters per second"), ("centimetre per second", "centimetres per second"), ("cm per second", "cm per second")]),
+        "mm/s": (0.001, ["mm/s"], [("millimeter per second", "millimeters per second"), ("millimetre per second", "millimetres per second")]),
+        "km/h": (0.27778, ["km/h", "kmh", "kph"], [("kilometer per hour", "kilometers per hour"), ("kilometre per hour", "kilometres per hour"), ("kilometer an hour", "kilometers an hour")]),
+        "mph": (0.44704, ["mph"], [("mile per hour", "miles per hour"), ("mile an hour", "miles an hour")]),
     },
     "temperature": {
         "c": (1.0, ["c", "°c", "°"], [("degree", "degrees"), ("degree celsius", "degrees celsius"), ("degree c", "degrees c"),
@@ -172,7 +172,7 @@ def _pattern():
     kinds = {}
     for kind, units in UNITS.items():
         names = sorted({n for _, compact, words in units.values() for n in compact + [w for pair in words for w in pair]}, key=len, reverse=True)
-        unit = "(?:" + "|".join(re.escape(n) for n in names) + r")(?![a-z0-9/]| per\b)"
+        unit = "(?:" + "|".join(re.escape(n) for n in names) + r")(?![a-z0-9/]| per\b| an hour\b)"
         one = rf"(?:{amount}(?: and a half)? ?{unit}|(?:{fraction}(?: of)? (?:an? )?|(?:an?) ){unit}(?: and a half)?)"
         if kind == "duration":
             one = rf"{one}(?:(?: and | ){amount} ?{unit})?"

@@ -1,14 +1,12 @@
 //! Our log-probabilities against those of another implementation: `tests/fixtures/parity.json`, made by `parity.py` in f32
 //! from the same blocks of weights.
 
-use std::fmt::Write;
 use std::io::Cursor;
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::LocalModel;
-use crate::support::{Storage, parity_model};
+use crate::support::{Storage, parity_model, weights_digest};
 use crate::weights::Origin;
 
 #[derive(Deserialize)]
@@ -33,13 +31,7 @@ fn model(case: &Case, origin: Origin) -> LocalModel {
         case.seed,
         case.rope_divisors.as_deref(),
     );
-    let drawn = draft.tensors.iter().filter(|tensor| tensor.name != "rope_freqs.weight");
-    let mut hash = Sha256::new();
-    drawn.for_each(|tensor| hash.update(&tensor.data));
-    let mut digest = String::new();
-    for byte in hash.finalize() {
-        write!(digest, "{byte:02x}").expect("a string");
-    }
+    let digest = weights_digest(&draft, &["rope_freqs.weight"]);
     assert_eq!(digest, case.sha256, "both sides draw the same weights");
     LocalModel::load(&mut Cursor::new(draft.bytes()), "parity", origin).expect("a model")
 }

@@ -1,7 +1,7 @@
-//! Our arithmetic against another implementation's: `tests/fixtures/tiny-random.*`, made by the recipe in f32 over the
-//! same dequantised weights.
+//! Our arithmetic against another implementation's: `tests/fixtures/tiny-random.json`, made by the recipe in f32 over the
+//! same weights, which both draw from a seed.
 
-use std::path::Path;
+use std::io::Cursor;
 
 use serde::Deserialize;
 
@@ -12,10 +12,14 @@ use crate::prompt::Prompt;
 use crate::request::{ParameterKind, ParameterSpec, PlanRequest, ToolSpec};
 use crate::sample::{Chooser, Shortcuts};
 use crate::session::Sequence;
+use crate::support::{recipe_model, weights_digest};
 use crate::weights::Origin;
 
 #[derive(Deserialize)]
 struct Fixture {
+    seed: u64,
+    /// Of the drawn weights, one tensor behind the other.
+    sha256: String,
     tokens: Vec<u32>,
     logprobs: Vec<f32>,
     pointer: Vec<Pointer>,
@@ -50,10 +54,12 @@ struct Text {
 }
 
 fn fixture(origin: Origin) -> (LocalModel, Fixture) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let expected = std::fs::read(folder.join("tiny-random.json")).expect("the fixture's numbers");
-    let model = LocalModel::from_path(&folder.join("tiny-random.gguf"), origin).expect("the fixture's model");
-    (model, serde_json::from_slice(&expected).expect("the fixture's fields"))
+    let expected: Fixture =
+        serde_json::from_str(include_str!("../../tests/fixtures/tiny-random.json")).expect("the fixture's fields");
+    let draft = recipe_model(expected.seed);
+    assert_eq!(weights_digest(&draft, &["sense.scale"]), expected.sha256, "both sides draw the same weights");
+    let model = LocalModel::load(&mut Cursor::new(draft.bytes()), "recipe", origin).expect("the fixture's model");
+    (model, expected)
 }
 
 fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {

@@ -2,8 +2,11 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::fmt::Write;
+
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
+use sha2::{Digest, Sha256};
 
 /// A file before it is written. All fields may lie.
 #[derive(Debug, Clone)]
@@ -131,44 +134,92 @@ fn header(architecture: &str) -> Draft {
     draft
 }
 
-/// The weights of one case of `fixtures/parity.json`, drawn as `fixtures/parity.py` draws them; and the state of the dice
-/// behind them, which draw the tokens next.
+/// The weights of one case of `fixtures/parity.json`, drawn as `fixtures/parity.py` draws them.
 pub fn parity_model(architecture: &str, dtype: Storage, seed: u64, rope_divisors: Option<&[f32]>) -> Draft {
     let mut dice = Dice(seed);
     let llama = architecture == "llama";
-    let (width, layers, heads, kv_heads, head, feed_forward) = SIZES;
-    let rows = vocabulary().len();
     let mut draft = header(architecture);
     let tensors = &mut draft.tensors;
-    tensors.push(dtype.matrix(&mut dice, "token_embd.weight".into(), rows, width));
-    for layer in 0..layers {
-        let name = |part: &str| format!("blk.{layer}.{part}.weight");
-        tensors.push(near_ones(&mut dice, name("attn_norm"), width));
-        for (part, rows) in [("attn_q", heads), ("attn_k", kv_heads), ("attn_v", kv_heads)] {
-            tensors.push(dtype.matrix(&mut dice, name(part), rows * head, width));
-        }
-        if !llama {
-            tensors.push(near_ones(&mut dice, name("attn_q_norm"), head));
-            tensors.push(near_ones(&mut dice, name("attn_k_norm"), head));
-        }
-        tensors.push(dtype.matrix(&mut dice, name("attn_output"), width, heads * head));
-        tensors.push(near_ones(&mut dice, name("ffn_norm"), width));
-        for (part, rows, columns) in [
-            ("ffn_gate", feed_forward, width),
-            ("ffn_up", feed_forward, width),
-            ("ffn_down", width, feed_forward),
-        ] {
-            tensors.push(dtype.matrix(&mut dice, name(part), rows, columns));
-        }
-    }
-    tensors.push(near_ones(&mut dice, "output_norm.weight".into(), width));
+    let rows = vocabulary().len();
+    draw_network(tensors, &mut dice, dtype, rows, llama);
     if llama {
-        tensors.push(dtype.matrix(&mut dice, "output.weight".into(), rows, width));
+        tensors.push(dtype.matrix(&mut dice, "output.weight".into(), rows, SIZES.0));
     }
     if let Some(divisors) = rope_divisors {
         tensors.push(vector("rope_freqs.weight".into(), divisors));
     }
     draft
+}
+
+/// The planner of `fixtures/tiny-random.json` with the recipe's vocabulary, drawn as the recipe's `fixtures.py` draws it.
+pub fn recipe_model(seed: u64) -> Draft {
+    let recipe = include_str!("../../training/tokenizer.json");
+    let recipe: serde_json::Value = serde_json::from_str(recipe).expect("the recipe's tokenizer");
+    let places = recipe["model"]["vocab"].as_object().expect("a vocabulary");
+    let mut tokens = vec![String::new(); places.len()];
+    for (token, place) in places {
+        let place = place.as_u64().and_then(|place| usize::try_from(place).ok()).expect("a place");
+        tokens[place].clone_from(token);
+    }
+    let merge = |pair: &serde_json::Value| {
+        let part = |at: usize| pair[at].as_str().expect("a part of a merge");
+        format!("{} {}", part(0), part(1))
+    };
+    let merges: Vec<String> = recipe["model"]["merges"].as_array().expect("merges").iter().map(merge).collect();
+    let mut draft = header("qwen3");
+    draft.set("llmos.format", 4, &2u32.to_le_bytes());
+    draft.set("tokenizer.ggml.tokens", 9, &strings(&tokens));
+    draft.set("tokenizer.ggml.merges", 9, &strings(&merges));
+    let mut dice = Dice(seed);
+    let tensors = &mut draft.tensors;
+    draw_network(tensors, &mut dice, Storage::Q8, tokens.len(), false);
+    for part in POINTERS {
+        tensors.push(Storage::Q8.matrix(&mut dice, format!("pointer.{part}.weight"), 128, SIZES.0));
+    }
+    tensors.push(Storage::Q8.matrix(&mut dice, "sense.weight".into(), tokens.len(), 128));
+    tensors.push(vector("sense.scale".into(), &[5.0, 3.0]));
+    draft
+}
+
+/// Embeddings of `rows` tokens, the layers, and the last norm.
+fn draw_network(tensors: &mut Vec<DraftTensor>, dice: &mut Dice, dtype: Storage, rows: usize, llama: bool) {
+    let (width, layers, heads, kv_heads, head, feed_forward) = SIZES;
+    tensors.push(dtype.matrix(dice, "token_embd.weight".into(), rows, width));
+    for layer in 0..layers {
+        let name = |part: &str| format!("blk.{layer}.{part}.weight");
+        tensors.push(near_ones(dice, name("attn_norm"), width));
+        for (part, rows) in [("attn_q", heads), ("attn_k", kv_heads), ("attn_v", kv_heads)] {
+            tensors.push(dtype.matrix(dice, name(part), rows * head, width));
+        }
+        if !llama {
+            tensors.push(near_ones(dice, name("attn_q_norm"), head));
+            tensors.push(near_ones(dice, name("attn_k_norm"), head));
+        }
+        tensors.push(dtype.matrix(dice, name("attn_output"), width, heads * head));
+        tensors.push(near_ones(dice, name("ffn_norm"), width));
+        for (part, rows, columns) in [
+            ("ffn_gate", feed_forward, width),
+            ("ffn_up", feed_forward, width),
+            ("ffn_down", width, feed_forward),
+        ] {
+            tensors.push(dtype.matrix(dice, name(part), rows, columns));
+        }
+    }
+    tensors.push(near_ones(dice, "output_norm.weight".into(), width));
+}
+
+/// SHA-256 of the tensors' bytes, one behind the other, but of those in `undrawn`.
+pub fn weights_digest(draft: &Draft, undrawn: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for tensor in &draft.tensors {
+        if !undrawn.contains(&tensor.name.as_str()) {
+            hash.update(&tensor.data);
+        }
+    }
+    hash.finalize().iter().fold(String::new(), |mut digest, byte| {
+        write!(digest, "{byte:02x}").expect("a string");
+        digest
+    })
 }
 
 /// A storage type whose blocks can be drawn byte by byte.
@@ -196,8 +247,9 @@ impl Storage {
         match self {
             Self::F16 => data.extend((0..count).flat_map(|_| half(eleven_bits(dice) / 8_192.0))),
             Self::Q8 => {
+                let scale = half(1.0 / 1_024.0);
                 for _ in 0..count / 32 {
-                    data.extend(half(1.0 / 1_024.0));
+                    data.extend(scale);
                     data.extend((0..32).map(|_| byte(dice)));
                 }
             }
@@ -250,6 +302,17 @@ fn near_ones(dice: &mut Dice, name: String, length: usize) -> DraftTensor {
 /// Width, layers, heads, key-value heads, numbers in a head, feed-forward width.
 const SIZES: (usize, usize, usize, usize, usize, usize) = (256, 2, 4, 2, 64, 512);
 
+const POINTERS: [&str; 8] = [
+    "tool.query",
+    "tool.key",
+    "start.query",
+    "start.key",
+    "end.query",
+    "end.key",
+    "about.query",
+    "about.key",
+];
+
 /// A small planner with random weights.
 pub fn random_model(seed: u64) -> Draft {
     let (width, layers, heads, kv_heads, head, feed_forward) = SIZES;
@@ -276,16 +339,7 @@ pub fn random_model(seed: u64) -> Draft {
         ]);
     }
     draft.tensors.push(ones("output_norm.weight".into(), width));
-    for part in [
-        "tool.query",
-        "tool.key",
-        "start.query",
-        "start.key",
-        "end.query",
-        "end.key",
-        "about.query",
-        "about.key",
-    ] {
+    for part in POINTERS {
         draft.tensors.push(matrix(format!("pointer.{part}.weight"), 128, width));
     }
     draft.tensors.push(matrix("sense.weight".into(), rows, 128));

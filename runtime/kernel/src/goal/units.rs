@@ -383,7 +383,7 @@ fn shift(unit: &Unit, spelling: &Spelling) -> Option<Exact> {
     }
 }
 
-/// "m/s", "degrees per minute", "m/s2", "metres per second squared", "metres per second per second".
+/// "m/s", "degrees per minute", "miles an hour", "m/s2", "metres per second squared", "metres per second per second".
 fn rate(line: &Line<'_>, base: Measure) -> Option<Measure> {
     let time = per(line, base.end)?;
     let speed = Measure {
@@ -415,9 +415,14 @@ fn rate(line: &Line<'_>, base: Measure) -> Option<Measure> {
     Some(acceleration)
 }
 
+/// The time of "per second", "/s" or "an hour"; "a second" only where nothing follows that it could be the second of.
 fn per(line: &Line<'_>, at: usize) -> Option<Measure> {
-    if !matches!(line.normal(at), "per" | "/") {
-        return None;
-    }
-    single(line, at + 1).filter(|time| time.dimension == Duration)
+    let article = match line.normal(at) {
+        "per" | "/" => false,
+        "a" | "an" => true,
+        _ => return None,
+    };
+    let time = single(line, at + 1).filter(|time| time.dimension == Duration)?;
+    let last = !line.is(time.end, WordKind::Letters) || matches!(line.normal(time.end), "and" | "then" | "for" | "until");
+    (!article || (time.spelled_out && (last || line.normal(at + 1) != "second"))).then_some(time)
 }
