@@ -4,7 +4,7 @@ The unit is a `Clause`: pieces of text plus the calls they ask for. Clauses are 
 denied, corrected and mistyped; the mentions ride along, so spans stay exact.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import invent
 import lexicon
@@ -75,15 +75,19 @@ class Composer:
             pieces = self._place(param, how, mention, forced, name)
         elif param.type == "text":
             text = rng.choice(param.like).lower() if param.like and rng.random() < LIKELY else lexicon.free_text(param.detail, rng)
-            pieces = [Piece(text, mention, open=True)]
+            determiner, noun = lexicon.named(text) if param.detail != "speech" else ("", text)
+            pieces = ([Piece(determiner)] if determiner else []) + [Piece(noun, mention, open=True)]
             if rng.random() < 0.15:
                 quote = rng.choice("\"'\"")
-                pieces = [Piece(quote), Piece(text, mention, glue=True), Piece(quote, glue=True)]
+                pieces = [Piece(quote), *([Piece(determiner, glue=True)] if determiner else []), Piece(noun, mention, glue=not determiner), Piece(quote, glue=True)]
         else:
             text = quantities.render(param.type, rng, param.low, param.high)
             pieces = [Piece(text, mention)]
         if rng.random() < 0.012 and how != "~":
-            wrong = quantities.render(param.type, rng, param.low, param.high) if param.type in quantities.DEFAULT_RANGE else lexicon.noun_phrase("small", rng)
+            if param.type == "place":
+                wrong = " ".join(p.text for p in self._place(param, how, None, None, name))
+            else:
+                wrong = quantities.render(param.type, rng, param.low, param.high) if param.type in quantities.DEFAULT_RANGE else lexicon.noun_phrase("small", rng)
             pieces = [Piece(wrong), Piece(rng.choice([", no wait,", ", no,", ", i mean", ", sorry,", ", uh no,", ", or rather", ", actually", " no", " sorry"]))] + pieces
         return pieces, mention
 
@@ -98,7 +102,7 @@ class Composer:
             else:
                 pronoun = "pick" in self.box.caps or rng.random() < 0.4
         if pronoun and param.detail != "person":
-            return [Piece(rng.choice(PRONOUNS), mention)] if rng.random() < 0.93 else [Piece("the"), Piece("object", mention)]
+            return self._pronoun(mention)
         if pronoun and rng.random() < 0.3:
             return [Piece(rng.choice(["him", "her", "me", "them"]), mention)]
         if param.like and rng.random() < LIKELY:
@@ -108,9 +112,13 @@ class Composer:
         kind = lexicon.kind_of(name)
         determiner, noun = lexicon.entity(f"of:{kind}" if kind and rng.random() < 0.4 else param.detail or "small", rng)
         if param.detail == "person" and rng.random() < 0.12:
-            determiner, noun = "", rng.choice(["me", "him", "her", "us", "this person", "that woman", "that man"])
+            determiner, noun = rng.choice([("", "me"), ("", "him"), ("", "her"), ("", "us"), ("this", "person"), ("that", "woman"), ("that", "man")])
         context.last_entity = noun
         return ([Piece(determiner)] if determiner else []) + [Piece(noun, mention)]
+
+    def _pronoun(self, mention):
+        word = self.rng.choice(PRONOUNS)
+        return [Piece("the"), Piece(word[4:], mention)] if word.startswith("the ") else [Piece(word, mention)]
 
     def _place(self, param, how, mention, forced, name):
         rng = self.rng
@@ -153,9 +161,12 @@ class Composer:
         rng = self.rng
         allow_ask = allow_ask and not self.box.rivals(inst)
         keep_ask = allow_ask and rng.random() < 0.6
-        clause = None
+        clause, before = None, replace(context)
         for _ in range(12):
+            context.__dict__.update(vars(before) | {"mentions": context.mentions})
             says = [s for s in inst.tool.says if self._fits(s, inst)]
+            if not says:
+                return None
             weights = [len(s.tree.options) * (1 if s.imperative else 0.5) for s in says]
             say = rng.choices(says, weights)[0]
             clause = self._render(inst, say, context, more and inst.tool.more is not None)
@@ -164,6 +175,7 @@ class Composer:
                 break
         else:
             if missing and not allow_ask:
+                context.__dict__.update(vars(before))
                 return None
         return clause
 
@@ -275,9 +287,9 @@ class Composer:
                 mention = self._mention(context)
                 variables[key] = ("span", mention)
                 if param.detail == "person":
-                    return [Piece(rng.choice(["him", "her", "them", "him", "her", "this person"]), mention)]
+                    return [Piece(rng.choice(["him", "her", "them", "him", "her"]), mention)] if rng.random() < 0.85 else [Piece("this"), Piece("person", mention)]
                 if rng.random() < 0.85:
-                    return [Piece(rng.choice(PRONOUNS), mention)]
+                    return self._pronoun(mention)
                 return [Piece("the"), Piece(variables["text " + name], mention)] if "text " + name in variables else [Piece("it", mention)]
             before = context.last_entity
             context.last_entity = None
@@ -312,13 +324,15 @@ class Composer:
         context = Context()
         out, last = [], None
         for k in range(count):
+            before = replace(context)
             clause = self.combo(context) if rng.random() < (0.28 if len(self.box.tools) > 1 else 0) else None
             if clause is None:
+                context.__dict__.update(vars(before) | {"mentions": context.mentions})
                 inst = last if last is not None and rng.random() < (0.2 if last.tool.more else 0.04) else self._choose(last)
                 more = inst is last and inst.tool.more is not None and rng.random() < 0.8
                 clause = self.call(inst, context, more, allow_ask=(k == count - 1 or rng.random() < 0.3))
-                if clause is None:
-                    continue
+                if clause is None or (inst.tool.family == "situation" and any(i is inst for c in out for i, _ in c.calls)):
+                    continue        # two symptoms of one thing ask for its cure once
                 last = inst
             else:
                 last = clause.calls[-1][0]
@@ -383,7 +397,7 @@ class Composer:
         free = lambda c: c.pieces[0].mention is None
         roll = rng.random()
         calls = a.calls + b.calls
-        if any(x.text in PRONOUNS for x in b.pieces) and roll < 0.5:
+        if any(x.mention and x.text in ("object", "thing", *PRONOUNS) for x in b.pieces) and roll < 0.5:
             roll = 0.5 + roll / 2
         if roll < 0.15 and free(a):
             return Clause([Piece(rng.choice(["after", "after", "when done"]))] + ing(a) + [Piece(",")] + b.pieces, calls, False)

@@ -81,7 +81,27 @@ def load(folder):
                     _line(line, families, path.stem)
                 except Exception as error:
                     raise ValueError(f"{path.name}:{number}: {error}: {line}") from error
+    for family in families:
+        for combo in family.combos:
+            _check(combo, family)
     return families
+
+
+def _check(combo, family):
+    """Every argument of a combo is said, or fixed as `!option` of a tool that has it."""
+    said = {name.lstrip("~") for say in combo.says for name in say.slots}
+    for step, arguments in combo.steps:
+        tool = family.tool(step)
+        if tool is None:
+            raise ValueError(f"{family.name}: a combo of {step}, which is no tool")
+        for name, variable in arguments.items():
+            plain = variable.rpartition(":")[2]
+            if plain.startswith("!"):
+                options = {option for options in tool.param(name).option_sets for option in options}
+                if plain[1:] not in options and not plain[1:].isdigit():
+                    raise ValueError(f"{family.name}: {step}({name}={variable}): no such option")
+            elif plain.lstrip("~") not in said:
+                raise ValueError(f"{family.name}: {step}({name}={variable}) is never said; an option that the words state is written `!option`")
 
 
 def _line(line, families, file):
@@ -143,6 +163,8 @@ def _say(text, imperative, tool):
     if match and tool:
         fixed[match[1]] = int(match[2]) if match[2].isdigit() else match[2]
         text = text[match.end():]
+    if re.search(r"\| *\w+=[\w ]+: ", text):
+        raise ValueError("what fixes an option stands at the beginning of a line")
     tree = phrases.parse(text)
     slots = phrases.slots_of(tree)
     if tool:

@@ -251,14 +251,18 @@ def entity(kind, rng, postmodified=True):
         return "", rng.choice(PEOPLE)
     noun = noun_phrase(kind, rng)
     if rng.random() < 0.11:
-        return rng.choice(["all the", "both", "all", "every", "two", "three", "some", "the", "the", "the", "the", "these", "those", "", "", ""]), _plural(noun)
+        many = rng.choice(["all the", "both", "all", "every", "two", "three", "some", "the", "the", "the", "the", "these", "those", "", "", ""])
+        if many in ("all the", "both", "all", "two", "three"):      # how many is a part of what is meant, as in the families' own examples
+            return "", f"{many} {_plural(noun)}"
+        return ("", f"every {noun}") if many == "every" else (many, _plural(noun))
     determiner = article(noun, rng)
     if postmodified and rng.random() < 0.14:
-        _, where = place("surface" if rng.random() < 0.7 else "spot", rng)[1:]
+        preposition, _, where = place("surface" if rng.random() < 0.7 else "spot", rng)
+        where = f"at {where}" if preposition else where
         noun += " " + rng.choice([
             f"on the {rng.choice(SURFACES)}", f"in the {rng.choice(CONTAINERS)}", f"next to the {rng.choice(NOUNS['small'])}",
             f"with the {rng.choice(NOUNS['small'])}", f"at {coordinates(rng)}", f"that is on the {rng.choice(SURFACES)}",
-            f"at {where}", f"behind the {rng.choice(NOUNS['any'])}", f"to the left of the {rng.choice(NOUNS['small'])}",
+            where, f"behind the {rng.choice(NOUNS['any'])}", f"to the left of the {rng.choice(NOUNS['small'])}",
             f"at position {coordinates(rng)}", "on the left", "on the right", f"labelled {label(rng)}", "over there"]).replace("-", " ")
     return determiner, noun
 
@@ -317,6 +321,12 @@ def natural(text):
     preposition = words.pop(0) if words[0] in ("in", "on", "at") and len(words) > 1 and words[1] != "front" else ""
     determiner = words.pop(0) if words[0] in DETERMINERS and len(words) > 1 else ""
     return preposition, determiner, " ".join(words)
+
+
+def named(text):
+    """What a name is without its article: (determiner, name)."""
+    first, _, rest = text.partition(" ")
+    return (first, rest) if first in ("the", "a", "an") and rest else ("", text)
 
 
 def free_text(kind, rng):

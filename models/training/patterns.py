@@ -209,7 +209,7 @@ def _placed(noun, words, word, rng):
     param = Param("w", "place", rng.choice(["room", "surface", "spot"]), names=["place", "where", "to", "destination", "spot", rng.choice(lexicon.AREAS)])
     imperative = ["[take|bring|move|put|carry|get|send|transfer] {v} {>w}", "[take|bring|move|put|carry|get|send|transfer] {v} {>w}", f"{words} {{v}} {{@w}}", f"{words} {{v}} {{>w}}", "[put|place|leave|set|park] {v} {@w}", "{>w} with {v}"]
     stated = ["{v} [goes|go|belongs|should go|has to go|can go|is to go] {>w}", "{v} {>w}", "[i|we] [want|need|would like] {v} {@w}", "{v} [should be|must be] {@w}", "[they|we] need {v} {@w}"]
-    return [param], f"{word} a {noun} to a place|bring a {noun} somewhere|put a {noun} in its place|{word} a {noun} at a place", imperative, stated
+    return [param], f"bring a {noun} somewhere|put a {noun} in its place|take a {noun} to a place|move a {noun} to a place", imperative, stated
 
 
 def _applied(noun, words, word, rng):

@@ -189,7 +189,7 @@ def rate_at(step, begin, elapsed, options):
     """Warm-up, plateau, linear decay over the `--decay` steps or, with `--cool`, the minutes of this call."""
     scale = min(1.0, (step + 1) / options.warmup)
     if options.cool:
-        scale *= max(0.0, 1 - elapsed / (60 * options.minutes))
+        scale *= options.cool_from * max(0.0, 1 - elapsed / (60 * options.minutes))
     if options.decay:
         scale *= max(0.0, 1 - (step - begin) / options.decay)
     return scale
@@ -203,6 +203,7 @@ def main():
     parser.add_argument("--steps", type=int, default=10 ** 9)
     parser.add_argument("--decay", type=int, default=0)
     parser.add_argument("--cool", action="store_true")
+    parser.add_argument("--cool-from", type=float, default=1.0, help="with --cool: the share of the rate to begin with, where a decay was broken off")
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--length", type=int, default=640)
     parser.add_argument("--rate", type=float, default=2e-3)
