@@ -60,7 +60,12 @@ pub struct ModelInfo {
 #[derive(Debug)]
 enum Way {
     /// In the plan language that it was made for.
-    Points(Pointers, Sense),
+    Points {
+        pointers: Pointers,
+        sense: Sense,
+        /// Added to the score of doing nothing at all.
+        caution: f32,
+    },
     /// In JSON, as it was not made for planning.
     Writes(Writer),
 }
@@ -68,7 +73,7 @@ enum Way {
 impl Way {
     fn pointers(&self) -> Option<&Pointers> {
         match self {
-            Self::Points(pointers, _) => Some(pointers),
+            Self::Points { pointers, .. } => Some(pointers),
             Self::Writes(_) => None,
         }
     }
@@ -247,7 +252,12 @@ impl LocalModel {
             check_format(&gguf, vocabulary).map_err(malformed)?;
             let pointers = Pointers::load(&mut weights, dimensions.width).map_err(unusable)?;
             let sense = Sense::load(&mut weights, dimensions.vocabulary, pointers.size()).map_err(unusable)?;
-            Way::Points(pointers, sense)
+            let caution = caution(&gguf).map_err(malformed)?;
+            Way::Points {
+                pointers,
+                sense,
+                caution,
+            }
         } else {
             Way::Writes(Writer::new(vocabulary, dimensions.vocabulary))
         };
@@ -280,13 +290,15 @@ impl LocalModel {
         on_threads(self.info.file_bytes, || {
             let mut hidden = network.forward(&tokens, &mut network.cache())?;
             match planner {
-                Way::Points(pointers, _) => pointers.forward(&mut hidden).map(drop),
+                Way::Points { pointers, .. } => pointers.forward(&mut hidden).map(drop),
                 Way::Writes(_) => network.logits(hidden).map(drop),
             }
         })
     }
 }
 
+/// Scores differ by less where anything is doubtful.
+const CAUTION_MAX: f64 = 20.0;
 /// Logits in memory at once while scoring.
 const LOGITS_MAX: usize = 1 << 21;
 
@@ -337,6 +349,17 @@ fn log_share(logits: &[f32], token: u32) -> f32 {
     #[expect(clippy::cast_possible_truncation, reason = "a score is an f32")]
     let score = (f64::from(chosen - max) - sum.ln()) as f32;
     score
+}
+
+/// How much a file leans towards doing nothing; not at all where it does not say.
+fn caution(gguf: &Gguf) -> Result<f32, Fault> {
+    let key = "llmos.caution";
+    if gguf.value(key).is_none() {
+        return Ok(0.0);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "written as an f32")]
+    let caution = gguf.positive_float(key, CAUTION_MAX)? as f32;
+    Ok(caution)
 }
 
 /// Whether a file speaks the plan language of this program.
@@ -431,12 +454,17 @@ impl Planner for LocalModel {
             file_bytes: self.info.file_bytes,
         };
         match &self.planner {
-            Way::Points(pointers, sense) => {
+            Way::Points {
+                pointers,
+                sense,
+                caution,
+            } => {
                 let prompt = Prompt::write(request, tokenizer)?;
                 let chooser = Chooser {
                     network,
                     pointers,
                     sense,
+                    caution: *caution,
                     shortcuts,
                 };
                 desk.work(&prompt.tokens, prompt.tools_end, |sequence| {

@@ -21,6 +21,8 @@ pub(crate) struct Chooser<'a> {
     pub network: &'a Network,
     pub pointers: &'a Pointers,
     pub sense: &'a Sense,
+    /// Added to the score of doing nothing at all: what a wrong call costs more than a question.
+    pub caution: f32,
     pub shortcuts: Shortcuts,
 }
 
@@ -227,9 +229,8 @@ impl Chooser<'_> {
                     let words = grammar.option(option);
                     self.wish(sequence, from, words)? + scales.option * dot(&about, &self.meaning(words)?)
                 }
-                Choice::End | Choice::Nothing | Choice::Skip | Choice::Ask => {
-                    self.wish(sequence, from, &grammar.tokens(*choice))?
-                }
+                Choice::Nothing => self.wish(sequence, from, &grammar.tokens(*choice))? + self.caution,
+                Choice::End | Choice::Skip | Choice::Ask => self.wish(sequence, from, &grammar.tokens(*choice))?,
             })
         };
         choices.iter().map(score).collect()

@@ -90,6 +90,12 @@ fn a_planner_without_one_of_its_heads_is_refused() {
     other.set("llmos.format", 4, &1u32.to_le_bytes());
     let message = self::message(written(&other).path());
     assert!(message.contains("llmos.format"), "{message}");
+    for caution in [f32::NAN, f32::INFINITY, -1.0, 1e9] {
+        let mut draft = support::random_model(1);
+        draft.set("llmos.caution", 6, &caution.to_le_bytes());
+        let message = self::message(written(&draft).path());
+        assert!(message.contains("llmos.caution: expected a number above 0"), "{message}");
+    }
 }
 
 #[test]

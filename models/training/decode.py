@@ -121,7 +121,7 @@ class _Writer:
         scores = self.model.score("tool", state[None], self.reader.hidden[0, self.reader.index_at])[0]
         scores = scores + self.model.scale[0] * self.reader.lines @ self.about(state)
         other = tk.NONE if first else tk.END
-        return torch.cat((scores, self.word_scores(state, [other])))
+        return torch.cat((scores, self.word_scores(state, [other]) + (self.model.config.caution if first else 0.0)))
 
     def tool(self, first):
         best = self.tool_scores(first).argmax().item()

@@ -69,6 +69,8 @@ def export(model, tokenizer, path, name):
     writer = gguf.GGUFWriter(str(path), "qwen3")
     writer.add_name(name)
     writer.add_uint32("llmos.format", 2)
+    if c.caution:
+        writer.add_float32("llmos.caution", c.caution)
     writer.add_block_count(c.layers)
     writer.add_context_length(c.context)
     writer.add_embedding_length(c.width)

@@ -32,6 +32,7 @@ class Config:
     context: int = 2048
     meaning: int = 384           # width of the vectors that stand for words before training; 0 for none
     merged: bool = False         # as it ships: one table of embeddings, one of senses
+    caution: float = 0.0         # added to the score of doing nothing; chosen after training (`calibrate.py`)
 
     def as_dict(self):
         return asdict(self)

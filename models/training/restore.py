@@ -26,6 +26,8 @@ def read(path):
     config = Config(vocabulary=field("vocab_size"), width=field("embedding_length"), layers=field("block_count"), heads=field("attention.head_count"),
                     kv_heads=field("attention.head_count_kv"), head=field("attention.key_length"), ffn=field("feed_forward_length"),
                     context=field("context_length"), rope_base=field("rope.freq_base"), meaning=0, merged=True)
+    caution = reader.get_field("llmos.caution")
+    config.caution = float(caution.contents()) if caution else 0.0
     plain = Planner(config)
     tensors = {t.name: torch.from_numpy(gguf.quants.dequantize(t.data, t.tensor_type).copy()) for t in reader.tensors}
     plain.load_state_dict({name: tensors[gguf_name(name)].reshape(value.shape) for name, value in plain.state_dict().items()})

@@ -95,13 +95,19 @@ fn differences(origin: Origin) -> (f32, f32, f32) {
 }
 
 fn chooser(model: &LocalModel) -> Chooser<'_> {
-    let Way::Points(pointers, sense) = &model.planner else {
+    let Way::Points {
+        pointers,
+        sense,
+        caution,
+    } = &model.planner
+    else {
         panic!("a model that points")
     };
     Chooser {
         network: &model.network,
         pointers,
         sense,
+        caution: *caution,
         shortcuts: Shortcuts::default(),
     }
 }

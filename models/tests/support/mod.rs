@@ -170,6 +170,7 @@ pub fn recipe_model(seed: u64) -> Draft {
     draft.set("llmos.format", 4, &2u32.to_le_bytes());
     draft.set("tokenizer.ggml.tokens", 9, &strings(&tokens));
     draft.set("tokenizer.ggml.merges", 9, &strings(&merges));
+    draft.set("llmos.caution", 6, &1.5f32.to_le_bytes());
     let mut dice = Dice(seed);
     let tensors = &mut draft.tensors;
     draw_network(tensors, &mut dice, Storage::Q8, tokens.len(), false);
