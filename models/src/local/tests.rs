@@ -212,7 +212,7 @@ fn rounded_products_stay_near_them() {
     let (words, pointers, cosines) = differences(Origin::File);
     assert!(cosines <= 0.05, "cosines differ by {cosines}");
     assert!(words <= 0.5, "log-probabilities differ by {words}");
-    assert!(pointers <= 0.06, "pointer scores differ by {pointers}");
+    assert!(pointers <= 0.15, "pointer scores differ by {pointers}");
 }
 
 #[test]
