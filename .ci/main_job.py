@@ -24,7 +24,7 @@ MORE = ["move the arm 12 cm to the right and open the gripper", "close the gripp
 
 # Goals that leave the weights in the box undecided within rounding, seen and named one by one: both builds must do nothing and ask, but may ask
 # for different things. Every other goal must be planned the same to the letter. New weights begin with none.
-NEAR_TIES = {"swap over to position 4 and grab the vial there"}
+NEAR_TIES = set()
 
 
 class Build:

@@ -206,7 +206,7 @@ fn exact_products_give_the_numbers_of_the_recipe() {
 }
 
 /// The kernels round the states to eight bits before each product, about 0.7 % of their size; random weights, whose
-/// log-probabilities go down to -21, show it at its worst.
+/// log-probabilities go down to -14, show it at its worst.
 #[test]
 fn rounded_products_stay_near_them() {
     let (words, pointers, cosines) = differences(Origin::File);
