@@ -94,7 +94,10 @@ fn a_planner_without_one_of_its_heads_is_refused() {
         let mut draft = support::random_model(1);
         draft.set("llmos.caution", 6, &caution.to_le_bytes());
         let message = self::message(written(&draft).path());
-        assert!(message.contains("llmos.caution: expected a number above 0"), "{message}");
+        assert!(
+            message.contains("llmos.caution: expected a number above 0"),
+            "{message}"
+        );
     }
 }
 

@@ -57,7 +57,11 @@ fn fixture(origin: Origin) -> (LocalModel, Fixture) {
     let expected: Fixture =
         serde_json::from_str(include_str!("../../tests/fixtures/tiny-random.json")).expect("the fixture's fields");
     let draft = recipe_model(expected.seed);
-    assert_eq!(weights_digest(&draft, &["sense.scale"]), expected.sha256, "both sides draw the same weights");
+    assert_eq!(
+        weights_digest(&draft, &["sense.scale"]),
+        expected.sha256,
+        "both sides draw the same weights"
+    );
     let model = LocalModel::load(&mut Cursor::new(draft.bytes()), "recipe", origin).expect("the fixture's model");
     (model, expected)
 }

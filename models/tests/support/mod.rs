@@ -158,14 +158,22 @@ pub fn recipe_model(seed: u64) -> Draft {
     let places = recipe["model"]["vocab"].as_object().expect("a vocabulary");
     let mut tokens = vec![String::new(); places.len()];
     for (token, place) in places {
-        let place = place.as_u64().and_then(|place| usize::try_from(place).ok()).expect("a place");
+        let place = place
+            .as_u64()
+            .and_then(|place| usize::try_from(place).ok())
+            .expect("a place");
         tokens[place].clone_from(token);
     }
     let merge = |pair: &serde_json::Value| {
         let part = |at: usize| pair[at].as_str().expect("a part of a merge");
         format!("{} {}", part(0), part(1))
     };
-    let merges: Vec<String> = recipe["model"]["merges"].as_array().expect("merges").iter().map(merge).collect();
+    let merges: Vec<String> = recipe["model"]["merges"]
+        .as_array()
+        .expect("merges")
+        .iter()
+        .map(merge)
+        .collect();
     let mut draft = header("qwen3");
     draft.set("llmos.format", 4, &2u32.to_le_bytes());
     draft.set("tokenizer.ggml.tokens", 9, &strings(&tokens));

@@ -423,6 +423,7 @@ fn per(line: &Line<'_>, at: usize) -> Option<Measure> {
         _ => return None,
     };
     let time = single(line, at + 1).filter(|time| time.dimension == Duration)?;
-    let last = !line.is(time.end, WordKind::Letters) || matches!(line.normal(time.end), "and" | "then" | "for" | "until");
+    let last =
+        !line.is(time.end, WordKind::Letters) || matches!(line.normal(time.end), "and" | "then" | "for" | "until");
     (!article || (time.spelled_out && (last || line.normal(at + 1) != "second"))).then_some(time)
 }

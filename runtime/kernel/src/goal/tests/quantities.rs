@@ -79,7 +79,7 @@ fn speeds_and_angles() {
         ("3 metres per second", "3 metres per second=3 m/s"),
         ("5 miles an hour", "5 miles an hour=2.2352 m/s"),
         ("45 degrees a second", "45 degrees a second=45 deg/s"),
-        ("up 30 cm a second time", "30 cm=0.3 m"),
+        ("up 30 cm a second time", "up=up; 30 cm=0.3 m; second=#2"),
         ("3 m per s", "3 m per s=3 m/s"),
         ("3 metres/second", "3 metres/second=3 m/s"),
         ("90 degrees per second", "90 degrees per second=90 deg/s"),
