@@ -49,12 +49,12 @@ def factor(plain, vectors):
     heard = senses.norm(dim=-1) > 1e-6
     e, s = rows[heard], senses[heard]
     w = torch.zeros(e.shape[1], dtype=torch.float64)
-    for _ in range(200):
+    for _ in range(50):
         length = (e @ w).clamp(-6, 4).exp()
         a = torch.linalg.lstsq(e * length[:, None], s).solution
         along = ((e @ a) * s).sum(-1) / (e @ a).square().sum(-1)
         fits = along > 1e-3
-        w = w.lerp(torch.linalg.lstsq(e[fits], along[fits].log()).solution, 0.5) if _ == 0 else torch.linalg.lstsq(e[fits], along[fits].log()).solution
+        w = torch.linalg.lstsq(e[fits], along[fits].log()).solution
     model.sense.turn.weight.data = a.T.float().contiguous()
     model.sense.weight.weight.data = w[None].float()
     return model
