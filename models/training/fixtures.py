@@ -28,7 +28,7 @@ TEXTS = [" pick up the red cube and put it in bin a", " move the arm 30 cm to th
 
 
 LINES = ["lamp: switch the lamp on or off | state on/off", "move arm: move the arm in a direction by a distance | direction left/right/zorbelwise | distance? length", "stop: stop at once"]
-SEED = 1234
+SEED = 1
 GOAL = "Move the arm 30 cm the other way"
 
 
@@ -52,7 +52,7 @@ def drawn(seed):
     names = ["token_embd.weight"] + [f"blk.{layer}.{part}.weight" for layer in range(2) for part in parts] + ["output_norm.weight"]
     for name in names + [f"pointer.{pointer}.weight" for pointer in POINTERS] + ["sense.weight"]:
         shape = parameters[name].shape
-        raw, numbers = dice.matrix(rolls, "Q8_0", *shape) if len(shape) == 2 else dice.norm(rolls, *shape)
+        raw, numbers = dice.matrix(rolls, "Q8_0", *shape, scale=2.0 ** -11) if len(shape) == 2 else dice.norm(rolls, *shape)
         digest.update(raw)
         parameters.pop(name).data = numbers
     model.scale.data = torch.tensor([5.0, 3.0])

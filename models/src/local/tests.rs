@@ -210,13 +210,13 @@ fn exact_products_give_the_numbers_of_the_recipe() {
 }
 
 /// The kernels round the states to eight bits before each product, about 0.7 % of their size; random weights, whose
-/// log-probabilities go down to -14, show it at its worst.
+/// log-probabilities go down to -11, show it at its worst.
 #[test]
 fn rounded_products_stay_near_them() {
     let (words, pointers, cosines) = differences(Origin::File);
     assert!(cosines <= 0.05, "cosines differ by {cosines}");
-    assert!(words <= 0.5, "log-probabilities differ by {words}");
-    assert!(pointers <= 0.15, "pointer scores differ by {pointers}");
+    assert!(words <= 0.25, "log-probabilities differ by {words}");
+    assert!(pointers <= 0.019, "pointer scores differ by {pointers}");
 }
 
 #[test]

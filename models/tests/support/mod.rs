@@ -181,11 +181,12 @@ pub fn recipe_model(seed: u64) -> Draft {
     draft.set("llmos.caution", 6, &1.5f32.to_le_bytes());
     let mut dice = Dice(seed);
     let tensors = &mut draft.tensors;
-    draw_network(tensors, &mut dice, Storage::Q8, tokens.len(), false);
+    let dtype = Storage::Q8Damped;
+    draw_network(tensors, &mut dice, dtype, tokens.len(), false);
     for part in POINTERS {
-        tensors.push(Storage::Q8.matrix(&mut dice, format!("pointer.{part}.weight"), 128, SIZES.0));
+        tensors.push(dtype.matrix(&mut dice, format!("pointer.{part}.weight"), 128, SIZES.0));
     }
-    tensors.push(Storage::Q8.matrix(&mut dice, "sense.weight".into(), tokens.len(), 128));
+    tensors.push(dtype.matrix(&mut dice, "sense.weight".into(), tokens.len(), 128));
     tensors.push(vector("sense.scale".into(), &[5.0, 3.0]));
     draft
 }
@@ -236,6 +237,8 @@ pub fn weights_digest(draft: &Draft, undrawn: &[&str]) -> String {
 pub enum Storage {
     F16,
     Q8,
+    /// Q8 with half the deviation, so that layers add less than they are given, as trained ones do.
+    Q8Damped,
     Q4K,
 }
 
@@ -255,8 +258,8 @@ impl Storage {
         let mut data = Vec::new();
         match self {
             Self::F16 => data.extend((0..count).flat_map(|_| half(eleven_bits(dice) / 8_192.0))),
-            Self::Q8 => {
-                let scale = half(1.0 / 1_024.0);
+            Self::Q8 | Self::Q8Damped => {
+                let scale = half(if self == Self::Q8 { 1.0 / 1_024.0 } else { 1.0 / 2_048.0 });
                 for _ in 0..count / 32 {
                     data.extend(scale);
                     data.extend((0..32).map(|_| byte(dice)));
@@ -272,7 +275,7 @@ impl Storage {
         }
         let dtype = match self {
             Self::F16 => 1,
-            Self::Q8 => 8,
+            Self::Q8 | Self::Q8Damped => 8,
             Self::Q4K => 12,
         };
         let dimensions = vec![columns as u64, rows as u64];
