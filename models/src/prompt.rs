@@ -1,4 +1,4 @@
-//! Writes a request as the tokens that the model in the box was trained on (`models/FORMAT.md`, format 2), and keeps the
+//! Writes a request as the tokens that the model in the box was trained on (`models/FORMAT.md`, format 3), and keeps the
 //! way back: which token stands where, and which bytes of the goal it covers.
 //!
 //! It must not know how the model computes or which choice it makes.

@@ -2,9 +2,10 @@
 //!
 //! A sequence is a run of tokens with the attention memory and pointer rows of each of them; it can be cut back to any
 //! length. A few sequences are kept, because a tree of agents plans with several tool lists in turn. The result equals a
-//! fresh computation bit for bit. It must not know what the tokens say.
+//! fresh computation bit for bit. Of what the tokens say it knows only where a goal begins and ends.
 
 use crate::arch::{Cache, Head, Network, Pointers, dot};
+use crate::control;
 use crate::error::ModelError;
 use crate::snapshot::Snapshots;
 
@@ -82,7 +83,8 @@ impl Sequence {
         true
     }
 
-    /// Sends tokens through the network, behind those that went before.
+    /// Sends tokens through the network, behind those that went before. For a network with pointers a goal sees itself whole, so
+    /// that it must come in one piece.
     pub fn extend(&mut self, network: &Network, pointers: Option<&Pointers>, tokens: &[u32]) -> Result<(), ModelError> {
         let context_max = network.dimensions().context_max;
         let needed = self.tokens.len() + tokens.len();
@@ -93,10 +95,13 @@ impl Sequence {
                 context_max,
             });
         }
-        self.states = network.forward(tokens, &mut self.cache)?;
-        if let Some(pointers) = pointers {
-            self.pointers.extend(pointers.forward(&mut self.states)?);
-        }
+        let Some(pointers) = pointers else {
+            self.states = network.forward(tokens, &mut self.cache)?;
+            self.tokens.extend_from_slice(tokens);
+            return Ok(());
+        };
+        self.states = network.forward_seeing(tokens, &control::goals(tokens), &mut self.cache)?;
+        self.pointers.extend(pointers.forward(&mut self.states)?);
         self.tokens.extend_from_slice(tokens);
         Ok(())
     }
@@ -169,7 +174,13 @@ impl Sessions {
         let Some(nearest) = nearest else {
             return Sequence::new(network, pointers);
         };
-        let shared = shared.min(prompt.len().saturating_sub(1));
+        let mut shared = shared.min(prompt.len().saturating_sub(1));
+        if pointers.is_some() {
+            // Half a goal is of no use: its tokens have seen the other half.
+            let goals = control::goals(prompt);
+            let cut = goals.iter().find(|goal| goal.start < shared && shared < goal.end);
+            shared = cut.map_or(shared, |goal| goal.start);
+        }
         let mut sequence = if shared >= tools_end {
             self.sequences.remove(nearest)
         } else {

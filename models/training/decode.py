@@ -54,7 +54,7 @@ class Reader:
         self.shapes = en.shapes_of(tools, encoder)
         x = torch.tensor([ids])
         with torch.no_grad():
-            self.hidden, self.past = model(x, torch.arange(self.base)[None], segment_mask(torch.zeros_like(x)))
+            self.hidden, self.past = model(x, torch.arange(self.base)[None], segment_mask(torch.zeros_like(x), torch.zeros_like(x)))
             of = torch.tensor(tool_of)
             words = [x[0, of == i] for i in range(len(tools))]
             self.lines = torch.stack([model.sum_of_senses(w, torch.ones(len(w))) for w in words])
@@ -62,8 +62,8 @@ class Reader:
     def states(self, ids):
         """Hidden states of one segment behind the tool list."""
         t = len(ids)
-        own = torch.ones(t, t, dtype=torch.bool).tril()
-        mask = torch.cat((torch.ones(t, self.base, dtype=torch.bool), own), 1)[None, None]
+        own = segment_mask(torch.zeros(1, t), torch.tensor([en.wholes(ids)]))
+        mask = torch.cat((torch.ones(1, 1, t, self.base, dtype=torch.bool), own), -1)
         with torch.no_grad():
             return self.model(torch.tensor([ids]), torch.arange(self.base, self.base + t)[None], mask, self.past)[0][0]
 

@@ -38,6 +38,7 @@ class Sequence:
     ids: list = field(default_factory=list)
     positions: list = field(default_factory=list)
     segments: list = field(default_factory=list)    # 0 for the tool list, then 1, 2, ...
+    wholes: list = field(default_factory=list)      # `wholes` of the tokens
     decisions: list = field(default_factory=list)
     index_tokens: list = field(default_factory=list)
     tool_of: list = field(default_factory=list)     # per token of the tool list: whose line's word it is, -1 for control tokens
@@ -142,6 +143,16 @@ def add_segment(sequence, base, segment, shapes, encoder):
     sequence.goals = number
 
 
+def wholes(ids):
+    """Per token the number of the goal it belongs to, 0 for none. The tokens of a goal, from its marker to `<plan>`, all see each other."""
+    out, number = [], 0
+    for at, token in enumerate(ids):
+        number = at + 1 if token in (tk.GOAL, tk.EXAMPLE) else number
+        out.append(number)
+        number = 0 if token == tk.PLAN else number
+    return out
+
+
 def shapes_of(tools, encoder):
     """Per tool the shape of each parameter."""
     return [[Shape([tk.PARAM] + encoder.run(" " + s.name), s.options, [encoder.run(" " + o) for o in s.options], tk.SKIP if s.optional else tk.ASK) for s in t.slots] for t in tools]
@@ -164,4 +175,5 @@ def encode(tools, segments, encoder, limit):
             del sequence.ids[before[0]:], sequence.positions[before[0]:], sequence.segments[before[0]:], sequence.decisions[before[1]:]
             sequence.goals -= 1
             break
+    sequence.wholes = wholes(sequence.ids)
     return sequence if sequence.goals else None

@@ -68,7 +68,7 @@ def export(model, tokenizer, path, name):
     c = model.config
     writer = gguf.GGUFWriter(str(path), "qwen3")
     writer.add_name(name)
-    writer.add_uint32("llmos.format", 2)
+    writer.add_uint32("llmos.format", 3)
     if c.caution:
         writer.add_float32("llmos.caution", c.caution)
     writer.add_block_count(c.layers)

@@ -63,15 +63,17 @@ def drawn(seed):
 def main():
     model, digest = drawn(SEED)
     tokenizer = tk.load()
-    tools, segments = generate.sample(5, 3)
-    sequence = en.encode(tools, segments[:1], en.Encoder(tokenizer), 640)
+    tools, goals = next(evaluate.written(evaluate.HAND / "demo.jsonl"))
+    goal = max((goal for goal, _ in goals), key=lambda goal: (len(goal.calls), len(goal.text)))
+    sequence = en.encode(tools, [generate.Segment(goal)], en.Encoder(tokenizer), 640)
     ids = torch.tensor([sequence.ids])
     with torch.no_grad():
-        hidden, _ = model(ids, torch.arange(ids.shape[1])[None], segment_mask(torch.zeros_like(ids)))
-        logprobs = (hidden @ model.rows.T).log_softmax(-1)[0, :-1].gather(1, ids[0, 1:, None])[:, 0]
-        pairs = [(ids.shape[1] - 1, 0), (ids.shape[1] - 1, 5), (ids.shape[1] // 2, 3), (ids.shape[1] - 3, ids.shape[1] - 9), (10, 10)]
-        scores = {head: model.score(head, hidden, hidden)[0] for head in ("tool", "start", "end", "about")}
+        states = lambda wholes: model(ids, torch.arange(ids.shape[1])[None], segment_mask(torch.zeros_like(ids), wholes))[0]
+        logprobs = (states(torch.zeros_like(ids)) @ model.rows.T).log_softmax(-1)[0, :-1].gather(1, ids[0, 1:, None])[:, 0]
+        hidden = states(torch.tensor([sequence.wholes]))
         low, high = ids[0].tolist().index(tk.GOAL) + 1, ids[0].tolist().index(tk.PLAN)
+        pairs = [(ids.shape[1] - 1, 0), (low, low), (high, low), (ids.shape[1] - 1, 5), (ids.shape[1] // 2, 3), (ids.shape[1] - 3, ids.shape[1] - 9), (10, 10)]
+        scores = {head: model.score(head, hidden, hidden)[0] for head in ("tool", "start", "end", "about")}
         allowed = torch.zeros(1, 1, ids.shape[1], dtype=torch.bool)
         allowed[..., low:high] = True
         runs = [[t for t in sequence.ids[a:b] if t >= len(tk.CONTROLS)] for a, b in zip([0] + sequence.index_tokens, sequence.index_tokens)] + [[ids[0, low].item()]]
@@ -81,7 +83,7 @@ def main():
             cosines += [{"s": s, "words": run, "value": round((about @ model.sum_of_senses(torch.tensor(run), torch.ones(len(run)))).item(), 6)} for run in runs]
         chosen = decisions(model, en.Encoder(tokenizer))
     out = {
-        "about": "llmos.format 2; f32 arithmetic over the Q8_0 weights that `seed` draws, plain causal attention; logprobs[i] is of tokens[i + 1] after tokens[..= i], natural log",
+        "about": "llmos.format 3; f32 arithmetic over the Q8_0 weights that `seed` draws; logprobs[i] is of tokens[i + 1] after tokens[..= i], natural log, all attention causal; elsewhere a goal sees itself whole",
         "seed": SEED,
         "sha256": digest,
         "tokens": sequence.ids,

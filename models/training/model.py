@@ -54,13 +54,17 @@ def rotate(x, cos, sin):
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 
 
-def attend(q, k, v, bias, block=160):
-    """Attention block by block over the queries, each over the keys up to its own end; plain products, which are twice as
-    fast on a CPU as the fused kernel with a mask. Keys before the first query (a prefix) are seen by all."""
+GOAL_MAX = 96      # tokens of a goal with its markers, in training
+
+
+def attend(q, k, v, bias, block=128):
+    """Attention block by block over the queries, each over the keys up to its own end and a goal's length more, since a goal sees itself
+    whole; plain products, which are twice as fast on a CPU as the fused kernel with a mask. Keys before the first query (a prefix) are seen by all."""
     before = k.shape[2] - q.shape[2]
+    block = block if q.shape[2] > 256 else q.shape[2]
     parts = []
     for i in range(0, q.shape[2], block):
-        end = before + i + block
+        end = min(k.shape[2], before + i + block + GOAL_MAX)
         scores = q[:, :, i:i + block] @ k[:, :, :end].transpose(-1, -2) * q.shape[-1] ** -0.5
         parts.append((scores + bias[:, :, i:i + block, :end]).softmax(-1) @ v[:, :, :end])
     return torch.cat(parts, 2)
@@ -228,9 +232,10 @@ class Planner(nn.Module):
         return plain
 
 
-def segment_mask(segments):
-    """`[b, 1, t, t]`: causal, within the own segment and the tool list (segment 0); padding (-1) sees itself."""
+def segment_mask(segments, wholes):
+    """`[b, 1, t, t]`: within the own segment and the tool list (segment 0), what stands before and the own goal whole; padding (-1) sees itself."""
     same = segments[:, :, None] == segments[:, None, :]
     tools = (segments[:, None, :] == 0) & (segments[:, :, None] >= 0)
+    whole = (wholes[:, :, None] == wholes[:, None, :]) & (wholes[:, None, :] > 0)
     t = segments.shape[1]
-    return ((same | tools) & torch.ones(t, t, dtype=torch.bool, device=segments.device).tril())[:, None]
+    return ((same | tools) & torch.ones(t, t, dtype=torch.bool, device=segments.device).tril() | whole)[:, None]

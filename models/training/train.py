@@ -41,10 +41,12 @@ def tensors(sequences, device="cpu"):
     ids = torch.zeros(b, longest, dtype=torch.long)
     positions = torch.zeros(b, longest, dtype=torch.long)
     segments = torch.full((b, longest), -1, dtype=torch.long)
+    wholes = torch.zeros(b, longest, dtype=torch.long)
     tool_of = torch.full((b, longest), 32, dtype=torch.long)     # 32: no tool's word
     for i, s in enumerate(sequences):
         n = len(s.ids)
         ids[i, :n], positions[i, :n], segments[i, :n] = torch.tensor(s.ids), torch.tensor(s.positions), torch.tensor(s.segments)
+        wholes[i, :n] = torch.tensor(s.wholes)
         of = torch.tensor(s.tool_of)
         tool_of[i, :len(of)] = torch.where(of < 0, 32, of)
     tables = {}
@@ -72,7 +74,7 @@ def tensors(sequences, device="cpu"):
     for i, s in enumerate(sequences):
         index_at[i, :len(s.index_tokens)] = torch.tensor(s.index_tokens)
         index_real[i, :len(s.index_tokens)] = True
-    return ids.to(device), positions.to(device), segments.to(device), tables, index_at.to(device), index_real.to(device), tool_of.to(device)
+    return ids.to(device), positions.to(device), segments.to(device), wholes.to(device), tables, index_at.to(device), index_real.to(device), tool_of.to(device)
 
 
 SENSE_ALONE = 0.2     # weight of choosing tools and options by their sense alone, so that it learns what the network would do for it
@@ -80,8 +82,8 @@ SENSE_ALONE = 0.2     # weight of choosing tools and options by their sense alon
 
 def losses(model, batch):
     """Weighted loss, and per kind (right, total)."""
-    ids, positions, segments, tables, index_at, index_real, tool_of = batch
-    hidden, _ = model(ids, positions, segment_mask(segments))
+    ids, positions, segments, wholes, tables, index_at, index_real, tool_of = batch
+    hidden, _ = model(ids, positions, segment_mask(segments, wholes))
     b, t = ids.shape
     place = torch.arange(t, device=ids.device)
     rows_at = lambda at: hidden.gather(1, at[..., None].expand(-1, -1, hidden.shape[-1]))

@@ -6,6 +6,7 @@
 //! loaded, so that one product gives queries, keys and values, and one gives gate and up; the working space of a pass is
 //! kept for the next.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use candle_core::quantized::QTensor;
@@ -17,7 +18,7 @@ use crate::error::{Fault, ModelError};
 use crate::gguf::{Gguf, Value};
 use crate::weights::{WeightError, Weights};
 
-/// Rows in one pass: bounds the working memory of a long prompt; results do not depend on it.
+/// Rows in one pass, if none of them must see a later one: bounds the working memory of a long prompt; results do not depend on it.
 const ROWS_MAX: usize = 256;
 
 /// What tells one architecture from another.
@@ -236,16 +237,41 @@ impl Network {
     /// The final hidden state, after the last norm, of each of `tokens`: `[tokens, width]`. They go behind what `cache`
     /// holds and are remembered there. The caller sees to it that they fit the context and the vocabulary.
     pub fn forward(&self, tokens: &[u32], cache: &mut Cache) -> Result<Vec<f32>, ModelError> {
+        self.forward_seeing(tokens, &[], cache)
+    }
+
+    /// The same, where each of the `wholes`, stretches of `tokens` in order, sees all of itself besides what stands before:
+    /// a prefix decoder (Raffel et al. 2020).
+    pub fn forward_seeing(
+        &self,
+        tokens: &[u32],
+        wholes: &[Range<usize>],
+        cache: &mut Cache,
+    ) -> Result<Vec<f32>, ModelError> {
         // A poisoned lock guards nothing: every pass writes the space before it reads it.
         let mut space = self.space.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut hidden = Vec::with_capacity(tokens.len() * self.dimensions.width);
-        for piece in tokens.chunks(ROWS_MAX) {
-            hidden.extend(self.forward_piece(piece, cache, &mut space)?);
+        let mut first = 0;
+        while first < tokens.len() {
+            let end = piece_end(first, tokens.len(), wholes);
+            let reach = |row: usize| {
+                let whole = wholes.iter().find(|whole| whole.contains(&(first + row)));
+                whole.map_or(row + 1, |whole| whole.end - first)
+            };
+            hidden.extend(self.forward_piece(&tokens[first..end], reach, cache, &mut space)?);
+            first = end;
         }
         Ok(hidden)
     }
 
-    fn forward_piece(&self, tokens: &[u32], cache: &mut Cache, space: &mut Space) -> Result<Vec<f32>, ModelError> {
+    /// `reach` says for each row how many of the rows it sees.
+    fn forward_piece(
+        &self,
+        tokens: &[u32],
+        reach: impl Fn(usize) -> usize,
+        cache: &mut Cache,
+        space: &mut Space,
+    ) -> Result<Vec<f32>, ModelError> {
         let mut state = rows(&self.embedding, tokens)?;
         let first = cache.len();
         space.angles.clear();
@@ -253,7 +279,7 @@ impl Network {
             space.angles.extend(self.rotation.at(position));
         }
         for (index, layer) in self.layers.iter().enumerate() {
-            self.attention(index, layer, &mut state, cache, space)?;
+            self.attention(index, layer, &mut state, &reach, cache, space)?;
             self.feed_forward(layer, &mut state, space)?;
         }
         cache.grow(tokens.len());
@@ -266,6 +292,7 @@ impl Network {
         index: usize,
         layer: &Layer,
         state: &mut [f32],
+        reach: &impl Fn(usize) -> usize,
         cache: &mut Cache,
         space: &mut Space,
     ) -> Result<(), ModelError> {
@@ -282,13 +309,7 @@ impl Network {
         normalise(input, &layer.attention_norm, norm_epsilon);
         let mut projected = layer.attention_input.forward(input)?;
         let row_width = (heads + 2 * kv_heads) * head;
-        input.clear();
-        input.resize(projected.len() / row_width * queries_end, 0.0);
-        let rows = projected
-            .chunks_exact_mut(row_width)
-            .zip(input.chunks_exact_mut(queries_end))
-            .zip(angles.chunks_exact(head / 2));
-        for (row, ((projected, seen), angles)) in rows.enumerate() {
+        for (projected, angles) in projected.chunks_exact_mut(row_width).zip(angles.chunks_exact(head / 2)) {
             let (queries, keys) = projected.split_at_mut(queries_end);
             let (keys, values) = keys.split_at_mut(keys_end - queries_end);
             if let Some((query_norm, key_norm)) = &layer.head_norms {
@@ -298,7 +319,15 @@ impl Network {
             self.rotation.rotate(queries, angles);
             self.rotation.rotate(keys, angles);
             cache.push(index, keys, values);
-            cache.attend(index, cache.len() + row + 1, queries, seen, weights);
+        }
+        input.clear();
+        input.resize(projected.len() / row_width * queries_end, 0.0);
+        let rows = projected
+            .chunks_exact(row_width)
+            .zip(input.chunks_exact_mut(queries_end));
+        for (row, (projected, seen)) in rows.enumerate() {
+            let queries = &projected[..queries_end];
+            cache.attend(index, cache.len() + reach(row), queries, seen, weights);
         }
         add(state, &layer.attention_output.forward(input)?);
         Ok(())
@@ -324,6 +353,13 @@ impl Network {
     pub fn output_rows(&self, tokens: &[u32]) -> Result<Vec<f32>, ModelError> {
         rows(&self.output, tokens)
     }
+}
+
+/// Where the piece that begins at `first` ends: after at most `ROWS_MAX` rows, but never within a stretch that sees itself.
+fn piece_end(first: usize, length: usize, wholes: &[Range<usize>]) -> usize {
+    let end = length.min(first + ROWS_MAX);
+    let cut = wholes.iter().find(|whole| whole.start < end && end < whole.end);
+    cut.map_or(end, |whole| if whole.start > first { whole.start } else { whole.end })
 }
 
 /// Variants of an architecture that would compute something else than this file does.

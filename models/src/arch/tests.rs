@@ -42,6 +42,47 @@ fn pieces_give_the_same_states_as_the_whole() {
     }
 }
 
+/// A stretch that sees itself is never cut, wherever the pieces of a long prompt would end.
+#[test]
+fn a_stretch_that_sees_itself_comes_in_one_piece() {
+    let (network, tokens) = (network(), tokens(300));
+    let width = network.dimensions().width;
+    let causal = network.forward(&tokens, &mut network.cache()).expect("states");
+    for whole in [0..3, 10..40, 250..262, 255..257, 20..290, 0..300] {
+        let all = std::slice::from_ref(&whole);
+        let seeing = network
+            .forward_seeing(&tokens, all, &mut network.cache())
+            .expect("states");
+        let (start, end) = (whole.start, whole.end);
+        assert_eq!(seeing[..start * width], causal[..start * width], "{whole:?}");
+        assert_ne!(
+            seeing[start * width..][..width],
+            causal[start * width..][..width],
+            "{whole:?}"
+        );
+        let mut cache = network.cache();
+        let mut pieces = network.forward(&tokens[..start], &mut cache).expect("states");
+        let own = 0..end - start;
+        pieces.extend(
+            network
+                .forward_seeing(&tokens[start..end], std::slice::from_ref(&own), &mut cache)
+                .expect("states"),
+        );
+        pieces.extend(network.forward(&tokens[end..], &mut cache).expect("states"));
+        assert_eq!(pieces, seeing, "{whole:?}");
+        let mut changed = tokens.clone();
+        changed[end - 1] += 1;
+        let other = network
+            .forward_seeing(&changed, all, &mut network.cache())
+            .expect("states");
+        assert_ne!(
+            other[start * width..][..width],
+            seeing[start * width..][..width],
+            "its first token sees its last"
+        );
+    }
+}
+
 #[test]
 fn a_cut_cache_is_as_good_as_a_new_one() {
     let (network, tokens) = (network(), tokens(60));

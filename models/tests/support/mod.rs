@@ -175,7 +175,7 @@ pub fn recipe_model(seed: u64) -> Draft {
         .map(merge)
         .collect();
     let mut draft = header("qwen3");
-    draft.set("llmos.format", 4, &2u32.to_le_bytes());
+    draft.set("llmos.format", 4, &3u32.to_le_bytes());
     draft.set("tokenizer.ggml.tokens", 9, &strings(&tokens));
     draft.set("tokenizer.ggml.merges", 9, &strings(&merges));
     draft.set("llmos.caution", 6, &1.5f32.to_le_bytes());
@@ -330,7 +330,7 @@ pub fn random_model(seed: u64) -> Draft {
     let (width, layers, heads, kv_heads, head, feed_forward) = SIZES;
     let rows = vocabulary().len();
     let mut draft = header("qwen3");
-    draft.set("llmos.format", 4, &2u32.to_le_bytes());
+    draft.set("llmos.format", 4, &3u32.to_le_bytes());
     let mut dice = Dice(seed);
     let mut matrix = |name: String, rows: usize, columns: usize| draft_matrix(&mut dice, name, rows, columns);
     draft.tensors.push(matrix("token_embd.weight".into(), rows, width));
