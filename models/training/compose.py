@@ -4,6 +4,7 @@ The unit is a `Clause`: pieces of text plus the calls they ask for. Clauses are 
 denied, corrected and mistyped; the mentions ride along, so spans stay exact.
 """
 
+import re
 from dataclasses import dataclass, replace
 
 import invent
@@ -17,12 +18,12 @@ from phrases import Piece
 from toolbox import CONFLICTS, KIN, RIVALS, Gadget, gerund, instance
 
 SKIP, ASK, END, NONE = "<skip>", "<ask>", "<end>", "<none>"
-LIKELY = 0.6                     # how often a parameter that tells what people name there takes one of those
 PRONOUNS = ["it"] * 9 + ["that", "this", "them", "that one", "the object", "the thing"]
 BACK = ["back", "back", "back there", "back where it was", "there", "back again"]
 AGAIN = [", then do it again", "and do it again", ", and again", ", and then again", ", then once more", "and repeat that", ", and repeat", ", then repeat it", "and then do the same again", ". do that again",
          ". now again", ", do it twice", ". do that twice", "and then once again", ", then repeat the move", ", and one more time", ". once more"]
 AGAIN_ALL = [", and do all of that again", ", then repeat everything", ". do the whole thing twice", ", then do both again", ". repeat all of that", ", and then the same again from the start", ". now all of that once more"]
+HOW = {"quickly", "slowly", "carefully"}
 NOT_NOW = [""] * 25 + [" now", " please", " right now", " immediately", " quickly", " for me", " again", " slowly", " thanks", " carefully"]
 
 
@@ -73,11 +74,13 @@ class Composer:
             pieces = self._entity(param, how, context, mention, name)
         elif param.type == "place":
             pieces = self._place(param, how, mention, forced, name)
+        elif param.type == "text" and how == "~":
+            pieces = self._pronoun(mention)
         elif param.type == "text":
-            text = rng.choice(param.like).lower() if param.like and rng.random() < LIKELY else lexicon.free_text(param.detail, rng)
-            determiner, noun = lexicon.named(text) if param.detail != "speech" else ("", text)
-            pieces = ([Piece(determiner)] if determiner else []) + [Piece(noun, mention, open=True)]
-            if rng.random() < 0.15:
+            text = rng.choice(param.like).lower() if param.like and rng.random() < param.likely else lexicon.free_text(param.detail, rng)
+            determiner, noun = ("", text) if param.detail == "speech" else lexicon.named(text) if param.open else _led(text)
+            pieces = ([Piece(determiner)] if determiner else []) + [Piece(noun, mention, open=param.open)]
+            if param.open and rng.random() < 0.15:
                 quote = rng.choice("\"'\"")
                 pieces = [Piece(quote), *([Piece(determiner, glue=True)] if determiner else []), Piece(noun, mention, glue=not determiner), Piece(quote, glue=True)]
         else:
@@ -104,15 +107,15 @@ class Composer:
         if pronoun and param.detail != "person":
             return self._pronoun(mention)
         if pronoun and rng.random() < 0.3:
-            return [Piece(rng.choice(["him", "her", "me", "them"]), mention)]
-        if param.like and rng.random() < LIKELY:
+            return [Piece(rng.choice(["him", "her", "me", "them"] if param.speaker else ["him", "her", "them"]), mention)]
+        if param.like and rng.random() < param.likely:
             _, determiner, noun = lexicon.natural(rng.choice(param.like))
             context.last_entity = noun
             return ([Piece(determiner)] if determiner else []) + [Piece(noun, mention)]
         kind = lexicon.kind_of(name)
         determiner, noun = lexicon.entity(f"of:{kind}" if kind and rng.random() < 0.4 else param.detail or "small", rng)
         if param.detail == "person" and rng.random() < 0.12:
-            determiner, noun = rng.choice([("", "me"), ("", "him"), ("", "her"), ("", "us"), ("this", "person"), ("that", "woman"), ("that", "man")])
+            determiner, noun = rng.choice(([("", "me"), ("", "us")] if param.speaker else []) + [("", "him"), ("", "her"), ("this", "person"), ("that", "woman"), ("that", "man")])
         context.last_entity = noun
         return ([Piece(determiner)] if determiner else []) + [Piece(noun, mention)]
 
@@ -124,7 +127,7 @@ class Composer:
         rng = self.rng
         if forced == "back":
             return [Piece(rng.choice(BACK), mention)]
-        natural = param.like and rng.random() < LIKELY
+        natural = param.like and rng.random() < param.likely
         preposition, determiner, noun = lexicon.natural(rng.choice(param.like)) if natural else lexicon.place(param.detail or "surface", rng)
         kind = lexicon.kind_of(name)
         if kind and not natural and rng.random() < 0.3:
@@ -200,12 +203,13 @@ class Composer:
             shown = by_name.get(name)
             param = inst.tool.param(name)
             if param.option_sets:
-                return self._option(inst, shown, arguments, name)
+                return self._option(inst, shown, arguments, name, context)
             pieces, mention = self.value(param, how, context, name=shown.name if shown else None)
             if param.type == "entity" and inst.tool.cap == "pick":
                 context.held = next(p.text for p in pieces if p.mention == mention)
             if shown:
                 arguments[name] = ("span", mention)
+                pieces = _as_said(pieces, mention, shown)
             return pieces
 
         tree = inst.tool.more if more else say.tree
@@ -214,20 +218,25 @@ class Composer:
             clause.imperative = False
         for s in inst.slots:
             arguments.setdefault(s.spec.name, SKIP if s.optional else ASK)
+        clause.pieces = _related(clause.pieces, arguments, inst.slots)
         clause.calls = [(inst, arguments)]
         if exact and not clause.names_device and not more:
             self._address(clause, inst)
         context.last_gadget = inst.gadget
         return clause
 
-    def _option(self, inst, shown, arguments, name):
+    def _option(self, inst, shown, arguments, name, context):
         rng = self.rng
         if shown is None:
             return [Piece(rng.choice(inst.tool.param(name).option_sets[0]))]
         option = rng.choice(shown.original)
         surfaces = inst.tool.surfaces.get(option) or inst.tool.surfaces.get(str(shown.original.index(option))) or [option]
+        surface = rng.choice(surfaces) if rng.random() < 0.7 else surfaces[0]
+        if not shown.options:
+            arguments[name] = ("span", self._mention(context))
+            return _spelled(surface, context.mentions)
         arguments[name] = ("opt", option)
-        pieces = [Piece(rng.choice(surfaces) if rng.random() < 0.7 else surfaces[0])]
+        pieces = [Piece(surface)]
         if rng.random() < 0.01:
             pieces = [Piece(rng.choice(shown.original)), Piece(rng.choice([", no,", ", no wait,", ", i mean", ", sorry,"]))] + pieces
         return pieces
@@ -279,10 +288,11 @@ class Composer:
                     if shown is None:
                         return []
                     option = rng.choice(shown.original)
-                    variables[name] = ("opt", option)
+                    variables[name] = ("opt", option) if shown.options else ("span", self._mention(context))
                     tool = next(t for t in tools.values() if shown in t.slots).tool
                     variables[name + "#"] = tool.surfaces.get(option) or tool.surfaces.get(str(shown.original.index(option))) or [option]
-                return [Piece(rng.choice(variables[name + "#"]))]
+                surface = rng.choice(variables[name + "#"])
+                return [Piece(surface)] if variables[name][0] == "opt" else _spelled(surface, variables[name][1])
             if how == "~":
                 mention = self._mention(context)
                 variables[key] = ("span", mention)
@@ -297,11 +307,11 @@ class Composer:
             variables.setdefault(name, ("span", mention))
             variables["text " + name] = pieces[-1].text
             context.last_entity = context.last_entity or before
-            return pieces
+            return _as_said(pieces, mention, shown)
 
         say = rng.choices(combo.says, [len(s.tree.options) for s in combo.says])[0]
         pieces = phrases.expand(say.tree, rng, slot, lambda bare: self.device(next(iter(tools.values())).gadget, context, Clause([], []), bare, False))
-        calls = []
+        calls, told = [], set()
         for step, arguments in combo.steps:
             inst = tools[step]
             filled = {}
@@ -313,7 +323,13 @@ class Composer:
                         return None
                     filled[shown.spec.name] = ("opt", option)
                 else:
-                    filled[shown.spec.name] = variables.get(var) or variables.get(var.lstrip("~")) or (SKIP if shown.optional else ASK)
+                    later = "~" + var if var in told else var      # the second time it is the pronoun, if there is one
+                    told.add(var)
+                    value = variables.get(later) or variables.get(var) or variables.get(var.lstrip("~")) or (SKIP if shown.optional else ASK)
+                    if isinstance(value, tuple) and (value[0] == "opt") != bool(shown.options) or value[0] == "opt" and value[1] not in shown.options:
+                        return None     # two tools share a word, and name its options in two ways
+                    filled[shown.spec.name] = value
+            pieces = _related(pieces, filled, inst.slots)
             calls.append((inst, filled))
             if any(a is ASK for a in filled.values()):
                 return None
@@ -350,7 +366,7 @@ class Composer:
         if times * len(clause.calls) > 6:
             times = 2
         if times == 2 and rng.random() < 0.6:
-            tail = rng.choice(AGAIN_ALL if len(clause.calls) > 1 else AGAIN)
+            tail = rng.choice([tail for tail in AGAIN_ALL if "both" not in tail or len(clause.calls) == 2] if len(clause.calls) > 1 else AGAIN)
         else:
             tail = rng.choice({2: ["twice", "twice", "two times", "2 times", "two times in a row"], 3: ["three times", "3 times", "thrice", "three times in a row"], 4: ["four times", "4 times"]}[times])
             tail = rng.choice(["", "", ", "]) + tail if len(clause.calls) == 1 else rng.choice([", and do [all of that|both|this]", ", all of it", ", do that"]).replace("[all of that|both|this]", rng.choice(["all of that", "this", "the whole thing"])) + " " + tail
@@ -428,14 +444,15 @@ class Composer:
     def wrap(self, clause):
         rng = self.rng
         question = False
+        manner = any(_says_how(inst.tool) for inst, _ in clause.calls)      # then "slowly" is an argument
         if clause.imperative and rng.random() < 0.42:
-            wrapper = rng.choice(self.POLITE)
+            wrapper = rng.choice([w for w in self.POLITE if not (manner and w in HOW)])
             question = wrapper.startswith(self.QUESTIONS)
             clause.pieces.insert(0, Piece(wrapper))
         elif not clause.imperative and rng.random() < 0.15:
             clause.pieces.insert(0, Piece(rng.choice(self.PLAIN)))
         tail = rng.choice(NOT_NOW).strip()
-        if tail and clause.calls and not clause.pieces[-1].open:
+        if tail and clause.calls and not clause.pieces[-1].open and not (manner and tail in HOW):
             clause.pieces.append(Piece(tail if rng.random() < 0.7 else ", " + tail))
         roll = rng.random()
         if roll < 0.3:
@@ -528,8 +545,8 @@ class Composer:
     def _denied(self):
         rng = self.rng
         clause = self.call(rng.choice(self.box.tools), Context(), allow_ask=False)
-        if clause is None or not clause.imperative:
-            return None
+        if clause is None or not clause.imperative or any(word in (",", "and", "then") for p in clause.pieces for word in re.findall(r"\w+|,", p.text) if p.mention is None):
+            return None     # of two deeds the second would not be denied
         clause = self.question_about(clause) if rng.random() < 0.25 else self.deny(clause)
         return self.finish(self.wrap(clause), "none")
 
@@ -676,9 +693,63 @@ class Composer:
         return Goal(text, calls, kind)
 
 
+def _as_said(pieces, mention, shown):
+    """A thing or place that the list shows as a text is what was said of it, but for articles: `my phone`, where an entity is a `phone`."""
+    if shown is None or shown.kind != "text" or shown.spec.type == "text":
+        return pieces
+    at = next(i for i, piece in enumerate(pieces) if piece.mention == mention)
+    before = pieces[at - 1].text if at else ""
+    if before not in lexicon.DETERMINERS or before in ("the", "a", "an"):
+        return pieces
+    return pieces[:at - 1] + [replace(pieces[at], text=f"{before} {pieces[at].text}")] + pieces[at + 1:]
+
+
+LEADING = re.compile(r"(?!in front of|on top of|to the (?:left|right) of)(?:(?:to|in|into|on|onto|at|from|with|by) )?(?:(?:the|a|an) (?!bit\b|little\b|few\b|couple\b|lot\b))?(?=\S)")
+
+
+RELATION = re.compile(r"(?:^|(?<= ))(?:next to|near to|near|close to|in front of|behind|beside|between|underneath|under|below|above|on top of|opposite|to the (?:left|right) of)(?: (?:the|a|an|my|your|our|his|her|their))?$")
+PLACES = set("place location where spot goal destination dst dest at surface area position site room to where_to target_place furniture".split())
+
+
+def _related(pieces, arguments, slots):
+    """A relation in front of a place belongs to it: in `next to the {place}` the place is `next to the door`."""
+    for slot in slots:
+        kind, mention = arguments.get(slot.spec.name) if isinstance(arguments.get(slot.spec.name), tuple) else ("", None)
+        places = slot.spec.type == "place" or slot.spec.type == "text" and not slot.spec.open and not PLACES.isdisjoint([slot.spec.name, *slot.spec.names])
+        at = next((i for i, piece in enumerate(pieces) if piece.mention == mention), 0) if kind == "span" and places else 0
+        first = at
+        while first and at - first < 2 and pieces[first - 1].mention is None and not pieces[first - 1].glue:
+            first -= 1
+        before = " ".join(piece.text for piece in pieces[first:at])
+        found = RELATION.search(before)
+        if found:
+            pieces[first:at + 1] = [Piece(before[:found.start()].strip()), replace(pieces[at], text=f"{found[0]} {pieces[at].text}")]
+    return pieces
+
+
+def _led(text):
+    """What leads to a name that is a text (`on the`, `at`), and the name."""
+    found = LEADING.match(text)
+    lead = found[0] if found else ""
+    return lead.strip(), text[len(lead):]
+
+
+def _spelled(surface, mention):
+    """Pieces of an option that is a text in this list."""
+    lead, text = _led(surface)
+    return ([Piece(lead)] if lead else []) + [Piece(text, mention)]
+
+
 def _content(text):
     """The words of `text` that say something."""
     return {w.strip(".,;:()$'\"") for w in text.lower().split()} - COMMON - {""}
+
+
+def _says_how(tool):
+    """Whether an argument of the tool may be what `HOW` has, so that such a word behind a goal would be one."""
+    surfaces = [way for ways in tool.surfaces.values() for way in ways]
+    options = [option for p in tool.params for options in p.option_sets for option in options]
+    return any(text in HOW or text.split(" ")[-1] in HOW for text in surfaces + options + [text for p in tool.params for text in p.like])
 
 
 def _said(tool):

@@ -11,6 +11,9 @@ from pathlib import Path
 import phrases
 
 HERE = Path(__file__).parent
+CROWDED = {"contrasts", "subtle"}     # files whose tools are siblings that only their descriptions tell apart: seen together, with what belongs to each
+SPEECH = set("message words text content sentence speech utterance question query matter ask request answer greeting phrase news what_to_say".split())
+SPEAKER = {"me", "us", "myself", "ourselves"}
 
 
 @dataclass
@@ -24,6 +27,9 @@ class Param:
     option_sets: list = field(default_factory=list)
     names: list = field(default_factory=list)
     like: list = field(default_factory=list)       # what people name there: `the spruce log`, `on the top shelf`
+    likely: float = 0.6                            # the share of values that come from there; the others are drawn at random, so that copying is learned
+    open: bool = True                              # a text that runs on: words behind it would be read as its own
+    speaker: bool = True                           # whether the one who speaks may be meant, where people are
 
 
 @dataclass
@@ -84,6 +90,15 @@ def load(folder):
     for family in families:
         for combo in family.combos:
             _check(combo, family)
+        if family.file in CROWDED:
+            for param in (param for tool in family.tools for param in tool.params):
+                param.likely = 0.9
+                param.open = param.type == "text" and (not param.like or param.detail in ("speech", "topic") or not SPEECH.isdisjoint(param.names + [param.name]))
+                if param.type == "text" and not param.open:
+                    param.likely = 1.0      # any other text would be of another kind
+                if param.type == "text" and param.open:
+                    param.detail = param.detail or "speech"
+                param.speaker = not param.like or not SPEAKER.isdisjoint(param.like)
     return families
 
 

@@ -132,3 +132,10 @@ def words_of(tree):
     if isinstance(tree, Choice):
         return [text for option in tree.options for part in option for text in words_of(part)]
     return [tree.text] if isinstance(tree, Literal) else []
+
+
+def openings(tree):
+    """The literal texts with which the alternatives begin."""
+    if isinstance(tree, Choice):
+        return [text for option in tree.options if option for text in openings(option[0])]
+    return [tree.text.strip()] if isinstance(tree, Literal) else []

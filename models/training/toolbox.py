@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 
 import invent
 import lexicon
+import phrases
+from families import CROWDED
 
 CONFLICTS = [{"power", "start"}, {"power", "stop2"}, {"opening", "open1"}, {"opening", "close1"}, {"place", "deliver"}, {"home", "dock"},
              {"wait", "pause"}, {"wait", "pause2"}, {"power", "growlight"}, {"stop", "abort"}, {"fetch", "pick"}, {"fetch", "deliver"}, {"say", "notify"}, {"pause", "stop"},
              {"clean", "wash"}, {"fetch", "place"}, {"fill", "brew"}, {"deliver", "transport"}, {"place", "transport"}, {"fetch", "transport"}]
-KIN = {"arm", "errands", "service", "people", "robots", "carry", "fetchers", "homes"}      # files whose families do the same deeds with tools cut in other ways
-FAVOURED = {"arm": 40, "base": 12, "greenhouse": 5, "lamp": 3, "service": 8, "errands": 10, "people": 5, "carry": 5, "fetchers": 5, "homes": 5, "robots": 2}   # families and files that most people try first
+KIN = {"arm", "errands", "service", "people", "robots", "carry", "fetchers", "homes", "contrasts"}      # files whose families do the same deeds with tools cut in other ways
+FAVOURED = {"arm": 40, "base": 12, "greenhouse": 5, "lamp": 3, "service": 8, "errands": 10, "people": 5, "carry": 5, "fetchers": 5, "homes": 5, "robots": 2, "contrasts": 5, "subtle": 5}   # families and files that most people try first
 # Goals that leave out an argument are only fair if no sibling of the same device would take them as they are.
 RIVALS = [{"level", "step", "rpm", "power", "temperature", "schedule", "start"}, {"opening", "openshare", "open1", "close1"},
           {"axisto", "axisby", "axisangle", "home"}, {"volume", "play"}]
 EXTRAS = [". blocks until done", ". returns when finished", ". may take a while", ". safe to repeat", ". needs power"]
+NO_VERBS = set("a an the this that these those as to at in on for by with from no not never only one two each every what which how where when".split())
 THIRD_IRREGULAR = {"be": "is", "have": "has", "do": "does", "go": "goes"}
 
 
@@ -34,6 +37,8 @@ class Slot:
 
     def index_of(self, wanted):
         """The option that a phrase's `name=wanted` fixes, or None where this option set has no such thing."""
+        if not self.options:
+            return None
         if isinstance(wanted, int):
             return self.original[wanted] if wanted < len(self.original) else None
         return wanted if wanted in self.original else None
@@ -68,6 +73,8 @@ class Instance:
 
 def third_person(text):
     verb, _, rest = text.partition(" ")
+    if not verb.isalpha() or verb in NO_VERBS or (verb.endswith("s") and not verb.endswith("ss")):
+        return text      # begins with no verb, or with one that has its ending
     if verb in THIRD_IRREGULAR:
         form = THIRD_IRREGULAR[verb]
     elif verb.endswith(("s", "sh", "ch", "x", "z")):
@@ -122,6 +129,12 @@ def _slot(param, rng, written=False):
     return slot
 
 
+def _spoken(tool, param):
+    """Whether people say the option of an enumeration in most goals, so that it could be a text."""
+    ways = sum(len(say.tree.options) for say in tool.says)
+    return param.type == "enum" and bool(ways) and sum(len(say.tree.options) for say in tool.says if param.name in say.fixed) < ways / 3
+
+
 def instance(tool, gadget, rng, written=False):
     roll = 0 if written else rng.random()
     if roll < 0.86:
@@ -139,8 +152,17 @@ def instance(tool, gadget, rng, written=False):
         word = rng.choice(["argument", "parameter", "value", "arg", "input", "p"])
         for k, slot in enumerate(slots):
             slot.name = f"{word} {k + 1}"
+    for slot in slots:
+        if slot.options and not written and rng.random() < 0.15 and _spoken(tool, slot.spec):
+            slot.options, slot.kind = [], "text"      # what is said stands for itself: tools of other programs know strings only
     does = describe(rng.choice(tool.does), gadget.noun, rng)
     return Instance(tool, gadget, name, does, slots)
+
+
+def _verbs(tool):
+    """The words that people begin with when they want the tool."""
+    openings = [text.split(" ")[0] for say in tool.says if say.imperative for text in phrases.openings(say.tree)]
+    return sorted({word for word in openings if word.isalpha() and len(word) > 1})
 
 
 class Toolbox:
@@ -188,9 +210,10 @@ class Toolbox:
         many = [f for f in wide if known in f.devices] if family in wide else [family]
         gadget = Gadget(family, rng.choice(words), words)
         pool = [t for f in many for t in f.tools]
-        if family in narrow and self._has_kin(family) and rng.random() < 0.8:
+        if family in narrow and (self._has_kin(family) or family.name in {g.family.name for g in self.gadgets} and rng.random() < 0.8):
             return
-        keep = min(room, rng.choice([1, 1, 2, 3]) if family in wide else rng.randint(2, 11))
+        fewest, most = (6, 14) if family.file in CROWDED else (2, 11)
+        keep = min(room, rng.choice([1, 1, 2, 3]) if family in wide else rng.randint(fewest, most))
         if family in wide:
             rng.shuffle(pool)
         else:
@@ -207,12 +230,37 @@ class Toolbox:
                 continue
             gadget.instances.append(instance(tool, gadget, rng, self.written))
         if gadget.instances:
+            if not self.written:
+                self._misname(gadget.instances)
+            self._rename_twins(gadget.instances)
             self.gadgets.append(gadget)
             self.tools += gadget.instances
 
+    def _rename_twins(self, tools):
+        """One device has no two tools of a name."""
+        for tool in tools:
+            others = {t.name for t in tools if t is not tool}
+            free = [name for name in tool.tool.names if name not in others and "$n" not in name]
+            if tool.name in others and free:
+                tool.name = self.rng.choice(free)
+
+    def _misname(self, tools):
+        """Names that lie: one in twenty is what people say for a sibling (`move` for what turns a joint, beside `go to`), so that the description has the last word."""
+        rng = self.rng
+        if len(tools) < 2 or rng.random() > 0.18:
+            return
+        for tool in tools:
+            if rng.random() < 0.3:
+                sibling = rng.choice([t for t in tools if t is not tool])
+                verbs = _verbs(sibling.tool)
+                if rng.random() < 0.25:
+                    tool.name, sibling.name = sibling.name, tool.name
+                elif verbs:
+                    tool.name = rng.choice(verbs)
+
     def _has_kin(self, family):
         others = {g.family.name: g.family.file for g in self.gadgets}
-        return family.name in others or (family.file in KIN and any(file in KIN and {name, family.name} != {"arm", "base"} for name, file in others.items()))
+        return family.name not in others and (family.file in KIN and any(file in KIN and {name, family.name} != {"arm", "base"} for name, file in others.items()))
 
     def _particular(self, noun):
         """One device among several of its kind, or one with a name of its own."""
@@ -234,10 +282,10 @@ class Toolbox:
             self.tools += gadget.instances
 
     def _name_apart(self):
-        """Tools of the same name get their device in front, as the format says."""
-        names = [t.name for t in self.tools]
+        """Tools of the same name get their device in front, as the format says; and those that mean the same, since a goal names the device of such."""
+        names, caps = [t.name for t in self.tools], [t.tool.cap for t in self.tools]
         for t in self.tools:
-            if names.count(t.name) > 1 or (len(self.gadgets) > 1 and self.rng.random() < 0.04):
+            if names.count(t.name) > 1 or caps.count(t.tool.cap) > 1 or (len(self.gadgets) > 1 and self.rng.random() < 0.04):
                 t.name = f"{t.gadget.noun} {t.name}"
 
     def rivals(self, inst):
