@@ -78,7 +78,7 @@ class Composer:
             pieces = self._pronoun(mention)
         elif param.type == "text":
             text = rng.choice(param.like).lower() if param.like and rng.random() < param.likely else lexicon.free_text(param.detail, rng)
-            determiner, noun = ("", text) if param.detail == "speech" else lexicon.named(text) if param.open else _led(text)
+            determiner, noun = ("", text) if param.detail == "speech" else lexicon.named(text) if param.open else lexicon.led(text)
             pieces = ([Piece(determiner)] if determiner else []) + [Piece(noun, mention, open=param.open)]
             if param.open and rng.random() < 0.15:
                 quote = rng.choice("\"'\"")
@@ -704,9 +704,6 @@ def _as_said(pieces, mention, shown):
     return pieces[:at - 1] + [replace(pieces[at], text=f"{before} {pieces[at].text}")] + pieces[at + 1:]
 
 
-LEADING = re.compile(r"(?!in front of|on top of|to the (?:left|right) of)(?:(?:to|in|into|on|onto|at|from|with|by) )?(?:(?:the|a|an) (?!bit\b|little\b|few\b|couple\b|lot\b))?(?=\S)")
-
-
 RELATION = re.compile(r"(?:^|(?<= ))(?:next to|near to|near|close to|in front of|behind|beside|between|underneath|under|below|above|on top of|opposite|to the (?:left|right) of)(?: (?:the|a|an|my|your|our|his|her|their))?$")
 PLACES = set("place location where spot goal destination dst dest at surface area position site room to where_to target_place furniture".split())
 
@@ -714,9 +711,10 @@ PLACES = set("place location where spot goal destination dst dest at surface are
 def _related(pieces, arguments, slots):
     """A relation in front of a place belongs to it: in `next to the {place}` the place is `next to the door`."""
     for slot in slots:
-        kind, mention = arguments.get(slot.spec.name) if isinstance(arguments.get(slot.spec.name), tuple) else ("", None)
-        places = slot.spec.type == "place" or slot.spec.type == "text" and not slot.spec.open and not PLACES.isdisjoint([slot.spec.name, *slot.spec.names])
-        at = next((i for i, piece in enumerate(pieces) if piece.mention == mention), 0) if kind == "span" and places else 0
+        kind, mention = arguments[slot.spec.name] if isinstance(arguments.get(slot.spec.name), tuple) else (None, None)
+        if kind != "span" or not _is_place(slot.spec):
+            continue
+        at = next((i for i, piece in enumerate(pieces) if piece.mention == mention), 0)
         first = at
         while first and at - first < 2 and pieces[first - 1].mention is None and not pieces[first - 1].glue:
             first -= 1
@@ -727,16 +725,13 @@ def _related(pieces, arguments, slots):
     return pieces
 
 
-def _led(text):
-    """What leads to a name that is a text (`on the`, `at`), and the name."""
-    found = LEADING.match(text)
-    lead = found[0] if found else ""
-    return lead.strip(), text[len(lead):]
+def _is_place(param):
+    return param.type == "place" or param.type == "text" and not param.open and not PLACES.isdisjoint([param.name, *param.names])
 
 
 def _spelled(surface, mention):
     """Pieces of an option that is a text in this list."""
-    lead, text = _led(surface)
+    lead, text = lexicon.led(surface)
     return ([Piece(lead)] if lead else []) + [Piece(text, mention)]
 
 

@@ -7,6 +7,7 @@ evaluation share it, so what is trained is what is decoded.
 from dataclasses import dataclass, field
 
 import tokenizer as tk
+from model import GOAL_MAX
 
 TOOL, START, STOP, OPTION = range(4)   # a call; a span's start; its end; an option of an enumeration
 
@@ -159,7 +160,7 @@ def shapes_of(tools, encoder):
 
 
 def encode(tools, segments, encoder, limit):
-    """One training sequence of at most `limit` tokens; segments that no longer fit are left out."""
+    """One training sequence of at most `limit` tokens; segments that no longer fit are left out, and so are goals that attention could not see whole."""
     sequence = Sequence()
     sequence.ids, sequence.index_tokens, sequence.tool_of = encoder.lines(tools)
     base = len(sequence.ids)
@@ -169,6 +170,8 @@ def encode(tools, segments, encoder, limit):
     sequence.segments = [0] * base
     shapes = shapes_of(tools, encoder)
     for segment in segments:
+        if max(len(encoder.goal(goal.text)[0]) for goal in (segment.goal, segment.example) if goal) + 2 > GOAL_MAX:
+            continue
         before = (len(sequence.ids), len(sequence.decisions))
         add_segment(sequence, base, segment, shapes, encoder)
         if len(sequence.ids) > limit:

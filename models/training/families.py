@@ -12,7 +12,6 @@ import phrases
 
 HERE = Path(__file__).parent
 CROWDED = {"contrasts", "subtle"}     # files whose tools are siblings that only their descriptions tell apart: seen together, with what belongs to each
-SPEECH = set("message words text content sentence speech utterance question query matter ask request answer greeting phrase news what_to_say".split())
 SPEAKER = {"me", "us", "myself", "ourselves"}
 
 
@@ -92,12 +91,9 @@ def load(folder):
             _check(combo, family)
         if family.file in CROWDED:
             for param in (param for tool in family.tools for param in tool.params):
-                param.likely = 0.9
-                param.open = param.type == "text" and (not param.like or param.detail in ("speech", "topic") or not SPEECH.isdisjoint(param.names + [param.name]))
-                if param.type == "text" and not param.open:
-                    param.likely = 1.0      # any other text would be of another kind
-                if param.type == "text" and param.open:
-                    param.detail = param.detail or "speech"
+                param.open = param.detail in ("speech", "topic")
+                # Any other value could be of another kind, and the kind decides.
+                param.likely = 1.0 if param.type == "text" and not param.open else 0.9
                 param.speaker = not param.like or not SPEAKER.isdisjoint(param.like)
     return families
 

@@ -5,6 +5,7 @@ copy what it never saw learns to copy and not to remember.
 """
 
 import json
+import re
 from pathlib import Path
 
 COLORS = """red green blue yellow orange purple pink black white grey gray brown silver golden cyan magenta turquoise beige
@@ -327,6 +328,16 @@ def named(text):
     """What a name is without its article: (determiner, name)."""
     first, _, rest = text.partition(" ")
     return (first, rest) if first in ("the", "a", "an") and rest else ("", text)
+
+
+LEADING = re.compile(r"(?!in front of|on top of|to the (?:left|right) of)(?:(?:to|in|into|on|onto|at|from|with|by) )?(?:(?:the|a|an) (?!bit\b|little\b|few\b|couple\b|lot\b))?(?=\S)")
+
+
+def led(text):
+    """A name as a text has it: what leads to it (`on the`, `at`), and the name."""
+    found = LEADING.match(text)
+    lead = found[0] if found else ""
+    return lead.strip(), text[len(lead):]
 
 
 def free_text(kind, rng):

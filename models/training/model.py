@@ -54,7 +54,7 @@ def rotate(x, cos, sin):
     return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 
 
-GOAL_MAX = 96      # tokens of a goal with its markers, in training
+GOAL_MAX = 96      # tokens of a goal with its markers, in training (`encode.encode` leaves longer ones out)
 
 
 def attend(q, k, v, bias, block=128):

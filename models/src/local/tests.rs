@@ -222,10 +222,12 @@ fn exact_products_give_the_numbers_of_the_recipe() {
 #[test]
 fn rounded_products_stay_near_them() {
     let (words, cosines, [found, expected]) = differences(Origin::File);
+    let largest = largest_difference(&found, &expected);
+    assert!(largest <= 0.033, "a pointer score differs by {largest}");
     let pointers = relative_difference(&found, &expected);
     assert!(cosines <= 0.05, "cosines differ by {cosines}");
     assert!(words <= 0.25, "log-probabilities differ by {words}");
-    assert!(pointers <= 0.05, "pointer scores differ by {pointers} of their size");
+    assert!(pointers <= 0.04, "pointer scores differ by {pointers} of their size");
 }
 
 #[test]
