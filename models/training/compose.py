@@ -797,7 +797,8 @@ def noise(pieces, rng):
             pieces = pieces[:at] + [Piece(rng.choice(FILLERS) + rng.choice(["", ","]))] + pieces[at:]
     elif roll < 0.1:
         at = rng.randrange(len(pieces))
-        pieces = pieces[:at] + [Piece(mistype(pieces[at].text, rng), pieces[at].mention, pieces[at].glue)] + pieces[at + 1:]
+        if not (pieces[at].mention and quantities.any_in(pieces[at].text)):     # code reads quantities, and doesn't guess at one that is misspelt
+            pieces = pieces[:at] + [Piece(mistype(pieces[at].text, rng), pieces[at].mention, pieces[at].glue)] + pieces[at + 1:]
     elif roll < 0.15:
         pieces = [Piece(p.text.replace(",", "") if p.mention is None else p.text, p.mention, p.glue) for p in pieces]
     return pieces

@@ -30,7 +30,8 @@ def word_spans(text):
             end -= 1
         if text[start] == "'" and end > start + 1:
             start += 1
-        out.append((start, end))
+        if any(c.isalnum() for c in text[start:end]):
+            out.append((start, end))
     return out
 
 

@@ -232,6 +232,30 @@ class Planner(nn.Module):
         return plain
 
 
+def depth(state):
+    """The number of layers of a network's weights."""
+    return 1 + max(int(name.split(".")[1]) for name in state if name.startswith("blocks."))
+
+
+def deepened(state, layers):
+    """The weights of a network as those of a deeper one that computes the same: between its blocks, as near the middle as they fit, stand copies of the
+    block before that add nothing yet, since their last matrices are zero."""
+    blocks = depth(state)
+    more = layers - blocks
+    if not 0 <= more <= blocks:
+        raise ValueError(f"expected {blocks} to {2 * blocks} layers, found {layers}: a network can at most be doubled at once")
+    first = (blocks - more) // 2
+    out = {name: value for name, value in state.items() if not name.startswith("blocks.")}
+    at = 0
+    for block in range(blocks):
+        own = {name.split(".", 2)[2]: value for name, value in state.items() if name.startswith(f"blocks.{block}.")}
+        copies = [own, own | {name: torch.zeros_like(own[name]) for name in ("attn.o.weight", "down.weight")}] if first <= block < first + more else [own]
+        for copy in copies:
+            out |= {f"blocks.{at}.{name}": value for name, value in copy.items()}
+            at += 1
+    return out
+
+
 def segment_mask(segments, wholes):
     """`[b, 1, t, t]`: within the own segment and the tool list (segment 0), what stands before and the own goal whole; padding (-1) sees itself."""
     same = segments[:, :, None] == segments[:, None, :]

@@ -194,6 +194,11 @@ def find(kind, text):
     return [m.span() for m in PATTERNS[kind].finditer(text)]
 
 
+def any_in(text):
+    """Whether a quantity of any kind stands in `text`."""
+    return any(find(kind, text) for kind in QUANTITIES)
+
+
 def test_quantities():
     """Every rendered quantity is found again, whole, inside a sentence."""
     rng = random.Random(7)

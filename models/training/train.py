@@ -18,7 +18,7 @@ import encode as en
 import generate
 import meaning
 import tokenizer as tk
-from model import Config, Planner, segment_mask
+from model import Config, Planner, deepened, depth, segment_mask
 
 
 def batch_of(seed, step, size, length, encoder):
@@ -213,7 +213,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--layers", type=int, help="6, or as many as `--start` has; more than it has begin as copies that add nothing")
     parser.add_argument("--ffn", type=int, default=512)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--start", help="a checkpoint whose weights a new run begins with; what it lacks begins at random")
@@ -230,11 +230,13 @@ def main():
         model, state = load_model(path)
         step, tokens, seconds = state["step"], state["tokens"], state["seconds"]
     else:
-        model, state = Planner(Config(layers=options.layers, ffn=options.ffn, width=options.width, heads=options.width // 64, kv_heads=options.width // 64, meaning=0 if options.plain else 384)), None
+        given = torch.load(options.start, map_location="cpu", weights_only=True)["model"] if options.start else None
+        layers = options.layers or (depth(given) if given else 6)
+        model, state = Planner(Config(layers=layers, ffn=options.ffn, width=options.width, heads=options.width // 64, kv_heads=options.width // 64, meaning=0 if options.plain else 384)), None
         if not options.plain:
             model.embed.learn(torch.load(meaning.PATH).float())
-        if options.start:
-            lacking, strange = model.load_state_dict(torch.load(options.start, map_location="cpu", weights_only=True)["model"], strict=False)
+        if given:
+            lacking, strange = model.load_state_dict(deepened(given, layers), strict=False)
             print(json.dumps({"start": options.start, "new": lacking, "left": strange}), flush=True)
     model.to(options.device).train()
     if options.compile:
