@@ -23,6 +23,7 @@ BACK = ["back", "back", "back there", "back where it was", "there", "back again"
 AGAIN = [", then do it again", "and do it again", ", and again", ", and then again", ", then once more", "and repeat that", ", and repeat", ", then repeat it", "and then do the same again", ". do that again",
          ". now again", ", do it twice", ". do that twice", "and then once again", ", then repeat the move", ", and one more time", ". once more"]
 AGAIN_ALL = [", and do all of that again", ", then repeat everything", ". do the whole thing twice", ", then do both again", ". repeat all of that", ", and then the same again from the start", ". now all of that once more"]
+RHYTHMS = {"every", "interval", "period", "rhythm", "cycle"}      # parameters of what repeats by itself
 HOW = {"quickly", "slowly", "carefully"}
 NOT_NOW = [""] * 25 + [" now", " please", " right now", " immediately", " quickly", " for me", " again", " slowly", " thanks", " carefully"]
 
@@ -358,7 +359,7 @@ class Composer:
     def repeat(self, clause):
         """The clause with words that ask for all of it again, or None where a repetition says something else."""
         rng = self.rng
-        counts_itself = any(s.spec.type == "integer" for inst, _ in clause.calls for s in inst.slots)
+        counts_itself = any(s.spec.type == "integer" or s.spec.name in RHYTHMS for inst, _ in clause.calls for s in inst.slots)
         missing = any(a is ASK for _, arguments in clause.calls for a in arguments.values())
         if counts_itself or missing or not clause.imperative or len(clause.calls) > 3 or clause.pieces[-1].open:
             return None
@@ -395,7 +396,7 @@ class Composer:
         rng = self.rng
         roll = rng.random()
         both = a.imperative and b.imperative
-        if total == 2 and both and roll < 0.14 and not a.pieces[-1].open:
+        if total == 2 and both and roll < 0.14 and not a.pieces[-1].open and len(a.calls) == len(b.calls) == 1:
             return self._reorder(a, b)
         if a.pieces[-1].open:
             word = rng.choice([", then", ". then", ", and then", ".", ".", " and then", ". after that", "; then", ", afterwards", ". now", ", and", " and"])

@@ -4,6 +4,7 @@ What a prompt shows of a tool is an `Instance`; the family it comes from stays h
 the same capability is seen under many names, descriptions, parameter names and options.
 """
 
+import re
 from dataclasses import dataclass, field
 
 import invent
@@ -20,7 +21,10 @@ FAVOURED = {"arm": 40, "base": 12, "greenhouse": 5, "lamp": 3, "service": 8, "er
 RIVALS = [{"level", "step", "rpm", "power", "temperature", "schedule", "start"}, {"opening", "openshare", "open1", "close1"},
           {"axisto", "axisby", "axisangle", "home"}, {"volume", "play"}]
 EXTRAS = [". blocks until done", ". returns when finished", ". may take a while", ". safe to repeat", ". needs power"]
-NO_VERBS = set("a an the this that these those as to at in on for by with from no not never only one two each every what which how where when".split())
+NO_VERBS = set("""a an the this that these those as to at in on for by with from no not never only one two each every what which how where when
+i who after all more something somebody nothing everything neither relative absolute small short whole upper self fine straight polite repeated delayed recurring minimum highest first quick gentle plain personal
+visual human robot body voice people person object temperature airflow window lamp radio oven base speech delivery errand feedback memory camera goal movement gripper wet cold x y z frost""".split())
+NOUN = re.compile(r"(?:tion|ment|[aeiou].*ing)$")     # what ends so is no verb in its base form: `placing`, but `bring`
 THIRD_IRREGULAR = {"be": "is", "have": "has", "do": "does", "go": "goes"}
 
 
@@ -73,7 +77,7 @@ class Instance:
 
 def third_person(text):
     verb, _, rest = text.partition(" ")
-    if not verb.isalpha() or verb in NO_VERBS or (verb.endswith("s") and not verb.endswith("ss")):
+    if not verb.isalpha() or verb in NO_VERBS or NOUN.search(verb) or (verb.endswith("s") and not verb.endswith("ss")):
         return text      # begins with no verb, or with one that has its ending
     if verb in THIRD_IRREGULAR:
         form = THIRD_IRREGULAR[verb]
@@ -144,11 +148,13 @@ def instance(tool, gadget, rng, written=False):
     else:
         name = rng.choice(["function", "action", "command", "tool", "fn", "op", "skill", "cmd"]) + " " + rng.choice(["1", "2", "3", "4", "5", "6", "a", "b", "c", "d", "x", "y"])
     slots = [_slot(p, rng, written) for p in tool.params]
-    if len(slots) > 1 and rng.random() < 0.2:
+    shuffled = len(slots) > 1 and rng.random() < 0.2
+    if shuffled:
         rng.shuffle(slots)
     if len(slots) > 1 and tool.cap == "place" and rng.random() < 0.25:
         slots = [s for s in slots if s.spec.type == "place"]
-    if rng.random() < 0.06 and not written:
+    alike = len({s.kind for s in slots}) < len(slots)
+    if rng.random() < 0.06 and not written and not (shuffled and alike):      # of two entities without a name only the usual order tells which is which
         word = rng.choice(["argument", "parameter", "value", "arg", "input", "p"])
         for k, slot in enumerate(slots):
             slot.name = f"{word} {k + 1}"
