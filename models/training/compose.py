@@ -510,7 +510,7 @@ class Composer:
                 goal = self._plan()
             if goal is not None and len(goal.text) < 330:
                 return goal
-        raise RuntimeError("no goal for " + str([t.name for t in self.box.tools]))
+        return self._chat()     # a list whose tools cannot be asked for with the options that they have here
 
     def _plan(self):
         rng = self.rng
