@@ -4,7 +4,9 @@
 
 OLDER is the other build on a processor that multiplies no quantised numbers: it computes the model in plain ones, which may tip a near tie,
 and must do the main job all the same.
-Exits 1 with every difference. It uses the standard library only.
+Between any two processors sums run in another order, and rounded activations tip over: pointer scores differ by up to 0.03 (`models/src/local/tests.rs`).
+So one plan in fifty may differ, where two tools are as good as each other by about that; each is printed. The job's digests may not differ at all.
+Exits 1 with every difference beyond that. It uses the standard library only.
 """
 
 import json
@@ -21,6 +23,7 @@ GOALS = ROOT / "models/training/handwritten/demo.jsonl"
 JOB = "pick up the red cube and put it in bin A"
 # Goals beside the demo's that a build with another order of floating point operations would be the first to read differently: near ties.
 MORE = ["move the arm 12 cm to the right and open the gripper", "close the gripper, then go home", "do not move the arm", "brew a coffee"]
+TIPPED = 50     # one goal in so many may be a near tie that another order of sums tips
 
 
 class Build:
@@ -74,9 +77,11 @@ def main():
         called = sum(bool(plan["calls"]) for plan in here)
         if called < len(goals) // 2:
             sys.exit(f"FAILED: only {called} of {len(goals)} goals have a plan; the comparison says nothing")
-        if different:
+        if len(different) > len(goals) // TIPPED:
             sys.exit(f"FAILED: {len(different)} of {len(goals)} goals are planned differently\n" + "\n".join(different))
-        print(f"the same plans for all {len(goals)} goals, {called} of them with calls")
+        for difference in different:
+            print(f"a near tie is planned differently: {difference}")
+        print(f"the same plans for {len(goals) - len(different)} of {len(goals)} goals, {called} of them with calls")
         here, there = native.job(), other.job()
         digest = here[0][2]
         if [run[:2] for run in here[:3]] != [("done", "LEARNER"), ("done", "FOLLOWER"), ("done", "FOLLOWER")] or not digest:
