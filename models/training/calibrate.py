@@ -17,7 +17,7 @@ from train import load_model
 
 TRIED = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 SETS = ("dev", "service")
-ALLOWED = 1.0      # point of goals planned to the letter
+ALLOWED = 1.0      # points of goals planned to the letter
 
 
 def scores(model, caution):
