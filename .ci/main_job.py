@@ -5,8 +5,8 @@
 OLDER is the other build on a processor that multiplies no quantised numbers: it computes the model in plain ones, which may tip a near tie,
 and must do the main job all the same.
 Between any two processors sums run in another order, and rounded activations tip over: pointer scores differ by up to 0.03 (`models/src/local/tests.rs`).
-So one plan in fifty may differ, where two tools are as good as each other by about that; each is printed. The job's digests may not differ at all.
-Exits 1 with every difference beyond that. It uses the standard library only.
+So a goal of `TIES`, for which two tools are about as good as each other, may be planned in two ways, and is printed; no other may.
+Exits 1 with every difference beside those. It uses the standard library only.
 """
 
 import json
@@ -23,7 +23,7 @@ GOALS = ROOT / "models/training/handwritten/demo.jsonl"
 JOB = "pick up the red cube and put it in bin A"
 # Goals beside the demo's that a build with another order of floating point operations would be the first to read differently: near ties.
 MORE = ["move the arm 12 cm to the right and open the gripper", "close the gripper, then go home", "do not move the arm", "brew a coffee"]
-TIPPED = 50     # one goal in so many may be a near tie that another order of sums tips
+TIES = {"move forward 10 cm, left 5 cm and down 2 cm"}     # the base or the arm, as the sums round
 
 
 class Build:
@@ -73,14 +73,15 @@ def main():
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         native, other = Build(sys.argv[1], pathlib.Path(first)), Build(sys.argv[2], pathlib.Path(second))
         here, there = native.plans(goals), other.plans(goals)
-        different = [f"{goal!r}:\n  here  {a}\n  there {b}" for goal, a, b in zip(goals, here, there) if a != b]
+        different = {goal: f"{goal!r}:\n  here  {a}\n  there {b}" for goal, a, b in zip(goals, here, there) if a != b}
         called = sum(bool(plan["calls"]) for plan in here)
         if called < len(goals) // 2:
             sys.exit(f"FAILED: only {called} of {len(goals)} goals have a plan; the comparison says nothing")
-        if len(different) > len(goals) // TIPPED:
-            sys.exit(f"FAILED: {len(different)} of {len(goals)} goals are planned differently\n" + "\n".join(different))
-        for difference in different:
-            print(f"a near tie is planned differently: {difference}")
+        strange = [shown for goal, shown in different.items() if goal not in TIES]
+        if strange:
+            sys.exit(f"FAILED: {len(strange)} of {len(goals)} goals are planned differently\n" + "\n".join(strange))
+        for shown in different.values():
+            print(f"a near tie is planned differently: {shown}")
         print(f"the same plans for {len(goals) - len(different)} of {len(goals)} goals, {called} of them with calls")
         here, there = native.job(), other.job()
         digest = here[0][2]
