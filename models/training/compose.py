@@ -15,7 +15,7 @@ import quantities
 import situations
 from families import Family
 from phrases import Piece
-from toolbox import CONFLICTS, KIN, RIVALS, Gadget, gerund, instance
+from toolbox import CONFLICTS, RIVALS, Gadget, gerund, instance, kin
 
 SKIP, ASK, END, NONE = "<skip>", "<ask>", "<end>", "<none>"
 PRONOUNS = ["it"] * 9 + ["that", "this", "them", "that one", "the object", "the thing"]
@@ -231,7 +231,7 @@ class Composer:
         if shown is None:
             return [Piece(rng.choice(inst.tool.param(name).option_sets[0]))]
         option = rng.choice(shown.original)
-        surfaces = inst.tool.surfaces.get(option) or inst.tool.surfaces.get(str(shown.original.index(option))) or [option]
+        surfaces = shown.ways(option)
         surface = rng.choice(surfaces) if rng.random() < 0.7 else surfaces[0]
         if not shown.options:
             arguments[name] = ("span", self._mention(context))
@@ -290,8 +290,7 @@ class Composer:
                         return []
                     option = rng.choice(shown.original)
                     variables[name] = ("opt", option) if shown.options else ("span", self._mention(context))
-                    tool = next(t for t in tools.values() if shown in t.slots).tool
-                    variables[name + "#"] = tool.surfaces.get(option) or tool.surfaces.get(str(shown.original.index(option))) or [option]
+                    variables[name + "#"] = shown.ways(option)
                 surface = rng.choice(variables[name + "#"])
                 return [Piece(surface)] if variables[name][0] == "opt" else _spelled(surface, variables[name][1])
             if how == "~":
@@ -510,7 +509,7 @@ class Composer:
                 goal = self._plan()
             if goal is not None and len(goal.text) < 330:
                 return goal
-        return self._chat()     # a list whose tools cannot be asked for with the options that they have here
+        return self.finish(Clause([Piece("lorem ipsum")], []), "none")     # a list whose tools cannot be asked for with the options that they have here
 
     def _plan(self):
         rng = self.rng
@@ -552,7 +551,12 @@ class Composer:
         return self.finish(self.wrap(clause), "none")
 
     def _chat(self):
-        return self.finish(Clause([Piece(self.rng.choice(CHAT))], []), "none")
+        """Small talk, unless a listed tool is for talk or asked for in such words."""
+        text = self.rng.choice(CHAT)
+        said = _content(text) - SMALL
+        if TALK & _content(" ".join(t.line()[0] for t in self.box.tools)) or any(said and len(said & _said(t.tool)) * 2 >= len(said) for t in self.box.tools):
+            return None
+        return self.finish(Clause([Piece(text)], []), "none")
 
     def _foreign(self):
         """A goal for a tool that is not in the list."""
@@ -568,7 +572,7 @@ class Composer:
             return None
         caps = set(self.box.caps)
         related = {tool.cap} | {c for group in CONFLICT_GROUPS if tool.cap in group for c in group}
-        if not wide and (related & caps or {g.family.name for g in self.box.gadgets} & {family.name} or (family.file in KIN and any(g.family.file in KIN for g in self.box.gadgets))):
+        if not wide and (related & caps or {g.family.name for g in self.box.gadgets} & {family.name} or (kin(family) and any(kin(g.family) for g in self.box.gadgets))):
             return None
         if not wide and _content(" ".join(tool.names + tool.does)) & _content(" ".join(t.line()[0] for t in self.box.tools)):
             return None
@@ -756,6 +760,9 @@ def _said(tool):
 
 
 COMMON = set("the a an to of in on at or and for with by from it is some set $n $d this that my your".split())
+SMALL = set("i you me we who what how when where why do does can are am was be have let not there here".split())
+TALK = set("""greet greeting greetings hello welcome goodbye farewell bye thank thanks confirm confirmation confirmed agree yes accept decline reject deny cancel undo praise compliment thanked
+complaint apologize apologise chat talk smalltalk conversation converse reply respond response feedback clarify clarification acknowledge joke jokes""".split())
 CONFLICT_GROUPS = [{"power", "start", "stop2", "schedule", "growlight"}, {"place", "deliver", "fetch", "transport", "pick"}, {"home", "dock", "goto"}, {"wait", "pause", "stop", "pause2", "spotclean"},
                    {"temperature", "readtemp"}, {"move", "axisby"}, {"clean", "wash"}, {"say", "notify"}, {"opening", "open1", "close1", "openshare", "lock", "gripper"},
                    {"level", "brightness", "volume"}, {"follow", "goto"}, {"give", "fetch", "deliver", "transport", "place"}, {"find", "findperson"}, {"stop2", "pause", "pause2", "stop", "power"},

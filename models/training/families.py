@@ -27,6 +27,7 @@ class Param:
     names: list = field(default_factory=list)
     like: list = field(default_factory=list)       # what people name there: `the spruce log`, `on the top shelf`
     likely: float = 0.6                            # the share of values that come from there; the others are drawn at random, so that copying is learned
+    parallel: bool = False                         # whether the option sets name the same options in the same order
     open: bool = True                              # a text that runs on: words behind it would be read as its own
     speaker: bool = True                           # whether the one who speaks may be meant, where people are
 
@@ -91,6 +92,7 @@ def load(folder):
             _check(combo, family)
         if family.file in CROWDED:
             for param in (param for tool in family.tools for param in tool.params):
+                param.parallel = len(set(map(len, param.option_sets))) == 1
                 param.open = param.detail in ("speech", "topic")
                 # Any other value could be of another kind, and the kind decides.
                 param.likely = 1.0 if param.type == "text" and not param.open else 0.9

@@ -130,12 +130,13 @@ class Words(nn.Module):
         empty = self.meaning.norm(dim=-1) == 0
         self.own.data[empty] = 0.02 * torch.randn(int(empty.sum()), self.own.shape[1])
 
+    def kept(self):
+        """`[vocabulary, 1]`: which rows of `own` count this time."""
+        known = self.meaning.norm(dim=-1, keepdim=True) > 0
+        return (torch.rand(self.own.shape[0], 1, device=self.own.device) > 0.25) | ~known
+
     def table(self):
-        own = self.own
-        if self.training:
-            known = self.meaning.norm(dim=-1, keepdim=True) > 0
-            keep = torch.rand(own.shape[0], 1, device=own.device) > 0.25
-            own = own * (keep | ~known)
+        own = self.own * self.kept() if self.training else self.own
         return self.meaning @ self.turn.to(self.meaning.dtype) + own
 
 
@@ -157,6 +158,7 @@ class Planner(nn.Module):
         self.config = config
         self.embed = Words(config) if config.meaning and not config.merged else nn.Embedding(config.vocabulary, config.width)
         self.sense = nn.Embedding(config.vocabulary, config.pointer) if config.merged else Sense(config)
+        self.fixed = None                                        # the tables with and without what was learned of words, see `fix_words`
         self.scale = nn.Parameter(torch.tensor([8.0, 8.0]))      # of the cosines of tools and of options
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.width, config.epsilon)
@@ -180,8 +182,7 @@ class Planner(nn.Module):
         half = self.config.head // 2
         frequency = self.config.rope_base ** (-torch.arange(half, device=ids.device, dtype=torch.float32) / half)
         angle = positions[:, None, :, None].float() * frequency
-        self.rows = self.embed.weight if isinstance(self.embed, nn.Embedding) else self.embed.table()
-        self.senses = self.sense.weight if self.config.merged else self.sense(self.rows)
+        self.rows, self.senses = self.words()
         x = F.embedding(ids, self.rows)
         if torch.is_autocast_enabled("cpu"):
             x = x.bfloat16()
@@ -192,6 +193,24 @@ class Planner(nn.Module):
             x, kv = block(x, cos, sin, bias, past[i] if past else None)
             cache.append(kv)
         return self.norm(x), cache
+
+    def words(self):
+        """The tables of embeddings and of senses."""
+        if self.config.merged:
+            return self.embed.weight, self.sense.weight
+        if self.fixed and self.training:
+            kept = self.embed.kept()
+            return tuple(torch.where(kept, learned, bare) for learned, bare in self.fixed)
+        rows = self.embed.weight if isinstance(self.embed, nn.Embedding) else self.embed.table()
+        return rows, self.sense(rows)
+
+    def fix_words(self):
+        """From here on words stay as they are, and only the network over them learns."""
+        for p in (*self.embed.parameters(), *self.sense.parameters()):
+            p.requires_grad_(False)
+        bare = self.embed.meaning @ self.embed.turn
+        learned = bare + self.embed.own
+        self.fixed = (learned, bare), (self.sense(learned), self.sense(bare))
 
     def score(self, head, queries, keys):
         """Pointer scores `[.., queries, keys]` of one head."""
@@ -224,10 +243,8 @@ class Planner(nn.Module):
             return self
         plain = Planner(replace(self.config, meaning=0, merged=True))
         state = {name: value for name, value in self.state_dict().items() if not name.startswith(("embed.", "sense."))}
-        self.eval()
-        rows = self.embed.weight if isinstance(self.embed, nn.Embedding) else self.embed.table()
-        state["embed.weight"] = rows.detach()
-        state["sense.weight"] = self.sense(rows).detach()
+        rows, senses = self.eval().words()
+        state["embed.weight"], state["sense.weight"] = rows.detach(), senses.detach()
         plain.load_state_dict(state)
         return plain
 

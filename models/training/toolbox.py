@@ -15,7 +15,8 @@ from families import CROWDED
 CONFLICTS = [{"power", "start"}, {"power", "stop2"}, {"opening", "open1"}, {"opening", "close1"}, {"place", "deliver"}, {"home", "dock"},
              {"wait", "pause"}, {"wait", "pause2"}, {"power", "growlight"}, {"stop", "abort"}, {"fetch", "pick"}, {"fetch", "deliver"}, {"say", "notify"}, {"pause", "stop"},
              {"clean", "wash"}, {"fetch", "place"}, {"fill", "brew"}, {"deliver", "transport"}, {"place", "transport"}, {"fetch", "transport"}]
-KIN = {"arm", "errands", "service", "people", "robots", "carry", "fetchers", "homes", "contrasts", "chores", "steered"}      # files whose families do the same deeds with tools cut in other ways
+KIN = {"arm", "errands", "service", "people", "robots", "carry", "fetchers", "homes", "contrasts", "chores", "steered", "subtle", "research",
+       "camera", "cycar", "cycell", "cycounter", "cyflat", "drone", "smarthomehub", "speaker", "telephone"}      # files and families that do the same deeds with tools cut in other ways: one of them is in a list
 FAVOURED = {"arm": 40, "base": 12, "greenhouse": 5, "lamp": 3, "service": 8, "errands": 10, "people": 5, "carry": 5, "fetchers": 5, "homes": 5, "robots": 2, "contrasts": 5, "subtle": 5, "chores": 7, "waysteps": 20, "wayhalls": 20, "waymeet": 20, "steered": 7, "works": 5}   # families and files that most people try first
 # Goals that leave out an argument are only fair if no sibling of the same device would take them as they are.
 RIVALS = [{"level", "step", "rpm", "power", "temperature", "schedule", "start"}, {"opening", "openshare", "open1", "close1"},
@@ -38,6 +39,7 @@ class Slot:
     options: list = field(default_factory=list)     # in manifest order
     original: list = field(default_factory=list)    # in the family's order
     kind: str = ""                                  # the type that the prompt shows
+    surfaces: dict = field(default_factory=dict)    # the tool's: option name or index -> ways to say it
 
     def index_of(self, wanted):
         """The option that a phrase's `name=wanted` fixes, or None where this option set has no such thing."""
@@ -45,7 +47,14 @@ class Slot:
             return None
         if isinstance(wanted, int):
             return self.original[wanted] if wanted < len(self.original) else None
+        if self.spec.parallel and wanted not in self.original:
+            return next((self.original[options.index(wanted)] for options in self.spec.option_sets if wanted in options), None)
         return wanted if wanted in self.original else None
+
+    def ways(self, option):
+        """How people say an option; of parallel sets, what is said for the first holds for all."""
+        surfaces, at = self.surfaces, self.original.index(option)
+        return surfaces.get(option) or surfaces.get(str(at)) or (self.spec.parallel and surfaces.get(self.spec.option_sets[0][at])) or [option]
 
     @property
     def shown_type(self):
@@ -73,6 +82,10 @@ class Instance:
     def line(self):
         """The tool as the prompt's text runs: head, then one per parameter."""
         return f" {self.name}: {self.does}", [f" {s.name}{'?' if s.optional else ''} {s.shown_type}" for s in self.slots]
+
+
+def kin(family):
+    return family.file in KIN or family.name in KIN
 
 
 def third_person(text):
@@ -116,12 +129,12 @@ def describe(text, noun, rng):
     return text + ("." if rng.random() < 0.1 else "")
 
 
-def _slot(param, rng, written=False):
+def _slot(tool, param, rng, written=False):
     name = param.name if rng.random() < 0.45 and len(param.name) > 1 else rng.choice(param.names)
     if rng.random() < 0.03 and not written:
         name = rng.choice(["value", "arg", "x", "p1", "input", lexicon.madeup(rng)])
     optional = param.optional if rng.random() < 0.85 or written else not param.optional
-    slot = Slot(param, name, optional, kind=param.type)
+    slot = Slot(param, name, optional, kind=param.type, surfaces=tool.surfaces)
     if param.type in ("entity", "place") and rng.random() < 0.25:
         slot.kind = "text"      # tools of other programs know strings only
     if param.option_sets:
@@ -147,7 +160,7 @@ def instance(tool, gadget, rng, written=False):
         name = lexicon.madeup(rng) if rng.random() < 0.6 else lexicon.madeup(rng) + " " + lexicon.madeup(rng)
     else:
         name = rng.choice(["function", "action", "command", "tool", "fn", "op", "skill", "cmd"]) + " " + rng.choice(["1", "2", "3", "4", "5", "6", "a", "b", "c", "d", "x", "y"])
-    slots = [_slot(p, rng, written) for p in tool.params]
+    slots = [_slot(tool, p, rng, written) for p in tool.params]
     shuffled = len(slots) > 1 and rng.random() < 0.2
     if shuffled:
         rng.shuffle(slots)
@@ -265,8 +278,8 @@ class Toolbox:
                     tool.name = rng.choice(verbs)
 
     def _has_kin(self, family):
-        others = {g.family.name: g.family.file for g in self.gadgets}
-        return family.name not in others and (family.file in KIN and any(file in KIN and {name, family.name} != {"arm", "base"} for name, file in others.items()))
+        others = {g.family.name: g.family for g in self.gadgets}
+        return family.name not in others and kin(family) and any(kin(other) and {name, family.name} != {"arm", "base"} for name, other in others.items())
 
     def _particular(self, noun):
         """One device among several of its kind, or one with a name of its own."""
