@@ -349,9 +349,9 @@ class Composer:
                 clause = self.call(inst, context, more, allow_ask=(k == count - 1 or rng.random() < 0.3))
                 if clause is None or (inst.tool.family == "situation" and any(i is inst for c in out for i, _ in c.calls)):
                     continue        # two symptoms of one thing ask for its cure once
-                last = inst
-            else:
-                last = clause.calls[-1][0]
+            if out and _same(out[-1], clause):
+                continue            # what is said twice in other words is meant once, and `repeat` says what is meant twice
+            last = clause.calls[-1][0]
             out.append(clause)
         return out
 
@@ -738,6 +738,18 @@ def _spelled(surface, mention):
     """Pieces of an option that is a text in this list."""
     lead, text = lexicon.led(surface)
     return ([Piece(lead)] if lead else []) + [Piece(text, mention)]
+
+
+def _same(before, clause):
+    """Whether a clause begins with the very call that the one before ended with."""
+    (inst, arguments), (other, given) = before.calls[-1], clause.calls[0]
+    said = {p.mention: p.text for p in before.pieces + clause.pieces}
+
+    def alike(one, two):
+        if one in (SKIP, ASK) or two in (SKIP, ASK) or one[0] != "span":
+            return one == two
+        return said[two[1]] in (said[one[1]], *PRONOUNS, "object", "thing")
+    return inst is other and all(alike(arguments[name], given[name]) for name in arguments)
 
 
 def _content(text):

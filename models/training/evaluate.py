@@ -91,7 +91,7 @@ def _goal(entry, tools):
     return Goal(text, calls)
 
 
-PRONOUNS = {"it", "them", "that", "this", "these", "those"}
+PRONOUNS = {"it", "them", "him", "her", "that", "this", "these", "those"}
 
 
 def readable(goal_text, calls):
