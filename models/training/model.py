@@ -158,7 +158,7 @@ class Planner(nn.Module):
         self.config = config
         self.embed = Words(config) if config.meaning and not config.merged else nn.Embedding(config.vocabulary, config.width)
         self.sense = nn.Embedding(config.vocabulary, config.pointer) if config.merged else Sense(config)
-        self.fixed = None                                        # the tables with and without what was learned of words, see `fix_words`
+        self.fixed = None                                        # the tables with and without what was learned of words, see `fix_lower`
         self.scale = nn.Parameter(torch.tensor([8.0, 8.0]))      # of the cosines of tools and of options
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.width, config.epsilon)
@@ -204,9 +204,9 @@ class Planner(nn.Module):
         rows = self.embed.weight if isinstance(self.embed, nn.Embedding) else self.embed.table()
         return rows, self.sense(rows)
 
-    def fix_words(self):
-        """From here on words stay as they are, and only the network over them learns."""
-        for p in (*self.embed.parameters(), *self.sense.parameters()):
+    def fix_lower(self):
+        """From here on words and the first block stay as they are, and only the network over them learns."""
+        for p in (*self.embed.parameters(), *self.sense.parameters(), *self.blocks[0].parameters()):
             p.requires_grad_(False)
         bare = self.embed.meaning @ self.embed.turn
         learned = bare + self.embed.own

@@ -217,7 +217,7 @@ def main():
     parser.add_argument("--ffn", type=int, default=512)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--start", help="a checkpoint whose weights a new run begins with; what it lacks begins at random")
-    parser.add_argument("--fix-words", action="store_true", help="embeddings and senses stay as they are: 1.1 times faster, and of the exported file only the layers change")
+    parser.add_argument("--fix-lower", action="store_true", help="words and the first layer stay as they are: less than half of the exported file changes, so that a repository keeps the difference")
     parser.add_argument("--compile", action="store_true", help="fuse the blocks with torch.compile: 1.2 times faster, needs a C++ compiler")
     parser.add_argument("--plain", action="store_true", help="word vectors from nothing, for comparison")
     options = parser.parse_args()
@@ -240,8 +240,8 @@ def main():
             lacking, strange = model.load_state_dict(deepened(given, layers), strict=False)
             print(json.dumps({"start": options.start, "new": lacking, "left": strange}), flush=True)
     model.to(options.device).train()
-    if options.fix_words:
-        model.fix_words()
+    if options.fix_lower:
+        model.fix_lower()
     if options.compile:
         for block in model.blocks:
             block.compile(dynamic=False)
