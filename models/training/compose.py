@@ -17,6 +17,7 @@ from families import Family
 from phrases import Piece
 from toolbox import CONFLICTS, RIVALS, Gadget, gerund, instance, kin
 
+SPEAKER = {"i", "me", "my", "us", "our"}
 SKIP, ASK, END, NONE = "<skip>", "<ask>", "<end>", "<none>"
 PRONOUNS = ["it"] * 9 + ["that", "this", "them", "that one", "the object", "the thing"]
 BACK = ["back", "back", "back there", "back where it was", "there", "back again"]
@@ -25,6 +26,7 @@ AGAIN = [", then do it again", "and do it again", ", and again", ", and then aga
 AGAIN_ALL = [", and do all of that again", ", then repeat everything", ". do the whole thing twice", ", then do both again", ". repeat all of that", ", and then the same again from the start", ". now all of that once more"]
 RHYTHMS = {"every", "interval", "period", "rhythm", "cycle"}      # parameters of what repeats by itself
 HOW = {"quickly", "slowly", "carefully"}
+GREETINGS = {"ok", "okay", "hey", "hey robot", "alright"}
 NOT_NOW = [""] * 25 + [" now", " please", " right now", " immediately", " quickly", " for me", " again", " slowly", " thanks", " carefully"]
 
 
@@ -174,11 +176,13 @@ class Composer:
             weights = [len(s.tree.options) * (1 if s.imperative else 0.5) for s in says]
             say = rng.choices(says, weights)[0]
             clause = self._render(inst, say, context, more and inst.tool.more is not None)
-            missing = any(a is ASK for a in clause.calls[0][1].values())
-            if not missing or keep_ask:
+            missing = [name for name, a in clause.calls[0][1].items() if a is ASK]
+            said = {word for p in clause.pieces if p.mention is None for word in p.text.split()}
+            implied = said & SPEAKER and any(inst.tool.param(name).detail == "person" for name in missing)      # "pass me the cup" says to whom
+            if not missing or keep_ask and not implied:
                 break
         else:
-            if missing and not allow_ask:
+            if missing and (implied or not allow_ask):
                 context.__dict__.update(vars(before))
                 return None
         return clause
@@ -369,7 +373,7 @@ class Composer:
             tail = rng.choice([tail for tail in AGAIN_ALL if "both" not in tail or len(clause.calls) == 2] if len(clause.calls) > 1 else AGAIN)
         else:
             tail = rng.choice({2: ["twice", "twice", "two times", "2 times", "two times in a row"], 3: ["three times", "3 times", "thrice", "three times in a row"], 4: ["four times", "4 times"]}[times])
-            tail = rng.choice(["", "", ", "]) + tail if len(clause.calls) == 1 else rng.choice([", and do [all of that|both|this]", ", all of it", ", do that"]).replace("[all of that|both|this]", rng.choice(["all of that", "this", "the whole thing"])) + " " + tail
+            tail = rng.choice(["", "", ", "]) + tail if len(clause.calls) == 1 else rng.choice([", and do all of that", ", all of it", ", and do the whole thing", ", everything"]) + " " + tail
         return Clause(clause.pieces + [Piece(tail)], clause.calls * times, True, clause.names_device)
 
     def _choose(self, last):
@@ -445,14 +449,15 @@ class Composer:
         rng = self.rng
         question = False
         manner = any(_says_how(inst.tool) for inst, _ in clause.calls)      # then "slowly" is an argument
+        talks = self.box.talks                                              # then "thanks" may be a goal of its own
         if clause.imperative and rng.random() < 0.42:
-            wrapper = rng.choice([w for w in self.POLITE if not (manner and w in HOW)])
+            wrapper = rng.choice([w for w in self.POLITE if not (manner and w in HOW or talks and (w.strip(",") in GREETINGS or w.startswith(("no,", "thanks"))) or self.box.tells and w.startswith(("tell", "ask")))])
             question = wrapper.startswith(self.QUESTIONS)
             clause.pieces.insert(0, Piece(wrapper))
         elif not clause.imperative and rng.random() < 0.15:
-            clause.pieces.insert(0, Piece(rng.choice(self.PLAIN)))
+            clause.pieces.insert(0, Piece(rng.choice([w for w in self.PLAIN if not (talks and w.strip(",") in GREETINGS)])))
         tail = rng.choice(NOT_NOW).strip()
-        if tail and clause.calls and not clause.pieces[-1].open and not (manner and tail in HOW):
+        if tail and clause.calls and not clause.pieces[-1].open and not (manner and tail in HOW or talks and tail in ("again", "thanks")):
             clause.pieces.append(Piece(tail if rng.random() < 0.7 else ", " + tail))
         roll = rng.random()
         if roll < 0.3:
@@ -554,7 +559,7 @@ class Composer:
         """Small talk, unless a listed tool is for talk or asked for in such words."""
         text = self.rng.choice(CHAT)
         said = _content(text) - SMALL
-        if TALK & _content(" ".join(t.line()[0] for t in self.box.tools)) or any(said and len(said & _said(t.tool)) * 2 >= len(said) for t in self.box.tools):
+        if self.box.talks or any(said and len(said & _said(t.tool)) * 2 >= len(said) for t in self.box.tools):
             return None
         return self.finish(Clause([Piece(text)], []), "none")
 
@@ -773,8 +778,6 @@ def _said(tool):
 
 COMMON = set("the a an to of in on at or and for with by from it is some set $n $d this that my your".split())
 SMALL = set("i you me we who what how when where why do does can are am was be have let not there here".split())
-TALK = set("""greet greeting greetings hello welcome goodbye farewell bye thank thanks confirm confirmation confirmed agree yes accept decline reject deny cancel undo praise compliment thanked
-complaint apologize apologise chat talk smalltalk conversation converse reply respond response feedback clarify clarification acknowledge joke jokes""".split())
 CONFLICT_GROUPS = [{"power", "start", "stop2", "schedule", "growlight"}, {"place", "deliver", "fetch", "transport", "pick"}, {"home", "dock", "goto"}, {"wait", "pause", "stop", "pause2", "spotclean"},
                    {"temperature", "readtemp"}, {"move", "axisby"}, {"clean", "wash"}, {"say", "notify"}, {"opening", "open1", "close1", "openshare", "lock", "gripper"},
                    {"level", "brightness", "volume"}, {"follow", "goto"}, {"give", "fetch", "deliver", "transport", "place"}, {"find", "findperson"}, {"stop2", "pause", "pause2", "stop", "power"},

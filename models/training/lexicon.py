@@ -52,6 +52,7 @@ base origin start starting-point parking-spot checkpoint waypoint sofa machine f
 truck fence barn pool tree roof bridge bus-stop handover-point cell""".split()
 LABELLED = """bin shelf station box slot position zone room dock point table rack bay gate aisle lane cell line spot area machine tray waypoint pose sector
 room room hall ward cage pen stall deck block unit office platform hangar terminal floor door bed seat cabin kiln pier""".split()
+LABELLED_ROOMS = "room room zone hall ward unit office cabin dock gate aisle".split()
 RELATIONS = ["next to", "behind", "under", "in front of", "above", "near", "beside", "between the cups and", "to the left of", "to the right of",
              "left of", "right of", "on top of", "inside", "below", "over", "underneath", "close to", "by"]
 SYLLABLES = "ba be bi bo da de di do fa fe ga go ka ke ki ko la le li lo lu ma me mi mo na ne no pa pe po ra re ri ro sa se si so ta te ti to va ve wa xi yo za ze zo".split()
@@ -274,7 +275,7 @@ def place(kind, rng):
     if roll < 0.10:
         return "at", "", coordinates(rng)
     if roll < 0.30:
-        noun = rng.choice(LABELLED)
+        noun = rng.choice(LABELLED_ROOMS if kind == "room" else LABELLED)
         return ("in" if noun in ("bin", "box", "slot", "room", "zone", "cell") else "on" if noun in ("shelf", "table", "tray", "rack") else "at"), "", f"{noun} {label(rng)}"
     if roll < 0.38:
         relation = rng.choice(RELATIONS)
@@ -319,7 +320,8 @@ DETERMINERS = set("the a an my your our his her their some this that these those
 def natural(text):
     """`text` as a family's `like` line has it: (preposition of rest, determiner, mention)."""
     words = text.lower().split()
-    preposition = words.pop(0) if words[0] in ("in", "on", "at") and len(words) > 1 and words[1] != "front" else ""
+    relation = words[1:2] in (["front"], ["top"]) or re.match("to the (left|right) of", text)
+    preposition = words.pop(0) if words[0] in ("in", "on", "at", "to") and len(words) > 1 and not relation else ""
     determiner = words.pop(0) if words[0] in DETERMINERS and len(words) > 1 else ""
     return preposition, determiner, " ".join(words)
 

@@ -22,6 +22,10 @@ FAVOURED = {"arm": 40, "base": 12, "greenhouse": 5, "lamp": 3, "service": 8, "er
 RIVALS = [{"level", "step", "rpm", "power", "temperature", "schedule", "start"}, {"opening", "openshare", "open1", "close1"},
           {"axisto", "axisby", "axisangle", "home"}, {"volume", "play"}]
 EXTRAS = [". blocks until done", ". returns when finished", ". may take a while", ". safe to repeat", ". needs power"]
+TALK = set("""greet greeting greetings hello welcome goodbye farewell bye thank thanks confirm confirmation confirmed agree yes accept decline reject deny cancel undo praise compliment thanked
+complaint apologize apologise chat talk smalltalk conversation converse reply respond response feedback clarify clarification acknowledge joke jokes repeat again""".split())
+TELL = set("tell tells telling say says ask asks inform informs message".split())
+LEFT_OPEN = re.compile(r"\bif (?:\w+ ){1,4}(?:is|are)\b|\bif (?:said|told|named|given|any)|only if|\bwhen (?:\w+ ){0,3}(?:is|are)? ?(?:said|told|named|given)\b|left open|optional")
 NO_VERBS = set("""a an the this that these those as to at in on for by with from no not never only one two each every what which how where when
 i who after all more something somebody nothing everything neither relative absolute small short whole upper self fine straight polite repeated delayed recurring minimum highest first quick gentle plain personal
 visual human robot body voice people person object temperature airflow window lamp radio oven base speech delivery errand feedback memory camera goal movement gripper wet cold x y z frost""".split())
@@ -174,7 +178,11 @@ def instance(tool, gadget, rng, written=False):
     for slot in slots:
         if slot.options and not written and rng.random() < 0.15 and _spoken(tool, slot.spec):
             slot.options, slot.kind = [], "text"      # what is said stands for itself: tools of other programs know strings only
-    does = describe(rng.choice(tool.does), gadget.noun, rng)
+    does = rng.choice(tool.does)
+    if LEFT_OPEN.search(does):
+        for slot in slots:
+            slot.optional = slot.spec.optional      # the description says so
+    does = describe(does, gadget.noun, rng)
     return Instance(tool, gadget, name, does, slots)
 
 
@@ -201,6 +209,8 @@ class Toolbox:
         self._name_apart()
         if rng.random() < 0.6:
             rng.shuffle(self.tools)
+        words = {word.strip(".,:") for t in self.tools for word in t.line()[0].split()}
+        self.talks, self.tells = bool(words & TALK), bool(words & TELL)     # whether what is said in passing may be a goal, and "tell the robot to"
         self.caps = {}
         for t in self.tools:
             self.caps.setdefault(t.tool.cap, []).append(t)
