@@ -399,7 +399,7 @@ class Composer:
         rng = self.rng
         roll = rng.random()
         both = a.imperative and b.imperative
-        if total == 2 and both and roll < 0.14 and not a.pieces[-1].open and len(a.calls) == len(b.calls) == 1:
+        if total == 2 and both and roll < 0.14 and not a.pieces[-1].open and len(a.calls) == len(b.calls) == 1 and _plain(a) and _plain(b):
             return self._reorder(a, b)
         if a.pieces[-1].open:
             word = rng.choice([", then", ". then", ", and then", ".", ".", " and then", ". after that", "; then", ", afterwards", ". now", ", and", " and"])
@@ -533,7 +533,7 @@ class Composer:
         """The plan beside something that shall not be done."""
         rng = self.rng
         other = self.call(rng.choice(self.box.tools), Context(mentions=1000), allow_ask=False)
-        if other is None or not other.imperative or not clause.imperative:
+        if other is None or not other.imperative or not clause.imperative or any(a is ASK for a in clause.calls[0][1].values()):
             return None
         roll = rng.random()
         if roll < 0.4:
@@ -550,7 +550,7 @@ class Composer:
     def _denied(self):
         rng = self.rng
         clause = self.call(rng.choice(self.box.tools), Context(), allow_ask=False)
-        if clause is None or not clause.imperative or any(word in (",", "and", "then") for p in clause.pieces for word in re.findall(r"\w+|,", p.text) if p.mention is None):
+        if clause is None or not clause.imperative or not _plain(clause):
             return None     # of two deeds the second would not be denied
         clause = self.question_about(clause) if rng.random() < 0.25 else self.deny(clause)
         return self.finish(self.wrap(clause), "none")
@@ -743,6 +743,11 @@ def _spelled(surface, mention):
     """Pieces of an option that is a text in this list."""
     lead, text = lexicon.led(surface)
     return ([Piece(lead)] if lead else []) + [Piece(text, mention)]
+
+
+def _plain(clause):
+    """Whether a clause has one verb."""
+    return not any(word in (",", "and", "then") for p in clause.pieces for word in re.findall(r"\w+|,", p.text) if p.mention is None)
 
 
 def _same(before, clause):

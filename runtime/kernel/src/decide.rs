@@ -21,8 +21,6 @@ use crate::tool::{Connect, Device, Tool, Type};
 use crate::toolset::Toolset;
 use llmos_follower::{Follower, Input, Millis, Program, Progress, Reject, Symbol};
 
-/// Calls that a plan may have.
-const CALLS_MAX: usize = 12;
 /// Bytes that a goal may have.
 pub const GOAL_BYTES_MAX: usize = 4_096;
 
@@ -274,7 +272,7 @@ impl Kernel {
             tools,
             goal: goal.text.clone(),
             spans: ground::spans(goal, &lexicon, &bare),
-            calls_max: CALLS_MAX,
+            calls_max: ground::CALLS_MAX,
             example,
         };
         run.offered = offered;

@@ -207,6 +207,27 @@ struct Found {
     superseded: bool,
 }
 
+impl Goal {
+    /// The number that "three times" and "3000 rpm" are for what counts without a unit: the byte where it ends, and its value times one
+    /// million. Revolutions a minute are the only unit of their dimension that people say.
+    #[must_use]
+    pub fn counted(&self, span: &Span) -> Option<(usize, i64)> {
+        const DEGREES_A_SECOND: i64 = 6;
+        let words = self.text.get(span.start..span.end)?;
+        let micro = match span.meaning {
+            Meaning::Count { times } => i64::from(times) * llmos_follower::MICRO,
+            Meaning::Quantity {
+                dimension: Dimension::AngularSpeed,
+                micro,
+            } if words.to_lowercase().ends_with("rpm") => micro / DEGREES_A_SECOND,
+            _ => return None,
+        };
+        let number = words.trim_end_matches(char::is_alphabetic).trim_end();
+        let length = if number.is_empty() { words.len() } else { number.len() };
+        (micro % llmos_follower::MICRO == 0).then_some((span.start + length, micro))
+    }
+}
+
 /// Reads `goal` by the names in `lexicon`.
 #[must_use]
 pub fn read(goal: &str, lexicon: &Lexicon) -> Goal {

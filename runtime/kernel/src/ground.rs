@@ -2,10 +2,13 @@
 //! is computed here, from the goal's typed spans and the devices' state. A plan that leaves a number or a direction of the goal unused
 //! has misunderstood it, and is not carried out. It must not know how the model was asked.
 
-use crate::goal::{Dimension, Goal, Lexicon, Meaning, NameKind, Negation, Pronoun, Span};
+use crate::goal::{Denial, Dimension, Goal, Lexicon, Meaning, NameKind, Negation, Pronoun, Span};
 use crate::message::{AnswerCall, Pointed, QuerySpan};
 use crate::plan::{Argument, Given, Plan, PlannedCall, Source};
 use crate::tool::{Parameter, Type};
+
+/// Calls that a plan may have.
+pub const CALLS_MAX: usize = 12;
 
 /// What an argument may point at: every span that stands, with each type that it could fill. `bare` are the dimensions for which a
 /// number without a unit may stand.
@@ -31,12 +34,13 @@ pub fn spans(goal: &Goal, lexicon: &Lexicon, bare: &[Dimension]) -> Vec<QuerySpa
             Meaning::Range { .. } | Meaning::Ordinal { .. } | Meaning::Count { .. } | Meaning::Direction(_) => &[],
         };
         let bare = bare.iter().filter(|_| matches!(span.meaning, Meaning::Number { .. }));
-        let spanned = kinds.iter().chain(bare).map(|kind| QuerySpan {
+        let spanned = kinds.iter().chain(bare).map(|kind| (span.end, kind.clone()));
+        let counted = goal.counted(span).map(|(end, _)| (end, Type::Integer));
+        spans.extend(spanned.chain(counted).map(|(end, kind)| QuerySpan {
             start: span.start,
-            end: span.end,
-            kind: kind.clone(),
-        });
-        spans.extend(spanned);
+            end,
+            kind,
+        }));
     }
     spans
 }
@@ -62,16 +66,18 @@ pub struct Offered<'a> {
 /// # Errors
 /// What the person is asked, because something is missing, ambiguous or was not understood.
 pub fn ground(goal: &Goal, offered: &[Offered<'_>], calls: &[AnswerCall]) -> Result<Plan, String> {
-    if goal.negation == Negation::Part {
+    let texts = texts(offered, calls);
+    if goal.negation == Negation::Part && !goal.denials.iter().all(|denial| is_handed_on(goal, denial, &texts)) {
         return Err("the goal says both what to do and what not to do; please say only what to do".to_owned());
     }
     let mut grounding = Grounding {
         goal,
+        texts,
         plan: Plan::default(),
         used: Vec::new(),
         thing: None,
         place: None,
-        said: None,
+        said: Vec::new(),
     };
     for call in calls {
         let tool = offered
@@ -79,24 +85,60 @@ pub fn ground(goal: &Goal, offered: &[Offered<'_>], calls: &[AnswerCall]) -> Res
             .ok_or("the model chose a tool that it was not offered")?;
         grounding.call(tool, &call.arguments)?;
     }
+    grounding.repeat()?;
     grounding.check_everything_is_used(offered, calls)?;
     Ok(grounding.plan)
 }
 
+/// The stretches of the goal that calls take as texts.
+fn texts(offered: &[Offered<'_>], calls: &[AnswerCall]) -> Vec<(usize, usize)> {
+    let arguments = calls.iter().filter_map(|call| Some((offered.get(call.tool)?, call)));
+    let arguments = arguments.flat_map(|(tool, call)| tool.parameters.iter().zip(&call.arguments));
+    arguments
+        .filter_map(|(parameter, pointed)| match *pointed {
+            Pointed::Span { start, end } if parameter.kind == Type::Text => Some((start, end)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Whether what denies belongs to words that are handed on: "tell anna not to wait".
+fn is_handed_on(goal: &Goal, denial: &Denial, texts: &[(usize, usize)]) -> bool {
+    const HANDS_ON: [&str; 27] = [
+        "say", "tell", "write", "announce", "note", "notes", "remind", "inform", "ask", "message", "send", "text",
+        "print", "type", "display", "show", "read", "sing", "whisper", "shout", "call", "record", "save", "remember",
+        "let", "repeat", "report",
+    ];
+    let spoken = |start: usize| {
+        let before = goal.words.iter().take_while(|word| word.end <= start);
+        let quoted = goal
+            .text
+            .get(..start)
+            .is_some_and(|before| before.ends_with(['"', '\'', '\u{201c}', '\u{2018}']));
+        quoted || before.into_iter().any(|word| HANDS_ON.contains(&word.normal.as_str()))
+    };
+    let rest = |end: usize| goal.text.get(end..denial.scope.end).unwrap_or_default();
+    texts
+        .iter()
+        .any(|(start, end)| *start <= denial.cue.start && !rest(*end).contains(char::is_alphanumeric) && spoken(*start))
+}
+
 struct Grounding<'a> {
     goal: &'a Goal,
+    /// The stretches of the goal that the plan takes as texts.
+    texts: Vec<(usize, usize)>,
     plan: Plan,
     used: Vec<(usize, usize)>,
     /// The last thing and the last place that were named, for "it" and "there".
     thing: Option<String>,
     place: Option<Given>,
-    /// The first text of the last call that has one, and where it stands.
-    said: Option<(usize, usize)>,
+    /// The texts of the last call that has some: for which parameter, and where they stand.
+    said: Vec<(String, usize, usize)>,
 }
 
 impl Grounding<'_> {
     fn call(&mut self, tool: &Offered<'_>, pointed: &[Pointed]) -> Result<(), String> {
-        let (mut arguments, mut said) = (Vec::new(), None);
+        let (mut arguments, mut said) = (Vec::new(), Vec::new());
         for (parameter, pointed) in tool.parameters.iter().zip(pointed) {
             let (value, source) = match *pointed {
                 Pointed::Absent if parameter.required => return Err(missing(tool.tool, parameter)),
@@ -105,7 +147,7 @@ impl Grounding<'_> {
                 Pointed::Span { start, end } => self.span(parameter, start, end)?,
             };
             if let (Given::Text(_), Source::Goal { start, end, .. }) = (&value, &source) {
-                said = said.or(Some((*start, *end)));
+                said.push((parameter.name.clone(), *start, *end));
             }
             match &value {
                 Given::Entity(name) => self.thing = Some(name.clone()),
@@ -118,7 +160,9 @@ impl Grounding<'_> {
                 source,
             });
         }
-        self.said = said.or(self.said);
+        if !said.is_empty() {
+            self.said = said;
+        }
         self.plan
             .calls
             .push(PlannedCall::new(tool.device, tool.tool, arguments));
@@ -142,7 +186,13 @@ impl Grounding<'_> {
             .get(index)
             .ok_or("the model chose an option that does not exist")?;
         let said: Vec<(&Span, &str)> = self.directions(options);
-        if !said.is_empty() && !said.iter().any(|(_, word)| word == option) {
+        let within = |span: &Span| {
+            self.texts
+                .iter()
+                .any(|(start, end)| *start <= span.start && span.end <= *end)
+        };
+        let told = self.word(option).is_some() && said.iter().all(|(span, _)| within(span));
+        if !told && !said.is_empty() && !said.iter().any(|(_, word)| word == option) {
             let words: Vec<&str> = said.iter().map(|(_, word)| *word).collect();
             return Err(format!(
                 "the goal says {}, but the plan would go {option}; please say it in other words",
@@ -160,6 +210,108 @@ impl Grounding<'_> {
             None => Source::Manifest,
         };
         Ok((Given::Option(option.clone()), source))
+    }
+
+    /// What a pronoun stands for among the texts of the call before: for "her" a person, for "it" rather a thing than where it is or
+    /// what is said; the parameters' names tell.
+    fn spoken_of(&self, pronoun: &str) -> Option<(usize, usize)> {
+        const PEOPLE: [&str; 14] = [
+            "person",
+            "people",
+            "who",
+            "whom",
+            "name",
+            "guest",
+            "user",
+            "recipient",
+            "patient",
+            "human",
+            "leader",
+            "visitor",
+            "customer",
+            "beneficiary",
+        ];
+        const PLACES_AND_WORDS: [&str; 29] = [
+            "text",
+            "message",
+            "words",
+            "speech",
+            "sentence",
+            "announcement",
+            "question",
+            "topic",
+            "content",
+            "place",
+            "location",
+            "where",
+            "spot",
+            "destination",
+            "dest",
+            "at",
+            "from",
+            "source",
+            "origin",
+            "surface",
+            "area",
+            "position",
+            "site",
+            "room",
+            "goal",
+            "container",
+            "furniture",
+            "into",
+            "onto",
+        ];
+        let named = |words: &[&str], name: &str| name.split(['_', ' ', '-']).any(|part| words.contains(&part));
+        let person = matches!(pronoun.to_lowercase().as_str(), "he" | "she" | "him" | "her");
+        let fits = |name: &str| {
+            if person {
+                named(&PEOPLE, name)
+            } else {
+                !named(&PLACES_AND_WORDS, name)
+            }
+        };
+        let found = self.said.iter().find(|(name, ..)| fits(name));
+        let other = if person { self.said.last() } else { self.said.first() };
+        found.or(other).map(|(_, start, end)| (*start, *end))
+    }
+
+    /// "press it twice" is the same call as often as is said, where no argument takes the number.
+    fn repeat(&mut self) -> Result<(), String> {
+        let counts = self
+            .goal
+            .spans
+            .iter()
+            .filter(|span| !span.superseded && !denied(self.goal, span));
+        let mut counts = counts.filter_map(|span| match span.meaning {
+            Meaning::Count { times } if !self.used.contains(&(span.start, span.end)) => Some((span, times)),
+            _ => None,
+        });
+        let (Some((span, times)), None) = (counts.next(), counts.next()) else {
+            return Ok(());
+        };
+        let calls = &mut self.plan.calls;
+        let Some(first) = calls.first().cloned() else {
+            return Ok(());
+        };
+        if times < 2 || calls.iter().any(|call| !same(call, &first)) {
+            return Ok(());
+        }
+        if times as usize > CALLS_MAX {
+            let words = self.words(span.start, span.end);
+            return Err(format!(
+                "at most {CALLS_MAX} steps are done for one goal, found \"{words}\"; please say it in several goals"
+            ));
+        }
+        calls.resize(times as usize, first);
+        Ok(())
+    }
+
+    /// How often the plan has the call that it has most often.
+    fn most(&self) -> usize {
+        let calls = &self.plan.calls;
+        let often = |call: &PlannedCall| calls.iter().filter(|other| same(other, call)).count();
+        calls.iter().map(often).max().unwrap_or(0)
     }
 
     /// The direction words of the goal that are options here.
@@ -206,11 +358,18 @@ impl Grounding<'_> {
         if parameter.kind == Type::Text {
             // Tools of other programs take names as texts; there "it" is what the call before was about.
             if self.is_pronoun(start, end) {
-                let (first, last) = self.said.ok_or_else(|| unknown(&words))?;
+                let (first, last) = self.spoken_of(&words).ok_or_else(|| unknown(&words))?;
                 self.used.push((start, end));
                 return Ok((Given::Text(self.words(first, last)), self.take(first, last)));
             }
             return Ok((Given::Text(words), self.take(start, end)));
+        }
+        let standing = self.goal.spans.iter().filter(|span| !span.superseded);
+        let mut counted = standing.filter_map(|span| Some((span, self.goal.counted(span)?)));
+        let counted = counted.find(|(span, (last, _))| (span.start, *last) == (start, end));
+        if let (Type::Number | Type::Integer, Some((span, (_, micro)))) = (&parameter.kind, counted) {
+            self.used.push((span.start, span.end));
+            return Ok((Given::Number(micro), self.take(start, end)));
         }
         for span in spans_at(self.goal, start, end) {
             let value = match (&parameter.kind, &span.meaning) {
@@ -326,7 +485,7 @@ impl Grounding<'_> {
         for span in self.goal.spans.iter().filter(|span| !span.superseded) {
             let counts = match &span.meaning {
                 Meaning::Quantity { .. } | Meaning::Point { .. } | Meaning::Range { .. } => true,
-                Meaning::Count { times } => *times != 1,
+                Meaning::Count { times } => *times != 1 && self.most() != *times as usize,
                 Meaning::Direction(direction) => directed(direction.word()),
                 Meaning::Named { candidates, .. } => !self.speaks_of(candidates, &self.words(span.start, span.end)),
                 _ => false,
@@ -347,6 +506,15 @@ impl Grounding<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether two calls are the same deed.
+fn same(one: &PlannedCall, other: &PlannedCall) -> bool {
+    let values = |call: &PlannedCall| -> Vec<(String, Given)> {
+        let value = |argument: &Argument| (argument.parameter.clone(), argument.value.clone());
+        call.arguments.iter().map(value).collect()
+    };
+    (&one.device, &one.tool) == (&other.device, &other.tool) && values(one) == values(other)
 }
 
 /// What the goal's words from one byte to another mean; they may mean several things.

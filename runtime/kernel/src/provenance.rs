@@ -35,7 +35,13 @@ fn has_source(goal: &Goal, followed: bool, argument: &Argument) -> bool {
             let named = |span: &&Span| goal.text.get(span.start..span.end) == Some(words.as_str());
             let computed = || {
                 let mut spans = goal.spans.iter().filter(named);
-                spans.any(|span| is_meant(goal, span.start, span.end, value))
+                let counted = |span: &Span| {
+                    let number = goal.counted(span).map(|(end, _)| (span.start, end));
+                    number.is_some_and(|(start, end)| {
+                        goal.text.get(start..end) == Some(words.as_str()) && is_meant(goal, start, end, value)
+                    })
+                };
+                spans.any(|span| is_meant(goal, span.start, span.end, value)) || goal.spans.iter().any(counted)
             };
             said(words) && (is_word(value) || computed())
         }
@@ -67,7 +73,11 @@ fn is_meant(goal: &Goal, start: usize, end: usize, value: &Given) -> bool {
         Given::Quantity(wanted, number) => {
             spans.any(|span| matches!(&span.meaning, Meaning::Quantity { dimension, micro } if dimension == wanted && micro == number))
         }
-        Given::Number(number) => spans.any(|span| matches!(&span.meaning, Meaning::Number { micro } if micro == number)),
+        Given::Number(number) => {
+            let counted = goal.spans.iter().filter(|span| span.start == start).filter_map(|span| goal.counted(span));
+            spans.any(|span| matches!(&span.meaning, Meaning::Number { micro } if micro == number))
+                || counted.into_iter().any(|found| found == (end, *number))
+        }
         Given::Point(point) => spans.any(|span| matches!(&span.meaning, Meaning::Point { micro } if micro == point)),
         Given::Result(_) => false,
         value => is_word(value),

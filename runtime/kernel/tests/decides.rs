@@ -418,6 +418,114 @@ fn foreign_tools_get_what_it_means_and_their_units() {
     );
 }
 
+/// What code makes of words that the model only points at: how often, whom, how many turns a minute, and what is handed on.
+#[test]
+fn counts_pronouns_and_messages_mean_what_they_say() {
+    let tools = r#"[
+        {"name":"press","parameters":{"type":"object","properties":{"button":{"type":"string"}},"required":["button"]}},
+        {"name":"circle","parameters":{"type":"object","properties":{"object":{"type":"string"},"times":{"type":"integer"}},"required":["object"]}},
+        {"name":"spin","parameters":{"type":"object","properties":{"value":{"type":"integer"}},"required":["value"]}},
+        {"name":"tell","parameters":{"type":"object","properties":{"person":{"type":"string"},"message":{"type":"string"}},"required":["person","message"]}},
+        {"name":"take_out","parameters":{"type":"object","properties":{"from":{"type":"string"},"item":{"type":"string"}},"required":["from","item"]}},
+        {"name":"hang","parameters":{"type":"object","properties":{"item":{"type":"string"},"hook":{"type":"string"}},"required":["item","hook"]}},
+        {"name":"meet","parameters":{"type":"object","properties":{"where":{"type":"string"},"person":{"type":"string"}},"required":["where","person"]}},
+        {"name":"guide","parameters":{"type":"object","properties":{"person":{"type":"string"}},"required":["person"]}}]"#;
+    let cases: &[(&str, &[(usize, &[&str])], &str)] = &[
+        ("press the bell twice", &[(0, &["bell"])], "press(bell) press(bell)"),
+        (
+            "press the bell three times",
+            &[(0, &["bell"]), (0, &["bell"])],
+            "press(bell) press(bell) press(bell)",
+        ),
+        ("press the bell 30 times", &[(0, &["bell"])], "? at most 12 steps"),
+        (
+            "press the bell twice and circle the tower",
+            &[(0, &["bell"]), (0, &["bell"]), (1, &["tower"])],
+            "press(bell) press(bell) circle(tower)",
+        ),
+        (
+            "press the bell twice and circle the tower",
+            &[(0, &["bell"]), (1, &["tower"])],
+            "? the plan found no use for \"twice\"",
+        ),
+        (
+            "circle the tower three times",
+            &[(1, &["tower", "three"])],
+            "circle(tower, 3)",
+        ),
+        (
+            "circle the tower 12 times",
+            &[(1, &["tower", "12"])],
+            "circle(tower, 12)",
+        ),
+        ("spin at 3000 rpm", &[(2, &["3000"])], "spin(3000)"),
+        (
+            "tell anna not to wait",
+            &[(3, &["anna", "not to wait"])],
+            "tell(anna, not to wait)",
+        ),
+        (
+            "tell anna dinner is ready, do not press the bell",
+            &[(3, &["anna", "dinner is ready"])],
+            "? the goal says both",
+        ),
+        (
+            "press the bell without waiting",
+            &[(0, &["bell without waiting"])],
+            "? the goal says both",
+        ),
+        ("press the bell, i cannot reach it", &[(0, &["bell"])], "press(bell)"),
+        (
+            "pull the roll out of the hole and hang it on the nail",
+            &[(4, &["hole", "roll"]), (5, &["it", "nail"])],
+            "take_out(hole, roll) hang(roll, nail)",
+        ),
+        (
+            "meet anna at the door and guide her",
+            &[(6, &["door", "anna"]), (7, &["her"])],
+            "meet(door, anna) guide(anna)",
+        ),
+        (
+            "tell anna that dinner is ready and guide her",
+            &[(3, &["anna", "dinner is ready"]), (7, &["her"])],
+            "tell(anna, dinner is ready) guide(anna)",
+        ),
+    ];
+    for (goal, calls, expected) in cases {
+        let planned = ask_with(&mut kernel(&[]), goal, true, Some(tools), |query| {
+            let call = |(tool, words): &(usize, &[&str])| {
+                let mut arguments: Vec<Pointed> = words.iter().map(|words| pointed(query, words)).collect();
+                arguments.resize(query.tools[*tool].parameters.len(), Pointed::Absent);
+                AnswerCall { tool: *tool, arguments }
+            };
+            Answer::Calls {
+                calls: calls.iter().map(call).collect(),
+                tokens: Tokens::default(),
+            }
+        });
+        let shown = match planned.report.calls.as_deref() {
+            Some(calls) => shown(calls),
+            None => format!("? {}", planned.report.reason),
+        };
+        assert!(
+            shown.starts_with(expected),
+            "{goal}: expected {expected}, found {shown}"
+        );
+    }
+}
+
+/// `name(value, value) name(value)`.
+fn shown(calls: &str) -> String {
+    let calls: serde_json::Value = serde_json::from_str(calls).expect("JSON");
+    let one = |call: &serde_json::Value| {
+        let values = call["arguments"].as_object().expect("an object").values();
+        let values: Vec<String> = values.map(|value| value.to_string().replace('"', "")).collect();
+        format!("{}({})", call["name"].as_str().expect("a name"), values.join(", "))
+    };
+    let calls: Vec<String> = calls.as_array().expect("a list").iter().map(one).collect();
+    calls.join(" ")
+}
+
 /// Carries a goal out with an arm at home, and returns the report and what the shell was told to keep.
 fn carry_out(kernel: &mut Kernel, goal: &str, model: impl Fn(&Query) -> Answer) -> (Report, Vec<Output>) {
     let case = Case {

@@ -1,7 +1,8 @@
 //! Finds what a goal denies: "do not", "never", "without", "instead of", and how far each reaches.
 //!
 //! A denial that is overlooked moves an arm that must stand still, so in doubt a denial reaches further: "do not pick up
-//! the cube and put it in the bin" denies both. It knows clauses, and neither spans nor names.
+//! the cube and put it in the bin" denies both. What somebody tells of the world denies nothing: "i cannot reach it", "so nobody
+//! trips", "there is no milk". It knows clauses, and neither spans nor names.
 
 use super::clause::{gerund, is_break, is_filler, is_sentence_end, is_verb};
 use super::words::{Line, WordKind};
@@ -158,12 +159,17 @@ fn cue(line: &Line<'_>, at: usize) -> Option<(usize, Reach)> {
         let pronoun = usize::from(matches!(next, "you" | "please" | "ever") || next == "we");
         let negated = matches!(line.normal(at + 1 + pronoun), "not" | "never");
         let end = at + 2 + pronoun;
-        return (negated && !is_figure_of_speech(line, at, end)).then_some((end, Reach::Verb));
+        let denies = negated && !is_figure_of_speech(line, at, end) && !is_statement(line, at, end);
+        return denies.then_some((end, Reach::Verb));
     }
+    let auxiliary = matches!(line.before(at), "am") || is_auxiliary(line.before(at));
     match line.normal(at) {
         "never" if next == "mind" => Some((at + 2, Reach::All)),
         "not" if matches!(next, "only" | "just") || line.before(at) == "why" => None,
         "not" if is_auxiliary(line.before(at)) && is_figure_of_speech(line, at - 1, at + 1) => None,
+        "not" | "never" if auxiliary && is_statement(line, at - 1, at + 1) => None,
+        "no" if exists(line, at) => None,
+        "nothing" | "nobody" | "none" | "nowhere" if is_reason(line, at, at) && !is_modal(next) => None,
         "not" | "no" | "never" if is_negated_verb(line, at) => Some((at + 1, Reach::Verb)),
         "no" if matches!(next, "" | "," | "." | "!" | "matter" | "problem" | "doubt" | "worries") => None,
         "not" | "without" | "avoid" | "avoiding" | "except" | "nor" | "neither" | "no" => Some((at + 1, Reach::Phrase)),
@@ -189,6 +195,93 @@ fn is_negated_verb(line: &Line<'_>, at: usize) -> bool {
 fn is_figure_of_speech(line: &Line<'_>, at: usize, end: usize) -> bool {
     let asks = matches!(line.normal(end), "forget" | "hesitate" | "fail" | "worry") || line.before(at) == "why";
     asks || matches!(line.normal(end), "only" | "just")
+}
+
+/// Whether the negated verb tells how things are: "i cannot reach it", "because the lamp does not work". `at` is the auxiliary,
+/// `end` the word behind the negation.
+fn is_statement(line: &Line<'_>, at: usize, end: usize) -> bool {
+    const KNOWN: [&str; 20] = [
+        "have",
+        "see",
+        "know",
+        "find",
+        "hear",
+        "feel",
+        "remember",
+        "understand",
+        "reach",
+        "care",
+        "speak",
+        "eat",
+        "drink",
+        "sleep",
+        "need",
+        "use",
+        "get",
+        "own",
+        "recall",
+        "smell",
+    ];
+    let verb = line.normal(end);
+    let speaker = matches!(line.before(at), "i" | "we" | "he" | "she" | "they");
+    let told = match line.normal(at) {
+        "am" | "was" | "were" | "is" | "are" | "did" | "has" | "had" => true,
+        "have" => !matches!(verb, "to"),
+        "can" | "could" => !matches!(
+            verb,
+            "let" | "allow" | "permit" | "have" | "accept" | "risk" | "afford" | "stand" | "bear" | "want" | "be"
+        ),
+        "do" | "does" => KNOWN.contains(&verb) && !matches!(line.normal(end + 1), "you" | "to"),
+        _ => false,
+    };
+    (speaker && told) || (is_reason(line, at, at) && !is_modal(line.normal(at)))
+}
+
+/// Whether the clause of word `at` gives a reason or a purpose, with somebody or something other than who is spoken to before `subject_end`:
+/// "because the shop is", "so that the children do".
+fn is_reason(line: &Line<'_>, at: usize, subject_end: usize) -> bool {
+    let first = at.saturating_sub(6);
+    let clause = (first..at)
+        .rev()
+        .take_while(|at| !is_break(line.normal(*at)) && line.normal(*at) != "and");
+    let Some(joint) = clause
+        .into_iter()
+        .find(|at| matches!(line.normal(*at), "because" | "since" | "as" | "so" | "cause"))
+    else {
+        return false;
+    };
+    let purpose = line.normal(joint) == "so";
+    let start = joint + 1 + usize::from(purpose && line.normal(joint + 1) == "that");
+    let spoken_to = |word: &str| {
+        matches!(
+            word,
+            "you" | "it" | "robot" | "arm" | "drone" | "machine" | "please" | "just"
+        )
+    };
+    let mut subject = (start..subject_end).map(|at| line.normal(at));
+    let quiet = matches!(line.normal(at), "nothing" | "nobody" | "none" | "nowhere");
+    let behind = if purpose { joint > 0 } else { true };
+    behind
+        && (start < subject_end || quiet)
+        && !subject.any(|word| (purpose && spoken_to(word)) || word == "you" || is_verb(word))
+}
+
+/// "there is no milk", "i have no hands free".
+fn exists(line: &Line<'_>, at: usize) -> bool {
+    let there = at.checked_sub(2).map_or("", |at| line.normal(at));
+    match line.before(at) {
+        "is" | "are" | "was" | "were" => there == "there",
+        "have" | "has" | "had" => matches!(there, "i" | "we" | "he" | "she" | "they"),
+        _ => false,
+    }
+}
+
+/// Whether a verb may forbid.
+fn is_modal(word: &str) -> bool {
+    matches!(
+        word,
+        "may" | "must" | "shall" | "should" | "can" | "will" | "would" | "ought" | "might" | "could"
+    )
 }
 
 fn is_auxiliary(word: &str) -> bool {

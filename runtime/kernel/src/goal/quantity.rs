@@ -93,7 +93,8 @@ fn part(line: &Line<'_>, at: usize) -> Option<Measured> {
     })
 }
 
-/// "a metre", "an hour"; "a second" only where no thing follows that could be the second one.
+/// "a metre", "an hour"; "a second" only where no thing follows that could be the second one, and none where it says how often, as in
+/// "seven a minute".
 fn article(line: &Line<'_>, at: usize) -> Option<Measured> {
     const AFTER_A_SECOND: [&str; 22] = [
         "", ".", ",", ";", "!", "?", ")", "and", "then", "or", "but", "before", "after", "later", "to", "from",
@@ -103,6 +104,12 @@ fn article(line: &Line<'_>, at: usize) -> Option<Measured> {
         return None;
     }
     let measure = measure(line, line.past_joiner(at + 1)).filter(|measure| measure.spelled_out)?;
+    let often = matches!(line.before(at), "times" | "twice" | "once") || line.before(at).parse::<f64>().is_ok();
+    if measure.dimension == Dimension::Duration
+        && (often || at > 0 && number(line, at - 1).is_some_and(|count| count.end == at))
+    {
+        return None;
+    }
     if line.normal(at + 1) == "second" && !AFTER_A_SECOND.contains(&line.normal(measure.end)) {
         return None;
     }

@@ -6,7 +6,7 @@ use crate::goal::{self, Dimension};
 use serde_json::Value;
 
 /// Symbols that are units behind another word of a name (`distance_cm`), in brackets and behind "in"; with case, since `MW` is not `mW`.
-const SYMBOLS: [(&str, &str); 22] = [
+const SYMBOLS: [(&str, &str); 32] = [
     ("m", "m"),
     ("cm", "cm"),
     ("mm", "mm"),
@@ -29,10 +29,20 @@ const SYMBOLS: [(&str, &str); 22] = [
     ("kmh", "km/h"),
     ("pct", "percent"),
     ("%", "percent"),
+    ("rpm", "rpm"),
+    ("Hz", "Hz"),
+    ("kHz", "kHz"),
+    ("W", "W"),
+    ("kW", "kW"),
+    ("MW", "MW"),
+    ("V", "V"),
+    ("A", "A"),
+    ("N", "N"),
+    ("Pa", "Pa"),
 ];
 
 /// Words that are units wherever they stand; `second`, `rotation` or `foot` may be something else.
-const WORDS: [&str; 30] = [
+const WORDS: [&str; 40] = [
     "meters",
     "metres",
     "centimeters",
@@ -63,6 +73,16 @@ const WORDS: [&str; 30] = [
     "watts",
     "volts",
     "pascals",
+    "rpm",
+    "hertz",
+    "kilowatts",
+    "megawatts",
+    "amperes",
+    "amps",
+    "newtons",
+    "joules",
+    "lux",
+    "psi",
 ];
 
 /// Words that make another unit of the one before them, or say what is counted.
@@ -209,7 +229,11 @@ mod tests {
                 Some("meters per second squared"),
             ),
             ("flow", "in liters per minute", None),
-            ("power", "Power (MW)", None),
+            ("power", "Power (MW)", Some("MW")),
+            ("rpm", "", Some("rpm")),
+            ("speed", "Speed of the spindle in rpm", Some("rpm")),
+            ("power", "The power in megawatts", Some("megawatts")),
+            ("voltage", "volts", None),
             ("turns", "each in turn", None),
         ] {
             let schema = json!({ "type": "number", "description": description });

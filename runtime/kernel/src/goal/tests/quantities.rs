@@ -52,6 +52,9 @@ fn durations() {
     check(&[
         ("an hour", "an hour=3600 s"),
         ("a second", "a second=1 s"),
+        ("limit of seven a minute", "seven=7"),
+        ("11 a minute, please", "11=11"),
+        ("twice a day", "twice=x2"),
         ("wait a second", "a second=1 s"),
         ("wait a second and go", "a second=1 s"),
         ("take a second cube", "second=#2; cube=<red cube|blue cube>"),
