@@ -98,7 +98,7 @@ def readable(goal_text, calls):
     """Calls with their arguments as text.
 
     An article in front changes nothing, since a name is a name with it and without; and a pronoun is the last thing named by
-    an earlier call, which is what the runtime makes of it.
+    an earlier call, as the runtime has it (which also minds what the parameters are called).
     """
     out, last = [], None
     for index, arguments in calls:

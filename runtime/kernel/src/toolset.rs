@@ -96,7 +96,7 @@ fn read_tool(value: &Value) -> Result<ForeignTool, String> {
         .to_owned();
     let empty = json!({});
     let schema = function.get("parameters").unwrap_or(&empty);
-    let schema = Schema::read(schema).map_err(|message| format!("{name}: {message}"))?;
+    let schema = Schema::read(schema, &does).map_err(|message| format!("{name}: {message}"))?;
     let parameters = schema.leaves.iter().map(|leaf| leaf.parameter.clone()).collect();
     Ok(ForeignTool {
         name,

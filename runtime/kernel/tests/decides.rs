@@ -418,6 +418,9 @@ fn foreign_tools_get_what_it_means_and_their_units() {
     );
 }
 
+/// A call as a test writes it: which tool, and the words that its arguments point at.
+type Scripted = (usize, &'static [&'static str]);
+
 /// What code makes of words that the model only points at: how often, whom, how many turns a minute, and what is handed on.
 #[test]
 fn counts_pronouns_and_messages_mean_what_they_say() {
@@ -430,7 +433,7 @@ fn counts_pronouns_and_messages_mean_what_they_say() {
         {"name":"hang","parameters":{"type":"object","properties":{"item":{"type":"string"},"hook":{"type":"string"}},"required":["item","hook"]}},
         {"name":"meet","parameters":{"type":"object","properties":{"where":{"type":"string"},"person":{"type":"string"}},"required":["where","person"]}},
         {"name":"guide","parameters":{"type":"object","properties":{"person":{"type":"string"}},"required":["person"]}}]"#;
-    let cases: &[(&str, &[(usize, &[&str])], &str)] = &[
+    let cases: &[(&str, &[Scripted], &str)] = &[
         ("press the bell twice", &[(0, &["bell"])], "press(bell) press(bell)"),
         (
             "press the bell three times",
@@ -493,7 +496,7 @@ fn counts_pronouns_and_messages_mean_what_they_say() {
     ];
     for (goal, calls, expected) in cases {
         let planned = ask_with(&mut kernel(&[]), goal, true, Some(tools), |query| {
-            let call = |(tool, words): &(usize, &[&str])| {
+            let call = |(tool, words): &Scripted| {
                 let mut arguments: Vec<Pointed> = words.iter().map(|words| pointed(query, words)).collect();
                 arguments.resize(query.tools[*tool].parameters.len(), Pointed::Absent);
                 AnswerCall { tool: *tool, arguments }

@@ -72,13 +72,17 @@ enum Form {
 }
 
 impl Schema {
-    /// Reads the schema of an object of arguments.
+    /// Reads the schema of an object of arguments of a tool that `does` something.
     ///
     /// # Errors
     /// What is not understood, and where.
-    pub fn read(schema: &Value) -> Result<Schema, String> {
+    pub fn read(schema: &Value, does: &str) -> Result<Schema, String> {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let counts = |property: &&Value| matches!(kind_of(property), Some("number" | "integer"));
+        let numbers = properties.map_or(0, |properties| properties.values().filter(counts).count());
         let mut reader = Reader {
             root: schema,
+            does: if numbers == 1 { does } else { "" },
             schema: Schema::default(),
         };
         reader.object(schema, &[], true)?;
@@ -211,6 +215,8 @@ fn spelled(option: &Value) -> String {
 
 struct Reader<'a> {
     root: &'a Value,
+    /// The tool's description, if it has one number.
+    does: &'a str,
     schema: Schema,
 }
 
@@ -280,7 +286,7 @@ impl<'a> Reader<'a> {
         let kind = kind_of(schema);
         let unit = match schema.get("x-unit").and_then(Value::as_str) {
             Some(named) => Some(named.to_owned()),
-            None if matches!(kind, Some("number" | "integer")) => unit::told(&named(path), schema),
+            None if matches!(kind, Some("number" | "integer")) => unit::told(&named(path), schema, self.does),
             None => None,
         };
         let (kind, form) = match (kind, unit.as_deref()) {

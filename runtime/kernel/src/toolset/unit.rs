@@ -107,13 +107,18 @@ pub(super) fn scale(unit: &str) -> Option<(Dimension, i64)> {
     }
 }
 
-/// The unit that the name or the description of a number tells, if one does; it has a scale.
-pub(super) fn told(name: &str, schema: &Value) -> Option<String> {
-    let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+/// The unit that the name or the description of a number tells, if one does; it has a scale. `does` is the tool's description where
+/// this is its only number, and speaks for a number that has none.
+pub(super) fn told(name: &str, schema: &Value, does: &str) -> Option<String> {
+    let own = schema.get("description").and_then(Value::as_str);
+    let description = own.unwrap_or_default();
+    let does = if own.is_some() { "" } else { does };
     let name = name.replace(['_', '-'], " ");
     let unit = in_brackets(description)
         .or_else(|| behind_in(description))
-        .or_else(|| at_the_end(&name))?;
+        .or_else(|| at_the_end(&name))
+        .or_else(|| in_brackets(does))
+        .or_else(|| behind_in(does))?;
     let (dimension, _) = scale(&unit)?;
     let heat = |text: &str| {
         let words = text.split(|c: char| !c.is_alphanumeric());
@@ -122,7 +127,7 @@ pub(super) fn told(name: &str, schema: &Value) -> Option<String> {
             .any(|word| matches!(word.as_str(), "temperature" | "heat" | "thermostat" | "temp"))
     };
     // Degrees of heat are not degrees of an angle.
-    if dimension == Dimension::Angle && (heat(&name) || heat(description)) {
+    if dimension == Dimension::Angle && (heat(&name) || heat(description) || heat(does)) {
         return Some("celsius".to_owned());
     }
     Some(unit)
@@ -237,7 +242,19 @@ mod tests {
             ("turns", "each in turn", None),
         ] {
             let schema = json!({ "type": "number", "description": description });
-            assert_eq!(told(name, &schema).as_deref(), unit, "{name}: {description}");
+            assert_eq!(
+                told(name, &schema, "in hours").as_deref(),
+                unit,
+                "{name}: {description}"
+            );
         }
+        let bare = json!({ "type": "number" });
+        let power = "Set the power of the turbine in megawatts";
+        assert_eq!(told("power", &bare, power).as_deref(), Some("megawatts"));
+        assert_eq!(
+            told("distance_cm", &bare, "Drive a distance in meters").as_deref(),
+            Some("cm")
+        );
+        assert_eq!(told("power", &bare, "").as_deref(), None);
     }
 }
