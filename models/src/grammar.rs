@@ -319,16 +319,38 @@ fn distinct(tokens: impl Iterator<Item = usize>) -> Vec<usize> {
     tokens
 }
 
-/// Byte ranges of the words of a text, without the punctuation around them.
+/// Byte ranges of the words of a text, without the punctuation around them; coordinates in brackets are one word with them.
 pub(crate) fn words(text: &str) -> Vec<(usize, usize)> {
     let mut words = Vec::new();
     let mut at = 0;
-    for piece in text.split_inclusive(char::is_whitespace) {
+    while let Some(piece) = text
+        .get(at..)
+        .and_then(|rest| rest.split_inclusive(char::is_whitespace).next())
+    {
+        if let Some(length) = coordinates(&text[at..]) {
+            words.push((at, at + length));
+            at += length;
+            continue;
+        }
         if let Some(first) = piece.find(char::is_alphanumeric) {
-            let word = piece[first..].trim_end_matches(|character: char| !character.is_alphanumeric());
+            let word = piece[first..].trim_end_matches(|c: char| !c.is_alphanumeric() && c != '%' && c != '\u{b0}');
             words.push((at + first, at + first + word.len()));
         }
         at += piece.len();
     }
     words
+}
+
+/// The bytes of "(1, 1.5, -2)" at the start of a text, if it starts so.
+fn coordinates(text: &str) -> Option<usize> {
+    let close = match text.chars().next()? {
+        '(' => ')',
+        '[' => ']',
+        _ => return None,
+    };
+    let end = text.find(close)?;
+    let inside = &text[1..end];
+    let plain = |c: char| c.is_ascii_digit() || matches!(c, ' ' | ',' | '.' | '-' | '+');
+    (inside.contains(',') && inside.chars().all(plain) && inside.contains(|c: char| c.is_ascii_digit()))
+        .then_some(end + 1)
 }

@@ -332,3 +332,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn words_are_cut_as_the_training_cuts_them() {
+    let cut =
+        |text: &'static str| -> Vec<&str> { words(text).into_iter().map(|(start, end)| &text[start..end]).collect() };
+    assert_eq!(
+        cut("go to (1, 1.5, -2), then stop."),
+        ["go", "to", "(1, 1.5, -2)", "then", "stop"]
+    );
+    assert_eq!(
+        cut("[140,100] and [a, b] (now) 30%!"),
+        ["[140,100]", "and", "a", "b", "now", "30%"]
+    );
+    assert_eq!(cut("  (1, 2"), ["1", "2"]);
+    assert_eq!(cut("\"don't\" \u{e9}t\u{e9}?"), ["don't", "\u{e9}t\u{e9}"]);
+}

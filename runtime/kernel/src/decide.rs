@@ -65,7 +65,9 @@ impl Kernel {
                 "this does not read as English, and only English is understood here; please say it in English",
             );
         }
-        if negation == Negation::Whole {
+        // A bound is something to do only for a tool that sets one, and of what tools do only those of other programs tell in words.
+        let bounds = tools.is_some() && words.denials.iter().all(|denial| words.is_limit(denial));
+        if negation == Negation::Whole && !bounds {
             return self.finish(
                 now,
                 Status::NoTool,
@@ -389,20 +391,22 @@ impl Kernel {
                 .tools
                 .iter()
                 .find(|known| known.name == tool)
-                .map(|known| known.parameters.as_slice()),
+                .map(|known| (known.does.as_str(), known.parameters.as_slice())),
             None => self
                 .world
                 .device(device)
                 .and_then(|known| known.tool(tool))
-                .map(|known| known.parameters.as_slice()),
+                .map(|known| ("", known.parameters.as_slice())),
         };
         run.offered
             .iter()
             .filter_map(|(device, tool)| {
+                let (does, parameters) = find(device, tool)?;
                 Some(Offered {
                     device,
                     tool,
-                    parameters: find(device, tool)?,
+                    does,
+                    parameters,
                 })
             })
             .collect()

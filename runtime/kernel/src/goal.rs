@@ -184,6 +184,28 @@ impl Goal {
         self.spans.iter().filter(|span| !span.superseded)
     }
 
+    /// Whether what is denied is to go beyond a value: "never above 30 °C", "no faster than 1 m/s".
+    #[must_use]
+    pub fn is_limit(&self, denial: &Denial) -> bool {
+        let before = |start: usize| {
+            self.words
+                .iter()
+                .rev()
+                .find(|word| word.end <= start)
+                .map(|word| word.normal.as_str())
+        };
+        let values = self.standing().filter(|span| {
+            let value = matches!(span.meaning, Meaning::Quantity { .. } | Meaning::Number { .. });
+            value && denial.scope.start <= span.start && span.end <= denial.scope.end
+        });
+        values.into_iter().any(|span| {
+            matches!(
+                before(span.start),
+                Some("than" | "above" | "below" | "over" | "under" | "beyond" | "past" | "exceed" | "exceeds")
+            )
+        })
+    }
+
     /// Whether the byte range lies inside something that is denied.
     #[must_use]
     pub fn is_denied(&self, range: &Range<usize>) -> bool {

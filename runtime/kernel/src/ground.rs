@@ -46,9 +46,10 @@ pub fn spans(goal: &Goal, lexicon: &Lexicon, bare: &[Dimension]) -> Vec<QuerySpa
 }
 
 fn denied(goal: &Goal, span: &Span) -> bool {
+    let denies = |denial: &&Denial| denial.scope.start <= span.start && span.end <= denial.scope.end;
     goal.denials
         .iter()
-        .any(|denial| denial.scope.start <= span.start && span.end <= denial.scope.end)
+        .any(|denial| denies(&denial) && !goal.is_limit(denial))
 }
 
 /// A tool that the model was offered.
@@ -57,8 +58,46 @@ pub struct Offered<'a> {
     pub device: &'a str,
     /// Its name.
     pub tool: &'a str,
+    /// Its description; empty where it is a device's, whose limits are in its manifest.
+    pub does: &'a str,
     /// Its parameters.
     pub parameters: &'a [Parameter],
+}
+
+impl Offered<'_> {
+    /// Whether it is there to set a bound, by its words.
+    fn sets_limits(&self) -> bool {
+        const WORDS: [&str; 20] = [
+            "limit",
+            "limits",
+            "limiter",
+            "max",
+            "maximum",
+            "min",
+            "minimum",
+            "cap",
+            "caps",
+            "ceiling",
+            "bound",
+            "bounds",
+            "threshold",
+            "reserve",
+            "highest",
+            "lowest",
+            "most",
+            "least",
+            "never",
+            "exceed",
+        ];
+        let parameters = self.parameters.iter().map(|parameter| parameter.name.as_str());
+        let texts = parameters
+            .chain([self.tool, self.does])
+            .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+        !self.does.is_empty()
+            && texts
+                .into_iter()
+                .any(|word| WORDS.contains(&word.to_lowercase().as_str()))
+    }
 }
 
 /// Turns calls of the model into a plan.
@@ -67,8 +106,13 @@ pub struct Offered<'a> {
 /// What the person is asked, because something is missing, ambiguous or was not understood.
 pub fn ground(goal: &Goal, offered: &[Offered<'_>], calls: &[AnswerCall]) -> Result<Plan, String> {
     let texts = texts(offered, calls);
-    if goal.negation == Negation::Part && !goal.denials.iter().all(|denial| is_handed_on(goal, denial, &texts)) {
-        return Err("the goal says both what to do and what not to do; please say only what to do".to_owned());
+    let heeded = |denial: &Denial| is_handed_on(goal, denial, &texts) || is_set(goal, denial, offered, calls);
+    if !goal.denials.iter().all(heeded) {
+        return Err(match goal.negation {
+            Negation::Whole => "the goal sets a limit, and no tool here is for that; please say what to do",
+            _ => "the goal says both what to do and what not to do; please say only what to do",
+        }
+        .to_owned());
     }
     let mut grounding = Grounding {
         goal,
@@ -121,6 +165,15 @@ fn is_handed_on(goal: &Goal, denial: &Denial, texts: &[(usize, usize)]) -> bool 
     texts
         .iter()
         .any(|(start, end)| *start <= denial.cue.start && !rest(*end).contains(char::is_alphanumeric) && spoken(*start))
+}
+
+/// Whether what must not be exceeded is what a tool for that is called with: "never above 30 °C".
+fn is_set(goal: &Goal, denial: &Denial, offered: &[Offered<'_>], calls: &[AnswerCall]) -> bool {
+    let within = |pointed: &Pointed| matches!(*pointed, Pointed::Span { start, end } if denial.scope.start <= start && end <= denial.scope.end);
+    let mut concerned = calls.iter().filter(|call| call.arguments.iter().any(within)).peekable();
+    goal.is_limit(denial)
+        && concerned.peek().is_some()
+        && concerned.all(|call| offered.get(call.tool).is_some_and(Offered::sets_limits))
 }
 
 struct Grounding<'a> {
@@ -356,9 +409,9 @@ impl Grounding<'_> {
     fn span(&mut self, parameter: &Parameter, start: usize, end: usize) -> Result<(Given, Source), String> {
         let words = self.words(start, end);
         if parameter.kind == Type::Text {
-            // Tools of other programs take names as texts; there "it" is what the call before was about.
-            if self.is_pronoun(start, end) {
-                let (first, last) = self.spoken_of(&words).ok_or_else(|| unknown(&words))?;
+            // Tools of other programs take names as texts; there "it" is what the call before was about, and without one what their
+            // owner knows of.
+            if let Some((first, last)) = self.spoken_of(&words).filter(|_| self.is_pronoun(start, end)) {
                 self.used.push((start, end));
                 return Ok((Given::Text(self.words(first, last)), self.take(first, last)));
             }

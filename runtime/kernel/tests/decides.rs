@@ -421,6 +421,91 @@ fn foreign_tools_get_what_it_means_and_their_units() {
 /// A call as a test writes it: which tool, and the words that its arguments point at.
 type Scripted = (usize, &'static [&'static str]);
 
+/// A goal, what the model points at, and what comes of it.
+const SAID: &[(&str, &[Scripted], &str)] = &[
+    ("press the bell twice", &[(0, &["bell"])], "press(bell) press(bell)"),
+    (
+        "press the bell three times",
+        &[(0, &["bell"]), (0, &["bell"])],
+        "press(bell) press(bell) press(bell)",
+    ),
+    ("press the bell 30 times", &[(0, &["bell"])], "? at most 12 steps"),
+    (
+        "press the bell twice and circle the tower",
+        &[(0, &["bell"]), (0, &["bell"]), (1, &["tower"])],
+        "press(bell) press(bell) circle(tower)",
+    ),
+    (
+        "press the bell twice and circle the tower",
+        &[(0, &["bell"]), (1, &["tower"])],
+        "? the plan found no use for \"twice\"",
+    ),
+    (
+        "circle the tower three times",
+        &[(1, &["tower", "three"])],
+        "circle(tower, 3)",
+    ),
+    (
+        "circle the tower 12 times",
+        &[(1, &["tower", "12"])],
+        "circle(tower, 12)",
+    ),
+    ("spin at 3000 rpm", &[(2, &["3000"])], "spin(3000)"),
+    (
+        "tell anna not to wait",
+        &[(3, &["anna", "not to wait"])],
+        "tell(anna, not to wait)",
+    ),
+    (
+        "tell anna dinner is ready, do not press the bell",
+        &[(3, &["anna", "dinner is ready"])],
+        "? the goal says both",
+    ),
+    (
+        "press the bell without waiting",
+        &[(0, &["bell without waiting"])],
+        "? the goal says both",
+    ),
+    ("press the bell, i cannot reach it", &[(0, &["bell"])], "press(bell)"),
+    (
+        "pull the roll out of the hole and hang it on the nail",
+        &[(4, &["hole", "roll"]), (5, &["it", "nail"])],
+        "take_out(hole, roll) hang(roll, nail)",
+    ),
+    ("never go faster than 2 m/s", &[(7, &["2 m/s"])], "speed_limit(2)"),
+    (
+        "drive 1 m/s and never faster than 2 m/s",
+        &[(8, &["1 m/s"]), (7, &["2 m/s"])],
+        "drive(1) speed_limit(2)",
+    ),
+    (
+        "never go faster than 2 m/s",
+        &[(8, &["2 m/s"])],
+        "? the goal sets a limit",
+    ),
+    (
+        "never go at 2 m/s",
+        &[(7, &["2 m/s"])],
+        "? the goal says what not to do",
+    ),
+    (
+        "press the bell, but no faster than 2 m/s",
+        &[(0, &["bell"])],
+        "? the goal says both",
+    ),
+    ("hang it on the nail", &[(5, &["it", "nail"])], "hang(it, nail)"),
+    (
+        "meet anna at the door and guide her",
+        &[(6, &["door", "anna"]), (9, &["her"])],
+        "meet(door, anna) guide(anna)",
+    ),
+    (
+        "tell anna that dinner is ready and guide her",
+        &[(3, &["anna", "dinner is ready"]), (9, &["her"])],
+        "tell(anna, dinner is ready) guide(anna)",
+    ),
+];
+
 /// What code makes of words that the model only points at: how often, whom, how many turns a minute, and what is handed on.
 #[test]
 fn counts_pronouns_and_messages_mean_what_they_say() {
@@ -432,69 +517,10 @@ fn counts_pronouns_and_messages_mean_what_they_say() {
         {"name":"take_out","parameters":{"type":"object","properties":{"from":{"type":"string"},"item":{"type":"string"}},"required":["from","item"]}},
         {"name":"hang","parameters":{"type":"object","properties":{"item":{"type":"string"},"hook":{"type":"string"}},"required":["item","hook"]}},
         {"name":"meet","parameters":{"type":"object","properties":{"where":{"type":"string"},"person":{"type":"string"}},"required":["where","person"]}},
+        {"name":"speed_limit","description":"set how fast it may go at most","parameters":{"type":"object","properties":{"speed":{"type":"number","x-unit":"m/s"}},"required":["speed"]}},
+        {"name":"drive","description":"set the speed","parameters":{"type":"object","properties":{"speed":{"type":"number","x-unit":"m/s"}},"required":["speed"]}},
         {"name":"guide","parameters":{"type":"object","properties":{"person":{"type":"string"}},"required":["person"]}}]"#;
-    let cases: &[(&str, &[Scripted], &str)] = &[
-        ("press the bell twice", &[(0, &["bell"])], "press(bell) press(bell)"),
-        (
-            "press the bell three times",
-            &[(0, &["bell"]), (0, &["bell"])],
-            "press(bell) press(bell) press(bell)",
-        ),
-        ("press the bell 30 times", &[(0, &["bell"])], "? at most 12 steps"),
-        (
-            "press the bell twice and circle the tower",
-            &[(0, &["bell"]), (0, &["bell"]), (1, &["tower"])],
-            "press(bell) press(bell) circle(tower)",
-        ),
-        (
-            "press the bell twice and circle the tower",
-            &[(0, &["bell"]), (1, &["tower"])],
-            "? the plan found no use for \"twice\"",
-        ),
-        (
-            "circle the tower three times",
-            &[(1, &["tower", "three"])],
-            "circle(tower, 3)",
-        ),
-        (
-            "circle the tower 12 times",
-            &[(1, &["tower", "12"])],
-            "circle(tower, 12)",
-        ),
-        ("spin at 3000 rpm", &[(2, &["3000"])], "spin(3000)"),
-        (
-            "tell anna not to wait",
-            &[(3, &["anna", "not to wait"])],
-            "tell(anna, not to wait)",
-        ),
-        (
-            "tell anna dinner is ready, do not press the bell",
-            &[(3, &["anna", "dinner is ready"])],
-            "? the goal says both",
-        ),
-        (
-            "press the bell without waiting",
-            &[(0, &["bell without waiting"])],
-            "? the goal says both",
-        ),
-        ("press the bell, i cannot reach it", &[(0, &["bell"])], "press(bell)"),
-        (
-            "pull the roll out of the hole and hang it on the nail",
-            &[(4, &["hole", "roll"]), (5, &["it", "nail"])],
-            "take_out(hole, roll) hang(roll, nail)",
-        ),
-        (
-            "meet anna at the door and guide her",
-            &[(6, &["door", "anna"]), (7, &["her"])],
-            "meet(door, anna) guide(anna)",
-        ),
-        (
-            "tell anna that dinner is ready and guide her",
-            &[(3, &["anna", "dinner is ready"]), (7, &["her"])],
-            "tell(anna, dinner is ready) guide(anna)",
-        ),
-    ];
-    for (goal, calls, expected) in cases {
+    for (goal, calls, expected) in SAID {
         let planned = ask_with(&mut kernel(&[]), goal, true, Some(tools), |query| {
             let call = |(tool, words): &Scripted| {
                 let mut arguments: Vec<Pointed> = words.iter().map(|words| pointed(query, words)).collect();
