@@ -439,7 +439,7 @@ class Composer:
               "i need you to", "i would like you to", "i'd like you to", "you should", "you need to", "go ahead and", "let's", "now", "now please", "ok", "okay,", "hey,", "hey robot,",
               "robot,", "the robot should", "tell the robot to", "have the robot", "make sure to", "try to", "it is time to", "your task is to", "your job is to", "the next step is to",
               "we need to", "you have to", "you must", "be so kind and", "would you mind to", "i was wondering if you could", "do me a favor and", "quickly", "carefully", "slowly", "just",
-              "so", "well,", "and", "then", "next", "remember to", "don't forget to", "i want to", "help me to", "can we", "could we", "i need to", "would it be possible to", "is it possible to",
+              "so", "well,", "and", "then", "next", "remember to", "don't forget to", "help me to", "can we", "could we", "would it be possible to", "is it possible to",
               "next,", "alright,", "um", "uh", "computer,", "assistant,", "be a dear and", "feel free to", "immediately", "go and", "what i need is for you to", "kindly", "ask the robot to",
               "thanks, now", "no, do it properly:", "i think you should", "how about you", "why don't you", "might you", "do you think you could", "if possible,", "as soon as you can,", "when you have time,"]
     PLAIN = ["hey,", "ok", "so", "well,", "um,", "look,", "listen,", "please,", "robot,", "i think", "now", "uh"]
