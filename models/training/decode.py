@@ -21,6 +21,25 @@ RELATION = re.compile(r"(?:in front of|on top of|to the (?:left|right) of)\b")
 WORD = re.compile(r"[\[(][^\])]*[\])]|[^\s,;:!?\"()\[\]]+")
 
 
+AGAIN = set("again twice thrice times repeat repeated more another same both each every two three four five".split())
+PLAIN = set("the a an to in on at of it is and then my your you i please for with that this we me so".split())
+
+
+def once(text, calls):
+    """The calls as the runtime takes them: the same one in a row is done once, unless a word says it is to be done again or is said again."""
+    words = [w for w in re.findall(r"[a-z']+", text.lower()) if w not in PLAIN]
+    if AGAIN & set(words) or len(set(words)) < len(words):
+        return calls
+    said = lambda a: text[a[0]:a[1]] if isinstance(a, tuple) else a
+    same = lambda a, b: said(a) == said(b) or isinstance(a, tuple) and isinstance(b, tuple) and said(b) in ("it", "them", "that", "this", "him", "her")
+    kept = []
+    for index, arguments in calls:
+        before = kept[-1] if kept else (None, [])
+        if index != before[0] or not all(map(same, before[1], arguments)):
+            kept.append((index, arguments))
+    return kept
+
+
 def word_spans(text):
     """Whole words without surrounding punctuation; bracketed coordinates are one word."""
     out = []
@@ -92,8 +111,8 @@ class Reader:
                 argument = writer.option(shape) if shape.options else writer.span(slot, used)
                 arguments.append(argument)
                 if argument == ASK:
-                    return calls, len(writer.ids) - len(ids)
-        return calls, len(writer.ids) - len(ids)
+                    return once(text, calls), len(writer.ids) - len(ids)
+        return once(text, calls), len(writer.ids) - len(ids)
 
 
 class _Writer:

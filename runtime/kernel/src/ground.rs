@@ -2,7 +2,7 @@
 //! is computed here, from the goal's typed spans and the devices' state. A plan that leaves a number or a direction of the goal unused
 //! has misunderstood it, and is not carried out. It must not know how the model was asked.
 
-use crate::goal::{Denial, Dimension, Goal, Lexicon, Meaning, NameKind, Negation, Pronoun, Span};
+use crate::goal::{Denial, Dimension, Goal, Lexicon, Meaning, NameKind, Negation, Pronoun, Span, WordKind};
 use crate::message::{AnswerCall, Pointed, QuerySpan};
 use crate::plan::{Argument, Given, Plan, PlannedCall, Source};
 use crate::tool::{Parameter, Type};
@@ -129,6 +129,7 @@ pub fn ground(goal: &Goal, offered: &[Offered<'_>], calls: &[AnswerCall]) -> Res
             .ok_or("the model chose a tool that it was not offered")?;
         grounding.call(tool, &call.arguments)?;
     }
+    grounding.do_once();
     grounding.repeat()?;
     grounding.check_everything_is_used(offered, calls)?;
     Ok(grounding.plan)
@@ -327,6 +328,28 @@ impl Grounding<'_> {
         let found = self.said.iter().find(|(name, ..)| fits(name));
         let other = if person { self.said.last() } else { self.said.first() };
         found.or(other).map(|(_, start, end)| (*start, *end))
+    }
+
+    /// What is asked for once is done once: "it stinks, get the extraction going" is one call, unless a word says that it is to be done again
+    /// or is itself said again.
+    fn do_once(&mut self) {
+        const AGAIN: [&str; 16] = [
+            "again", "twice", "thrice", "times", "repeat", "repeated", "more", "another", "same", "both", "each",
+            "every", "two", "three", "four", "five",
+        ];
+        const PLAIN: [&str; 24] = [
+            "the", "a", "an", "to", "in", "on", "at", "of", "it", "is", "and", "then", "my", "your", "you", "i",
+            "please", "for", "with", "that", "this", "we", "me", "so",
+        ];
+        let words = self.goal.words.iter().filter(|word| word.kind == WordKind::Letters);
+        let mut words: Vec<&str> = words
+            .map(|word| word.normal.as_str())
+            .filter(|word| !PLAIN.contains(word))
+            .collect();
+        words.sort_unstable();
+        if !words.iter().any(|word| AGAIN.contains(word)) && words.windows(2).all(|pair| pair[0] != pair[1]) {
+            self.plan.calls.dedup_by(|call, before| same(call, before));
+        }
     }
 
     /// "press it twice" is the same call as often as is said, where no argument takes the number.

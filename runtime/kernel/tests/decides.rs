@@ -493,6 +493,21 @@ const SAID: &[(&str, &[Scripted], &str)] = &[
         &[(0, &["bell"])],
         "? the goal says both",
     ),
+    (
+        "it is late, press the bell",
+        &[(0, &["bell"]), (0, &["bell"])],
+        "press(bell)",
+    ),
+    (
+        "press the bell and press the bell",
+        &[(0, &["bell"]), (0, &["bell"])],
+        "press(bell) press(bell)",
+    ),
+    (
+        "press the bell, and again",
+        &[(0, &["bell"]), (0, &["bell"])],
+        "press(bell) press(bell)",
+    ),
     ("hang it on the nail", &[(5, &["it", "nail"])], "hang(it, nail)"),
     (
         "meet anna at the door and guide her",
