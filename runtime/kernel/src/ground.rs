@@ -240,12 +240,10 @@ impl Grounding<'_> {
             .get(index)
             .ok_or("the model chose an option that does not exist")?;
         let said: Vec<(&Span, &str)> = self.directions(options);
-        let within = |span: &Span| {
-            self.texts
-                .iter()
-                .any(|(start, end)| *start <= span.start && span.end <= *end)
-        };
-        let told = self.word(option).is_some() && said.iter().all(|(span, _)| within(span));
+        // A side that belongs to a text ("the boy with his right arm up") says nothing of where to, if the option's word stands beside it.
+        let within = |(first, last)| self.texts.iter().any(|(start, end)| *start <= first && last <= *end);
+        let told = self.word(option).is_some_and(|word| !within(word))
+            && said.iter().all(|(span, _)| within((span.start, span.end)));
         if !told && !said.is_empty() && !said.iter().any(|(_, word)| word == option) {
             let words: Vec<&str> = said.iter().map(|(_, word)| *word).collect();
             return Err(format!(

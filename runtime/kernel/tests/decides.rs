@@ -9,6 +9,7 @@ use llmos_kernel::message::{
     Status, Tokens,
 };
 use llmos_kernel::mode::Mode;
+use llmos_kernel::tool::Type;
 use support::{ARM, Arm, Case, Disk, POLICY, named, no_tool, word};
 
 const MOVE: &str = "---\ntrace: move\ngoal: move the arm 30 cm to the left\npatterns:\n  - \"move arm {distance} to {direction}\"\nslots: { distance: length, direction: \"left|right|forward|back|up|down\" }\nsteps:\n  - arm.move: { direction: \"{direction}\", distance: \"{distance}\" }\nstatus: done\nmode: LEARNER\n---\n";
@@ -508,6 +509,21 @@ const SAID: &[(&str, &[Scripted], &str)] = &[
         &[(0, &["bell"]), (0, &["bell"])],
         "press(bell) press(bell)",
     ),
+    (
+        "point with the left hand at the boy with his right arm up",
+        &[(10, &["left", "boy with his right arm up"])],
+        "point(left, boy with his right arm up)",
+    ),
+    (
+        "point at the boy with his right arm up to the left of me",
+        &[(10, &["right", "boy with his right arm up"])],
+        "? the plan found no use for \"left\"",
+    ),
+    (
+        "point at the boy with the left hand on his right arm",
+        &[(10, &["left", "boy with the left hand on his right arm"])],
+        "? the goal says right",
+    ),
     ("hang it on the nail", &[(5, &["it", "nail"])], "hang(it, nail)"),
     (
         "meet anna at the door and guide her",
@@ -534,12 +550,20 @@ fn counts_pronouns_and_messages_mean_what_they_say() {
         {"name":"meet","parameters":{"type":"object","properties":{"where":{"type":"string"},"person":{"type":"string"}},"required":["where","person"]}},
         {"name":"speed_limit","description":"set how fast it may go at most","parameters":{"type":"object","properties":{"speed":{"type":"number","x-unit":"m/s"}},"required":["speed"]}},
         {"name":"drive","description":"set the speed","parameters":{"type":"object","properties":{"speed":{"type":"number","x-unit":"m/s"}},"required":["speed"]}},
-        {"name":"guide","parameters":{"type":"object","properties":{"person":{"type":"string"}},"required":["person"]}}]"#;
+        {"name":"guide","parameters":{"type":"object","properties":{"person":{"type":"string"}},"required":["person"]}},
+        {"name":"point","parameters":{"type":"object","properties":{"hand":{"type":"string","enum":["left","right"]},"at":{"type":"string"}},"required":["hand","at"]}}]"#;
     for (goal, calls, expected) in SAID {
         let planned = ask_with(&mut kernel(&[]), goal, true, Some(tools), |query| {
             let call = |(tool, words): &Scripted| {
-                let mut arguments: Vec<Pointed> = words.iter().map(|words| pointed(query, words)).collect();
-                arguments.resize(query.tools[*tool].parameters.len(), Pointed::Absent);
+                let parameters = &query.tools[*tool].parameters;
+                let argument = |(words, (_, kind, _)): (&&str, &(String, Type, bool))| match kind {
+                    Type::Enumeration(options) => {
+                        Pointed::Choice(options.iter().position(|option| option == words).expect("an option"))
+                    }
+                    _ => pointed(query, words),
+                };
+                let mut arguments: Vec<Pointed> = words.iter().zip(parameters).map(argument).collect();
+                arguments.resize(parameters.len(), Pointed::Absent);
                 AnswerCall { tool: *tool, arguments }
             };
             Answer::Calls {
