@@ -13,6 +13,8 @@ use llmos_follower::Millis;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -332,24 +334,37 @@ async fn whoever_floods_the_line_does_not_keep_the_device_from_stopping() {
         .write(true)
         .open(&address.path)
         .expect("a port");
-    let flood = std::thread::spawn(move || {
-        let mut frame = [0; FRAME_LEN_MAX];
-        let len = encode(&ping(1), &mut frame).expect("a frame");
-        let end = Instant::now() + Duration::from_secs(1);
-        let mut written = 0_u32;
-        while Instant::now() < end {
-            // Another program that knows nothing of locks, or a bug in this one.
-            port.write_all(&frame[..len]).expect("a port");
-            written += 1;
+    let written = Arc::new(AtomicU32::new(0));
+    let enough = Arc::new(AtomicBool::new(false));
+    let flood = std::thread::spawn({
+        let (written, enough) = (Arc::clone(&written), Arc::clone(&enough));
+        move || {
+            let mut frame = [0; FRAME_LEN_MAX];
+            let len = encode(&ping(1), &mut frame).expect("a frame");
+            while !enough.load(Ordering::Relaxed) {
+                // Another program that knows nothing of locks, or a bug in this one.
+                port.write_all(&frame[..len]).expect("a port");
+                written.fetch_add(1, Ordering::Relaxed);
+            }
         }
-        written
     });
+    // The line takes no more: its writer stands still in the middle of a write.
+    let mut before = 0;
+    loop {
+        std::thread::sleep(Duration::from_millis(10));
+        let now = written.load(Ordering::Relaxed);
+        if now > 1_000 && now == before {
+            break;
+        }
+        before = now;
+    }
     host.act(2, "move", &up(400_000));
     let began = Instant::now();
     host.tell(LinkInput::Stop { reason: "test" });
     host.wait_for("stop", is_stopped).await;
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
-    assert!(flood.join().expect("a thread") > 1_000, "that was no flood");
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    enough.store(true, Ordering::Relaxed);
+    flood.join().expect("a thread");
     host.wait_for("report", |event| matches!(event, LinkEvent::State(_)))
         .await;
 }

@@ -4,20 +4,20 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{
-    ControlModes, InputModes, OptionalActions, QueueSelector, SpecialCodeIndex, isatty, tcflush, tcgetattr, tcsetattr,
+    Action, ControlModes, InputModes, OptionalActions, QueueSelector, SpecialCodeIndex, isatty, tcflow, tcflush,
+    tcgetattr, tcsetattr,
 };
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::unix::AsyncFd;
 
 /// The speed where nobody says another, in bits a second.
 pub const BAUD: u32 = 115_200;
 
-/// How often bytes are pushed past others that are written at the same time, and how long it waits in between.
-const PUSHES_MAX: u32 = 20;
-const PUSH_EVERY: Duration = Duration::from_micros(500);
+/// How long bytes are pushed past others that are written at the same time.
+const PUSH_MAX: Duration = Duration::from_millis(10);
 
 /// Where a device's serial line ends on this machine.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -190,19 +190,26 @@ pub fn push_past(address: &SerialAddress, bytes: &[u8]) -> Result<(), TtyError> 
         Err(TtyError::Taken(_)) => unowned(path).map_err(|error| TtyError::of(path, error))?,
         Err(error) => return Err(error),
     };
-    let mut left = PUSHES_MAX;
+    let end = Instant::now() + PUSH_MAX;
     loop {
-        // It may be gone by now, which the write will say.
-        let _ = tcflush(&fd, QueueSelector::OFlush);
-        left -= 1;
+        make_way(&fd);
         match rustix::io::write(&fd, bytes) {
             Ok(len) if len == bytes.len() => return Ok(()),
-            // Another program is in the middle of a write, or was quicker.
-            Ok(_) | Err(Errno::WOULDBLOCK | Errno::INTR) if left > 0 => std::thread::sleep(PUSH_EVERY),
+            // Another program is in the middle of a write, or was quicker; between two writes of its own there is room for ours.
+            Ok(_) | Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < end => std::thread::yield_now(),
             Ok(_) => return Err(TtyError::Other(path.clone(), io::ErrorKind::WriteZero.into())),
             Err(error) => return Err(TtyError::Other(path.clone(), error.into())),
         }
     }
+}
+
+/// Throws away what waits to leave, and wakes whoever waits for room in the middle of a write: nobody else can write until that write is over,
+/// and a pseudo-terminal that is emptied does not wake its writer by itself. Being let go on after a halt does.
+fn make_way(fd: &OwnedFd) {
+    // It may be gone by now, which the next write will say.
+    let _ = tcflush(fd, QueueSelector::OFlush);
+    let _ = tcflow(fd, Action::OOff);
+    let _ = tcflow(fd, Action::OOn);
 }
 
 fn unowned(path: &str) -> Result<OwnedFd, Errno> {
