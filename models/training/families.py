@@ -172,9 +172,11 @@ def _param(text):
 
 def _say(text, imperative, tool):
     fixed = {}
-    match = re.match(r"^(\w+)=([\w ]+): ", text)
+    match = re.match(r"^(\w+=[\w ]+(?:, \w+=[\w ]+)*): ", text)
     if match and tool:
-        fixed[match[1]] = int(match[2]) if match[2].isdigit() else match[2]
+        for pair in match[1].split(", "):
+            name, _, option = pair.partition("=")
+            fixed[name] = int(option) if option.isdigit() else option
         text = text[match.end():]
     if re.search(r"\| *\w+=[\w ]+: ", text):
         raise ValueError("what fixes an option stands at the beginning of a line")

@@ -8,6 +8,7 @@ import argparse
 import random
 from dataclasses import dataclass
 
+import broad
 import families
 from compose import Composer
 from toolbox import Toolbox
@@ -43,7 +44,10 @@ def sample(seed, goals, source=TRAIN, foreign=TRAIN, written=False):
             example = pool[-1] if pool[-1].calls else None
         segments.append(Segment(goal, example))
         pool.append(goal)
-    return maker.box.tools, segments
+    tools = maker.box.tools
+    if source is TRAIN and not written:
+        tools, segments = broad.broaden(tools, maker.box.gadgets, segments, maker.rng)
+    return tools, segments
 
 
 def show(tools, segments):

@@ -137,7 +137,8 @@ def _slot(tool, param, rng, written=False):
     name = param.name if rng.random() < 0.45 and len(param.name) > 1 else rng.choice(param.names)
     if rng.random() < 0.03 and not written:
         name = rng.choice(["value", "arg", "x", "p1", "input", lexicon.madeup(rng)])
-    optional = param.optional if rng.random() < 0.85 or written else not param.optional
+    broad = sum(p.optional for p in tool.params) > 2      # what others say only now and then must stay open
+    optional = param.optional if rng.random() < 0.85 or written or broad else not param.optional
     slot = Slot(param, name, optional, kind=param.type, surfaces=tool.surfaces)
     if param.type in ("entity", "place") and rng.random() < 0.25:
         slot.kind = "text"      # tools of other programs know strings only
