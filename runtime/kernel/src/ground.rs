@@ -2,10 +2,15 @@
 //! is computed here, from the goal's typed spans and the devices' state. A plan that leaves a number or a direction of the goal unused
 //! has misunderstood it, and is not carried out. It must not know how the model was asked.
 
-use crate::goal::{Denial, Dimension, Goal, Lexicon, Meaning, NameKind, Negation, Pronoun, Span, WordKind};
+mod antecedent;
+mod heed;
+mod repetition;
+
+use crate::goal::{Denial, Dimension, Goal, Lexicon, Meaning, NameKind, Negation, Pronoun, Span};
 use crate::message::{AnswerCall, Pointed, QuerySpan};
 use crate::plan::{Argument, Given, Plan, PlannedCall, Source};
 use crate::tool::{Parameter, Type};
+use heed::{is_handed_on, is_set, texts};
 
 /// Calls that a plan may have.
 pub const CALLS_MAX: usize = 12;
@@ -64,42 +69,6 @@ pub struct Offered<'a> {
     pub parameters: &'a [Parameter],
 }
 
-impl Offered<'_> {
-    /// Whether it is there to set a bound, by its words.
-    fn sets_limits(&self) -> bool {
-        const WORDS: [&str; 20] = [
-            "limit",
-            "limits",
-            "limiter",
-            "max",
-            "maximum",
-            "min",
-            "minimum",
-            "cap",
-            "caps",
-            "ceiling",
-            "bound",
-            "bounds",
-            "threshold",
-            "reserve",
-            "highest",
-            "lowest",
-            "most",
-            "least",
-            "never",
-            "exceed",
-        ];
-        let parameters = self.parameters.iter().map(|parameter| parameter.name.as_str());
-        let texts = parameters
-            .chain([self.tool, self.does])
-            .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
-        !self.does.is_empty()
-            && texts
-                .into_iter()
-                .any(|word| WORDS.contains(&word.to_lowercase().as_str()))
-    }
-}
-
 /// Turns calls of the model into a plan.
 ///
 /// # Errors
@@ -133,48 +102,6 @@ pub fn ground(goal: &Goal, offered: &[Offered<'_>], calls: &[AnswerCall]) -> Res
     grounding.repeat()?;
     grounding.check_everything_is_used(offered, calls)?;
     Ok(grounding.plan)
-}
-
-/// The stretches of the goal that calls take as texts.
-fn texts(offered: &[Offered<'_>], calls: &[AnswerCall]) -> Vec<(usize, usize)> {
-    let arguments = calls.iter().filter_map(|call| Some((offered.get(call.tool)?, call)));
-    let arguments = arguments.flat_map(|(tool, call)| tool.parameters.iter().zip(&call.arguments));
-    arguments
-        .filter_map(|(parameter, pointed)| match *pointed {
-            Pointed::Span { start, end } if parameter.kind == Type::Text => Some((start, end)),
-            _ => None,
-        })
-        .collect()
-}
-
-/// Whether what denies belongs to words that are handed on: "tell anna not to wait".
-fn is_handed_on(goal: &Goal, denial: &Denial, texts: &[(usize, usize)]) -> bool {
-    const HANDS_ON: [&str; 27] = [
-        "say", "tell", "write", "announce", "note", "notes", "remind", "inform", "ask", "message", "send", "text",
-        "print", "type", "display", "show", "read", "sing", "whisper", "shout", "call", "record", "save", "remember",
-        "let", "repeat", "report",
-    ];
-    let spoken = |start: usize| {
-        let before = goal.words.iter().take_while(|word| word.end <= start);
-        let quoted = goal
-            .text
-            .get(..start)
-            .is_some_and(|before| before.ends_with(['"', '\'', '\u{201c}', '\u{2018}']));
-        quoted || before.into_iter().any(|word| HANDS_ON.contains(&word.normal.as_str()))
-    };
-    let rest = |end: usize| goal.text.get(end..denial.scope.end).unwrap_or_default();
-    texts
-        .iter()
-        .any(|(start, end)| *start <= denial.cue.start && !rest(*end).contains(char::is_alphanumeric) && spoken(*start))
-}
-
-/// Whether what must not be exceeded is what a tool for that is called with: "never above 30 °C".
-fn is_set(goal: &Goal, denial: &Denial, offered: &[Offered<'_>], calls: &[AnswerCall]) -> bool {
-    let within = |pointed: &Pointed| matches!(*pointed, Pointed::Span { start, end } if denial.scope.start <= start && end <= denial.scope.end);
-    let mut concerned = calls.iter().filter(|call| call.arguments.iter().any(within)).peekable();
-    goal.is_limit(denial)
-        && concerned.peek().is_some()
-        && concerned.all(|call| offered.get(call.tool).is_some_and(Offered::sets_limits))
 }
 
 struct Grounding<'a> {
@@ -262,130 +189,6 @@ impl Grounding<'_> {
             None => Source::Manifest,
         };
         Ok((Given::Option(option.clone()), source))
-    }
-
-    /// What a pronoun stands for among the texts of the call before: for "her" a person, for "it" rather a thing than where it is or
-    /// what is said; the parameters' names tell.
-    fn spoken_of(&self, pronoun: &str) -> Option<(usize, usize)> {
-        const PEOPLE: [&str; 14] = [
-            "person",
-            "people",
-            "who",
-            "whom",
-            "name",
-            "guest",
-            "user",
-            "recipient",
-            "patient",
-            "human",
-            "leader",
-            "visitor",
-            "customer",
-            "beneficiary",
-        ];
-        const PLACES_AND_WORDS: [&str; 29] = [
-            "text",
-            "message",
-            "words",
-            "speech",
-            "sentence",
-            "announcement",
-            "question",
-            "topic",
-            "content",
-            "place",
-            "location",
-            "where",
-            "spot",
-            "destination",
-            "dest",
-            "at",
-            "from",
-            "source",
-            "origin",
-            "surface",
-            "area",
-            "position",
-            "site",
-            "room",
-            "goal",
-            "container",
-            "furniture",
-            "into",
-            "onto",
-        ];
-        let named = |words: &[&str], name: &str| name.split(['_', ' ', '-']).any(|part| words.contains(&part));
-        let person = matches!(pronoun.to_lowercase().as_str(), "he" | "she" | "him" | "her");
-        let fits = |name: &str| {
-            if person {
-                named(&PEOPLE, name)
-            } else {
-                !named(&PLACES_AND_WORDS, name)
-            }
-        };
-        let found = self.said.iter().find(|(name, ..)| fits(name));
-        let other = if person { self.said.last() } else { self.said.first() };
-        found.or(other).map(|(_, start, end)| (*start, *end))
-    }
-
-    /// What is asked for once is done once: "it stinks, get the extraction going" is one call, unless a word says that it is to be done again
-    /// or is itself said again.
-    fn do_once(&mut self) {
-        const AGAIN: [&str; 16] = [
-            "again", "twice", "thrice", "times", "repeat", "repeated", "more", "another", "same", "both", "each",
-            "every", "two", "three", "four", "five",
-        ];
-        const PLAIN: [&str; 24] = [
-            "the", "a", "an", "to", "in", "on", "at", "of", "it", "is", "and", "then", "my", "your", "you", "i",
-            "please", "for", "with", "that", "this", "we", "me", "so",
-        ];
-        let words = self.goal.words.iter().filter(|word| word.kind == WordKind::Letters);
-        let mut words: Vec<&str> = words
-            .map(|word| word.normal.as_str())
-            .filter(|word| !PLAIN.contains(word))
-            .collect();
-        words.sort_unstable();
-        if !words.iter().any(|word| AGAIN.contains(word)) && words.windows(2).all(|pair| pair[0] != pair[1]) {
-            self.plan.calls.dedup_by(|call, before| same(call, before));
-        }
-    }
-
-    /// "press it twice" is the same call as often as is said, where no argument takes the number.
-    fn repeat(&mut self) -> Result<(), String> {
-        let counts = self
-            .goal
-            .spans
-            .iter()
-            .filter(|span| !span.superseded && !denied(self.goal, span));
-        let mut counts = counts.filter_map(|span| match span.meaning {
-            Meaning::Count { times } if !self.used.contains(&(span.start, span.end)) => Some((span, times)),
-            _ => None,
-        });
-        let (Some((span, times)), None) = (counts.next(), counts.next()) else {
-            return Ok(());
-        };
-        let calls = &mut self.plan.calls;
-        let Some(first) = calls.first().cloned() else {
-            return Ok(());
-        };
-        if times < 2 || calls.iter().any(|call| !same(call, &first)) {
-            return Ok(());
-        }
-        if times as usize > CALLS_MAX {
-            let words = self.words(span.start, span.end);
-            return Err(format!(
-                "at most {CALLS_MAX} steps are done for one goal, found \"{words}\"; please say it in several goals"
-            ));
-        }
-        calls.resize(times as usize, first);
-        Ok(())
-    }
-
-    /// How often the plan has the call that it has most often.
-    fn most(&self) -> usize {
-        let calls = &self.plan.calls;
-        let often = |call: &PlannedCall| calls.iter().filter(|other| same(other, call)).count();
-        calls.iter().map(often).max().unwrap_or(0)
     }
 
     /// The direction words of the goal that are options here.
@@ -487,49 +290,6 @@ impl Grounding<'_> {
             .any(|span| matches!(&span.meaning, Meaning::Quantity { dimension, .. } if *dimension == expected))
     }
 
-    /// Whether the goal's words stand for a thing, as "it" does.
-    fn is_pronoun(&self, start: usize, end: usize) -> bool {
-        let thing = |pronoun: &Pronoun| !matches!(pronoun, Pronoun::There | Pronoun::Back);
-        spans_at(self.goal, start, end).any(|span| matches!(&span.meaning, Meaning::Pronoun(pronoun) if thing(pronoun)))
-    }
-
-    /// "it" is the last thing that the plan named, or the last one that the goal named before it; "there" the last place.
-    fn pronoun(&self, kind: &Type, pronoun: Pronoun, span: &Span) -> Result<Option<Given>, String> {
-        let unknown = || unknown(&self.words(span.start, span.end));
-        let thing = || {
-            self.thing
-                .clone()
-                .or_else(|| self.mentioned_before(span.start))
-                .ok_or_else(unknown)
-        };
-        let place = matches!(kind, Type::Place | Type::Point);
-        Ok(match pronoun {
-            Pronoun::Back if place => Some(Given::Start(thing()?)),
-            Pronoun::There if place => Some(self.place.clone().ok_or_else(unknown)?),
-            Pronoun::It | Pronoun::Them | Pronoun::That | Pronoun::This if place => Some(Given::Named(thing()?)),
-            Pronoun::It | Pronoun::Them | Pronoun::That | Pronoun::This if *kind == Type::Entity => {
-                Some(Given::Entity(thing()?))
-            }
-            _ => None,
-        })
-    }
-
-    /// The last single thing that the goal names before a byte.
-    fn mentioned_before(&self, byte: usize) -> Option<String> {
-        let before = self
-            .goal
-            .spans
-            .iter()
-            .filter(|span| !span.superseded && span.end <= byte);
-        before.rev().find_map(|span| match &span.meaning {
-            Meaning::Named { candidates, .. } => match candidates.as_slice() {
-                [name] => Some(name.clone()),
-                _ => None,
-            },
-            _ => None,
-        })
-    }
-
     /// Whether the plan has to do with what a name of the goal may mean: as a value, or as a word of a tool or device that it calls.
     fn speaks_of(&self, candidates: &[String], words: &str) -> bool {
         self.plan.calls.iter().any(|call| {
@@ -582,25 +342,11 @@ impl Grounding<'_> {
     }
 }
 
-/// Whether two calls are the same deed.
-fn same(one: &PlannedCall, other: &PlannedCall) -> bool {
-    let values = |call: &PlannedCall| -> Vec<(String, Given)> {
-        let value = |argument: &Argument| (argument.parameter.clone(), argument.value.clone());
-        call.arguments.iter().map(value).collect()
-    };
-    (&one.device, &one.tool) == (&other.device, &other.tool) && values(one) == values(other)
-}
-
 /// What the goal's words from one byte to another mean; they may mean several things.
 fn spans_at(goal: &Goal, start: usize, end: usize) -> impl Iterator<Item = &Span> {
     goal.spans
         .iter()
         .filter(move |span| span.start == start && span.end == end)
-}
-
-/// Asks what a pronoun stands for.
-fn unknown(words: &str) -> String {
-    format!("what does \"{words}\" mean here? please name it")
 }
 
 /// Asks which of several things was meant.
