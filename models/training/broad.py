@@ -15,7 +15,7 @@ from toolbox import Slot
 ASK, SKIP = "<ask>", "<skip>"
 SHARE = 0.2                  # of the lists, how many have a broad tool
 WITH_EXTRAS = 0.25           # and how many have parameters that nobody speaks of
-DEEDS_MAX = 6
+DEEDS_MAX, SLOTS_MAX = 6, 8
 NAMES = ["$n", "$n", "$n control", "control $n", "$n command", "use $n", "$n action", "operate $n"]
 ACTIONS = ["action", "action", "do", "command", "what", "operation", "task", "deed", "function", "request"]
 DOES = ["control the $n", "controls the $n", "operate the $n", "all commands of the $n", "use the $n", "give the $n a command", "handles the $n", "the $n"]
@@ -47,8 +47,14 @@ def broaden(tools, gadgets, segments, rng):
 
 
 def _fuse(tools, gadget, segments, rng):
-    group = [t for t in gadget.instances if t in tools]
-    group = [t for t in group if t in rng.sample(group, min(len(group), rng.randint(2, DEEDS_MAX)))]
+    chosen = []
+    for tool in rng.sample(gadget.instances, min(len(gadget.instances), rng.randint(2, DEEDS_MAX))):
+        nameless = any(re.search(r" \d$", slot.name) for slot in tool.slots)      # their order says which is which
+        if tool in tools and not nameless and sum(len(t.slots) for t in [*chosen, tool]) <= SLOTS_MAX:
+            chosen.append(tool)
+    if len(chosen) < 2:
+        return tools, segments
+    group = [t for t in gadget.instances if t in chosen]
     deeds = _deeds(group, rng)
     by_action = rng.random() < 0.7 or not _speak_for_themselves(group)
     slots, places = [], []                       # of each tool, where its parameters are in the broad one
