@@ -23,7 +23,7 @@ DOES = ["control the $n", "controls the $n", "operate the $n", "all commands of 
 EXTRAS = [("speed", "slow/normal/fast", "slow|fast|quick|normal|hurry|speed|gent|careful|rush|pace"), ("hand", "left/right", "left|right|hand"),
           ("arm", "left/right/both", "left|right|arm|both"), ("language", "english/german/french", "english|german|french|language|spanish"),
           ("priority", "low/normal/high", "urgen|prior|import|hurry|asap|quick|now|immediate|first|low|high|normal"),
-          ("volume", "quiet/normal/loud", "quiet|loud|silen|volume|soft|whisper|shout|normal"), ("units", "metric/imperial", "metric|imperial|unit"),
+          ("volume", "quiet/normal/loud", "quiet|loud|silen|volume|soft|whisper|shout|normal"), ("units", "metric/imperial", "metric|imperial|unit|yard|feet|foot|ft|inch|pound|lb|mile|met|cm|mm|kg|gram|kilo|degree|fahrenheit|celsius"),
           ("mode", "eco/comfort/boost", "eco|comfort|boost|sav|mode"), ("repeat", "once/daily/weekly", "once|every|daily|week|again|twice|repeat|day|times|morning|evening"),
           ("change", "brighter/darker", "bright|dark|dim|light|lamp"), ("change", "up/down", "up|down|rais|lower|increas|decreas|higher|more|less|turn|louder|quiet|lift|drop|sink|climb"),
           ("change", "increase/decrease", "up|down|rais|lower|increas|decreas|higher|more|less|turn|louder|quiet|warm|cool|hot|cold"),
@@ -49,7 +49,7 @@ def broaden(tools, gadgets, segments, rng):
 def _fuse(tools, gadget, segments, rng):
     chosen = []
     for tool in rng.sample(gadget.instances, min(len(gadget.instances), rng.randint(2, DEEDS_MAX))):
-        nameless = any(re.search(r" \d$", slot.name) for slot in tool.slots)      # their order says which is which
+        nameless = any(re.search(r" \d$|^(value|arg|x|p1|input|argument)$", slot.name) for slot in tool.slots)      # their order says which is which
         if tool in tools and not nameless and sum(len(t.slots) for t in [*chosen, tool]) <= SLOTS_MAX:
             chosen.append(tool)
     if len(chosen) < 2:
@@ -60,11 +60,12 @@ def _fuse(tools, gadget, segments, rng):
     slots, places = [], []                       # of each tool, where its parameters are in the broad one
     if by_action:
         action = Slot(None, rng.choice(ACTIONS), rng.random() < 0.25, deeds, deeds, "enum")
+        action.shareable = False
         if rng.random() < 0.3:
             action.options = rng.sample(deeds, len(deeds))
         slots.append(action)
     for tool, deed in zip(group, deeds):
-        places.append([_place(slot, deed, slots, rng) for slot in tool.slots])
+        places.append([_place(slot, deed, tool, slots, rng) for slot in tool.slots])
     for number, slot in enumerate(slots):
         owners = [tool.slots[at.index(number)] for tool, at in zip(group, places) if number in at]
         if owners:
@@ -122,19 +123,26 @@ def _speak_for_themselves(group):
     return all(any(not slot.optional for slot in tool.slots) for tool in group) and len(set(names)) == len(names)
 
 
-def _place(slot, deed, slots, rng):
-    """Where the broad tool has this parameter: shared with that of another deed if they are the same."""
+def _place(slot, deed, tool, slots, rng):
+    """Where the broad tool has this parameter: shared with that of another deed if they are the same, or the only thing that each deed is done to."""
     for number, other in enumerate(slots):
         if other.name == slot.name and (other.kind, other.options) == (slot.kind, slot.options):
             return number
+    alike = [k for k, other in enumerate(slots) if slot.kind == other.kind and other.kind in ("entity", "place", "text")]
+    alone = sum(s.kind == slot.kind for s in tool.slots) == 1
+    if len(alike) == 1 and alone and slot.kind != "text" and slots[alike[0]].shareable and rng.random() < 0.6:
+        if slot.kind == "entity":
+            slots[alike[0]].name = rng.choice(["object", "what", "target", "thing", "item"])
+        return alike[0]
     taken = any(other.name == slot.name for other in slots)
-    slots.append(replace(slot, name=f"{deed} {slot.name}" if taken else slot.name))
+    slots.append(replace(slot, name=f"{deed} {slot.name}" if taken or alike else slot.name))
+    slots[-1].shareable = alone
     return len(slots) - 1
 
 
 def _does(group, deeds, gadget, by_action, rng):
     subtle = gadget.family.file in CROWDED
-    if not subtle and rng.random() < 0.4:
+    if gadget.family.file and not subtle and rng.random() < 0.4:      # who made its tools at random put them to several things
         return rng.choice(DOES).replace("$n", gadget.noun)
     does = [tool.does.split(". ")[0].rstrip(".") for tool in group]
     if by_action and (subtle or rng.random() < 0.6):
