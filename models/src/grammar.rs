@@ -11,6 +11,9 @@ use crate::request::{Argument, Call, Outcome, ParameterKind, PlanRequest, Span, 
 #[cfg(test)]
 mod tests;
 
+/// How often a call stands at the end of a plan that does not end, for it to be taken for said over and over.
+const LOOP_LEN_MIN: usize = 4;
+
 /// One thing that may come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Choice {
@@ -170,7 +173,7 @@ impl<'a> Grammar<'a> {
     /// Takes one of the allowed choices.
     pub fn take(&mut self, choice: Choice) {
         match choice {
-            Choice::Tool(_) if self.calls.len() >= self.request.calls_max => self.state = State::Done(Outcome::TooLong),
+            Choice::Tool(_) if self.calls.len() >= self.request.calls_max => self.state = State::Done(self.cut()),
             Choice::Tool(tool) => {
                 self.open = Some(Call {
                     tool,
@@ -189,6 +192,18 @@ impl<'a> Grammar<'a> {
                 self.state = State::Done(Outcome::Ask { tool, parameter });
             }
         }
+    }
+
+    /// The outcome of a plan that has no room left. A model that says its last call over and over has nothing to add: two of them stay, as
+    /// many as tell once from again, and whoever carries the plan out knows which of the two the goal says.
+    fn cut(&mut self) -> Outcome {
+        let last = self.calls.last();
+        let again = self.calls.iter().rev().take_while(|call| Some(*call) == last).count();
+        if again < LOOP_LEN_MIN {
+            return Outcome::TooLong;
+        }
+        self.calls.truncate(self.calls.len() - again + 2);
+        Outcome::Planned
     }
 
     /// The tool of the call at hand and the index of the parameter that comes next.

@@ -14,7 +14,8 @@ import tokenizer as tk
 from compose import ASK, SKIP
 from model import segment_mask
 
-CALLS_MAX = 8
+CALLS_MAX = 12
+LOOP_LEN_MIN = 4
 DETERMINERS = set("the a an some my our your his her their this that these those any please to in on at into onto of and then".split())
 QUANTITIES = set(quantities.UNITS) | {"number", "integer"}
 RELATION = re.compile(r"(?:in front of|on top of|to the (?:left|right) of)\b")
@@ -38,6 +39,12 @@ def once(text, calls):
         if index != before[0] or not all(map(same, before[1], arguments)):
             kept.append((index, arguments))
     return kept
+
+
+def cut(calls):
+    """A plan that does not end, without what it says over and over: two of that stay, as in the engine."""
+    again = next((k for k, call in enumerate(reversed(calls)) if call != calls[-1]), len(calls))
+    return calls[:len(calls) - again + 2] if len(calls) == CALLS_MAX and again >= LOOP_LEN_MIN else calls
 
 
 def word_spans(text):
@@ -112,7 +119,7 @@ class Reader:
                 arguments.append(argument)
                 if argument == ASK:
                     return once(text, calls), len(writer.ids) - len(ids)
-        return once(text, calls), len(writer.ids) - len(ids)
+        return once(text, cut(calls)), len(writer.ids) - len(ids)
 
 
 class _Writer:

@@ -113,6 +113,30 @@ fn a_span_is_used_once_in_a_call_and_again_in_the_next() {
 }
 
 #[test]
+fn a_call_that_is_said_over_and_over_stands_twice() {
+    let tools = [tool(vec![]), tool(vec![])];
+    let request = PlanRequest {
+        tools: &tools,
+        goal: "ring, then dance",
+        spans: &[],
+        example: None,
+        calls_max: 6,
+    };
+    let planned = |called: [usize; 7]| {
+        let (calls, _, outcome) = plan(&request, &called.map(Choice::Tool));
+        let called: Vec<usize> = calls.iter().map(|call| call.tool).collect();
+        (called, outcome)
+    };
+    assert_eq!(planned([0, 1, 1, 1, 1, 1, 1]), (vec![0, 1, 1], Some(Outcome::Planned)));
+    assert_eq!(
+        planned([0, 0, 1, 1, 1, 1, 0]),
+        (vec![0, 0, 1, 1], Some(Outcome::Planned))
+    );
+    let turns = vec![0, 1, 0, 1, 1, 1];
+    assert_eq!(planned([0, 1, 0, 1, 1, 1, 1]), (turns, Some(Outcome::TooLong)));
+}
+
+#[test]
 fn only_the_right_dimension_fits() {
     let goal = "turn 30 degrees and go 30 cm";
     let tools = [tool(vec![parameter("distance", length(), false)])];
