@@ -177,7 +177,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("checkpoint")
     parser.add_argument("--set", nargs="+", default=["a", "b", "c", "d", "d8", "mix", "bare", "demo", "dev", "service", "broad"])
-    parser.add_argument("--lists", type=int, default=120)
+    parser.add_argument("--lists", type=int, default=80)
     parser.add_argument("--random", action="store_true")
     parser.add_argument("--errors", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
