@@ -11,7 +11,9 @@ import json
 
 import torch
 
+import encode
 import evaluate
+from decode import Reader
 from export import dequantized
 from train import load_model
 
@@ -20,11 +22,28 @@ SETS = ("dev", "service", "demo", "broad")
 ALLOWED = 1.0      # points of goals planned to the letter
 
 
-def scores(model, caution):
+EAGER = -100.0     # a caution with which the model always calls something
+
+
+def planned(model):
+    """Of every goal what is called if something is, and by how much the model would rather do nothing."""
+    model.config.caution = EAGER
+    encoder, out = encode.Encoder(), []
+    for name in SETS:
+        for tools, goals in evaluate.written(evaluate.HAND / f"{name}.jsonl"):
+            reader = Reader(model, encoder, tools)
+            for goal, example in goals:
+                calls, tokens = reader.plan(goal.text, example)
+                out.append((goal, calls, tokens, [t.name for t in tools], reader.doubt - EAGER))
+    return out
+
+
+def scores(plans, caution):
     """Percent planned to the letter, and percent of the goals for nothing that got a call."""
-    model.config.caution = caution
-    rows = [evaluate.run(model, evaluate.written(evaluate.HAND / f"{name}.jsonl")) for name in SETS]
-    return 100 * sum(r.exact for r in rows) / sum(r.goals for r in rows), 100 * sum(r.false_calls for r in rows) / sum(r.none for r in rows)
+    score = evaluate.Score()
+    for goal, calls, tokens, names, doubt in plans:
+        score.add(goal, [] if doubt + caution > 0 else calls, tokens, names)
+    return 100 * score.exact / score.goals, 100 * score.false_calls / score.none
 
 
 def main():
@@ -34,10 +53,10 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     model, state = load_model(options.checkpoint)
-    plain = dequantized(model.merged().eval())
+    plans = planned(dequantized(model.merged().eval()))
     tried = {}
     for caution in TRIED:
-        tried[caution] = exact, false = scores(plain, caution)
+        tried[caution] = exact, false = scores(plans, caution)
         print(json.dumps({"caution": caution, "exact": round(exact, 1), "false_calls": round(false, 1)}), flush=True)
     best = max(exact for exact, _ in tried.values())
     chosen = min((false, caution) for caution, (exact, false) in tried.items() if exact >= best - ALLOWED)[1]

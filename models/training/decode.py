@@ -76,6 +76,7 @@ class Reader:
 
     def __init__(self, model, encoder, tools):
         self.model, self.encoder, self.tools = model, encoder, tools
+        self.doubt = 0.0      # by how much doing nothing outweighed the best tool for the last goal
         ids, self.index_at, tool_of = encoder.lines(tools)
         self.base = len(ids)
         self.shapes = en.shapes_of(tools, encoder)
@@ -151,7 +152,10 @@ class _Writer:
         return torch.cat((scores, self.word_scores(state, [other]) + (self.model.config.caution if first else 0.0)))
 
     def tool(self, first):
-        best = self.tool_scores(first).argmax().item()
+        scores = self.tool_scores(first)
+        if first:
+            self.reader.doubt = (scores[-1] - scores[:-1].max()).item()
+        best = scores.argmax().item()
         if best == len(self.reader.index_at):
             return None
         self.ids.append(tk.FIRST_INDEX + best)
