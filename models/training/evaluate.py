@@ -7,7 +7,7 @@
 Sets: (a) fresh goals over the training families' own tools, (b) the same with every tool renamed `action n`, (bare) with every
 parameter renamed `argument n` besides, (mix) the draw that training sees, where a quarter of the tools is invented and a seventh renamed;
 (c) device families held out of training, (d) hand-written goals by who had not seen the generator, (d8) those of its ten tool lists that are no robot
-among people, since training has many of those; (demo) hand-written goals of the desk arm and its neighbours, (dev), (service) and (broad: few tools
+among people, since training has many of those; (hubs) hand-written goals over four lists of broad tools by who had seen nothing else; (demo) hand-written goals of the desk arm and its neighbours, (dev), (service) and (broad: few tools
 whose many parameters are optional) hand-written goals whose errors were read during development and which thus measure nothing any more.
 """
 
@@ -157,7 +157,7 @@ def sets(options):
             yield name, written(HAND / "unseen.jsonl")
         elif name == "d8":
             yield name, (listed for number, listed in enumerate(written(HAND / "unseen.jsonl"), 1) if number not in AMONG_PEOPLE)
-        elif name in ("demo", "dev", "service", "broad"):
+        elif name in ("demo", "dev", "service", "broad", "hubs"):
             yield name, written(HAND / f"{name}.jsonl")
         else:
             yield name, generated(name, options.lists, 8)
@@ -176,7 +176,7 @@ def run(model, tool_lists):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("checkpoint")
-    parser.add_argument("--set", nargs="+", default=["a", "b", "c", "d", "d8", "mix", "bare", "demo", "dev", "service", "broad"])
+    parser.add_argument("--set", nargs="+", default=["a", "b", "c", "d", "d8", "mix", "bare", "demo", "dev", "service", "broad", "hubs"])
     parser.add_argument("--lists", type=int, default=80)
     parser.add_argument("--random", action="store_true")
     parser.add_argument("--errors", action="store_true")
