@@ -11,7 +11,7 @@ use crate::request::{Argument, Call, Outcome, ParameterKind, PlanRequest, Span, 
 #[cfg(test)]
 mod tests;
 
-/// How often a call stands at the end of a plan that does not end, for it to be taken for said over and over.
+/// Calls that a plan has at least, for one that does not end to be taken for one call said over and over.
 const LOOP_LEN_MIN: usize = 4;
 
 /// One thing that may come next.
@@ -194,15 +194,15 @@ impl<'a> Grammar<'a> {
         }
     }
 
-    /// The outcome of a plan that has no room left. A model that says its last call over and over has nothing to add: two of them stay, as
-    /// many as tell once from again, and whoever carries the plan out knows which of the two the goal says.
+    /// The outcome of a plan that has no room left. A model that has nothing but one call and says it over and over has nothing to add: two
+    /// of them stay, as many as tell once from again, and whoever carries the plan out knows which of the two the goal says. Behind other
+    /// calls nobody would know which of them is to be done again, so such a plan is too long.
     fn cut(&mut self) -> Outcome {
-        let last = self.calls.last();
-        let again = self.calls.iter().rev().take_while(|call| Some(*call) == last).count();
-        if again < LOOP_LEN_MIN {
+        let same = self.calls.windows(2).all(|pair| pair[0] == pair[1]);
+        if !same || self.calls.len() < LOOP_LEN_MIN {
             return Outcome::TooLong;
         }
-        self.calls.truncate(self.calls.len() - again + 2);
+        self.calls.truncate(2);
         Outcome::Planned
     }
 

@@ -17,7 +17,7 @@ pub struct PlanRequest<'a> {
     /// A similar goal of the past with its calls (mode MIXED): it is shown to the model, and its calls are the draft of the
     /// plan.
     pub example: Option<&'a Example>,
-    /// A plan longer than this ends as [`Outcome::TooLong`], unless it only says its last call over and over: then two of those stay.
+    /// A plan longer than this ends as [`Outcome::TooLong`], unless it is one call said over and over: then two of those stay.
     pub calls_max: usize,
 }
 

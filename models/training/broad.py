@@ -60,7 +60,6 @@ def _fuse(tools, gadget, segments, rng):
     slots, places = [], []                       # of each tool, where its parameters are in the broad one
     if by_action:
         action = Slot(None, rng.choice(ACTIONS), rng.random() < 0.25, deeds, deeds, "enum")
-        action.shareable = False
         if rng.random() < 0.3:
             action.options = rng.sample(deeds, len(deeds))
         slots.append(action)
@@ -70,9 +69,8 @@ def _fuse(tools, gadget, segments, rng):
         owners = [tool.slots[at.index(number)] for tool, at in zip(group, places) if number in at]
         if owners:
             slot.optional = len(owners) < len(group) or any(s.optional for s in owners)
-    broad = SimpleNamespace(name=rng.choice(NAMES).replace("$n", gadget.noun), slots=slots)
-    head = f" {broad.name}: {_does(group, deeds, gadget, by_action, rng)}"
-    broad.line = lambda: (head, [f" {s.name}{'?' if s.optional else ''} {s.shown_type}" for s in slots])
+    name = rng.choice(NAMES).replace("$n", gadget.noun)
+    broad = _shown(name, f" {name}: {_does(group, deeds, gadget, by_action, rng)}", slots)
     kept = [t for t in tools if t not in group]
     kept.insert(rng.randint(0, len(kept)), broad)
 
@@ -130,13 +128,12 @@ def _place(slot, deed, tool, slots, rng):
             return number
     alike = [k for k, other in enumerate(slots) if slot.kind == other.kind and other.kind in ("entity", "place", "text")]
     alone = sum(s.kind == slot.kind for s in tool.slots) == 1
-    if len(alike) == 1 and alone and slot.kind != "text" and slots[alike[0]].shareable and rng.random() < 0.6:
+    if len(alike) == 1 and alone and slot.kind != "text" and slots[alike[0]].alone and rng.random() < 0.6:
         if slot.kind == "entity":
             slots[alike[0]].name = rng.choice(["object", "what", "target", "thing", "item"])
         return alike[0]
     taken = any(other.name == slot.name for other in slots)
-    slots.append(replace(slot, name=f"{deed} {slot.name}" if taken or alike else slot.name))
-    slots[-1].shareable = alone
+    slots.append(replace(slot, name=f"{deed} {slot.name}" if taken or alike else slot.name, alone=alone))
     return len(slots) - 1
 
 
@@ -168,7 +165,7 @@ def _extend(tools, segments, rng):
                 at = [p + (p >= place) for p in at] + [place]
             if at:
                 added[index] = at
-                tools = tools[:index] + [_with(tool, slots)] + tools[index + 1:]
+                tools = tools[:index] + [_shown(tool.name, tool.line()[0], slots)] + tools[index + 1:]
 
     def filled(goal):
         calls, text = [], goal.text
@@ -196,6 +193,6 @@ def _extend(tools, segments, rng):
     return tools, _changed(segments, filled)
 
 
-def _with(tool, slots):
-    head = tool.line()[0]
-    return SimpleNamespace(name=tool.name, slots=slots, line=lambda: (head, [f" {s.name}{'?' if s.optional else ''} {s.shown_type}" for s in slots]))
+def _shown(name, head, slots):
+    """A tool as the prompt shows it."""
+    return SimpleNamespace(name=name, slots=slots, line=lambda: (head, [f" {s.name}{'?' if s.optional else ''} {s.shown_type}" for s in slots]))

@@ -20,8 +20,6 @@ from train import load_model
 TRIED = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 SETS = ("dev", "service", "demo", "broad")
 ALLOWED = 1.0      # points of goals planned to the letter
-
-
 EAGER = -100.0     # a caution with which the model always calls something
 
 

@@ -15,7 +15,6 @@ from compose import ASK, SKIP
 from model import segment_mask
 
 CALLS_MAX = 12
-LOOP_LEN_MIN = 4
 DETERMINERS = set("the a an some my our your his her their this that these those any please to in on at into onto of and then".split())
 QUANTITIES = set(quantities.UNITS) | {"number", "integer"}
 RELATION = re.compile(r"(?:in front of|on top of|to the (?:left|right) of)\b")
@@ -42,9 +41,8 @@ def once(text, calls):
 
 
 def cut(calls):
-    """A plan that does not end, without what it says over and over: two of that stay, as in the engine."""
-    again = next((k for k, call in enumerate(reversed(calls)) if call != calls[-1]), len(calls))
-    return calls[:len(calls) - again + 2] if len(calls) == CALLS_MAX and again >= LOOP_LEN_MIN else calls
+    """Of a plan that is one call said over and over until it is full, two stay, as in the engine."""
+    return calls[:2] if len(calls) == CALLS_MAX and all(call == calls[0] for call in calls) else calls
 
 
 def word_spans(text):

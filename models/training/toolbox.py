@@ -44,6 +44,7 @@ class Slot:
     original: list = field(default_factory=list)    # in the family's order
     kind: str = ""                                  # the type that the prompt shows
     surfaces: dict = field(default_factory=dict)    # the tool's: option name or index -> ways to say it
+    alone: bool = False                             # in a broad tool: the only one of its kind that its deed has
 
     def index_of(self, wanted):
         """The option that a phrase's `name=wanted` fixes, or None where this option set has no such thing."""
