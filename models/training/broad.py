@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from families import CROWDED
-from toolbox import Slot
+from toolbox import Slot, could_hold
 
 ASK, SKIP = "<ask>", "<skip>"
 SHARE = 0.2                  # of the lists, how many have a broad tool
@@ -132,8 +132,8 @@ def _place(slot, deed, tool, slots, rng):
         if slot.kind == "entity":
             slots[alike[0]].name = rng.choice(["object", "what", "target", "thing", "item"])
         return alike[0]
-    taken = any(other.name == slot.name for other in slots)
-    slots.append(replace(slot, name=f"{deed} {slot.name}" if taken or alike else slot.name, alone=alone))
+    taken = any(other.name == slot.name or could_hold(other, slot) for other in slots)      # then the deed's name says whose it is
+    slots.append(replace(slot, name=f"{deed} {slot.name}" if taken else slot.name, alone=alone))
     return len(slots) - 1
 
 

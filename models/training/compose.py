@@ -19,6 +19,7 @@ from toolbox import CONFLICTS, RIVALS, Gadget, gerund, instance, kin
 
 SPEAKER = {"i", "me", "my", "us", "our"}
 SKIP, ASK, END, NONE = "<skip>", "<ask>", "<end>", "<none>"
+POINTING = {"entity": {"it", "them", "that", "this", "these", "those", "him", "her"}, "place": {"there", "here"}}
 PRONOUNS = ["it"] * 9 + ["that", "this", "them", "that one", "the object", "the thing"]
 BACK = ["back", "back", "back there", "back where it was", "there", "back again"]
 AGAIN = [", then do it again", "and do it again", ", and again", ", and then again", ", then once more", "and repeat that", ", and repeat", ", then repeat it", "and then do the same again", ". do that again",
@@ -178,7 +179,9 @@ class Composer:
             clause = self._render(inst, say, context, more and inst.tool.more is not None)
             missing = [name for name, a in clause.calls[0][1].items() if a is ASK]
             said = {word for p in clause.pieces if p.mention is None for word in p.text.split()}
-            implied = said & SPEAKER and any(inst.tool.param(name).detail == "person" for name in missing)      # "pass me the cup" says to whom
+            lacking = [inst.tool.param(name) for name in missing]
+            implied = said & SPEAKER and any(p.detail == "person" for p in lacking)      # "pass me the cup" says to whom
+            implied = implied or any(said & POINTING.get(p.type, set()) for p in lacking)      # and "pass it on", what
             if not missing or keep_ask and not implied:
                 break
         else:
@@ -813,7 +816,7 @@ REASONS = """i am late|i have no time|my hands are full|guests are coming|PERSON
 |i am very busy|my THING is broken|i want to see the THING|the baby sleeps|we have visitors|it is PERSON's birthday|PERSON forgot it|it is my turn|i am in a wheelchair|we are done here|i need it for my work|the THING is not safe
 |it looks wrong|the boss wants it|so that i can work|so that PERSON can see it|so we can go on|so i can check the THING|so nobody gets hurt|before PERSON comes home|before it is too late|before lunch|before the guests arrive
 |to save time|to be on the safe side|to make room|for the demo|for PERSON's party|for my presentation|for the experiment|while i get dressed|while we wait|while nobody is looking|to help PERSON|for the THING""".replace("\n", "").split("|")
-FILLERS = ["uh", "um", "er", "like", "you know", "hmm", "ah", "erm", "well"]
+FILLERS = ["uh", "um", "er", "hmm", "ah", "erm", "uh,", "um,", "er,", "hmm,", ", like,", ", you know,", ", well,"]      # words only between commas: "the well poster" could be one
 
 
 def noise(pieces, rng):
@@ -822,7 +825,7 @@ def noise(pieces, rng):
     if roll < 0.05 and len(pieces) > 1:
         at = rng.randrange(1, len(pieces))
         if not pieces[at].glue:
-            pieces = pieces[:at] + [Piece(rng.choice(FILLERS) + rng.choice(["", ","]))] + pieces[at:]
+            pieces = pieces[:at] + [Piece(rng.choice(FILLERS))] + pieces[at:]
     elif roll < 0.1:
         at = rng.randrange(len(pieces))
         if not (pieces[at].mention and quantities.any_in(pieces[at].text)):     # code reads quantities, and doesn't guess at one that is misspelt

@@ -11,7 +11,7 @@ from pathlib import Path
 import phrases
 
 HERE = Path(__file__).parent
-CROWDED = {"contrasts", "subtle", "chores", "steered", "works", "research", "broad"}     # files whose tools are siblings that only their descriptions tell apart: seen together, with what belongs to each
+CROWDED = {"contrasts", "subtle", "chores", "steered", "works", "research", "broad", "hints"}     # files whose tools are siblings that only their descriptions tell apart: seen together, with what belongs to each
 SPEAKER = {"me", "us", "myself", "ourselves"}
 
 

@@ -15,9 +15,9 @@ from families import CROWDED
 CONFLICTS = [{"power", "start"}, {"power", "stop2"}, {"opening", "open1"}, {"opening", "close1"}, {"place", "deliver"}, {"home", "dock"},
              {"wait", "pause"}, {"wait", "pause2"}, {"power", "growlight"}, {"stop", "abort"}, {"fetch", "pick"}, {"fetch", "deliver"}, {"say", "notify"}, {"pause", "stop"},
              {"clean", "wash"}, {"fetch", "place"}, {"fill", "brew"}, {"deliver", "transport"}, {"place", "transport"}, {"fetch", "transport"}]
-KIN = {"arm", "errands", "service", "people", "robots", "carry", "fetchers", "homes", "contrasts", "chores", "steered", "subtle", "research", "broad",
+KIN = {"arm", "errands", "service", "people", "robots", "carry", "fetchers", "homes", "contrasts", "chores", "steered", "subtle", "research", "broad", "hints",
        "camera", "cycar", "cycell", "cycounter", "cyflat", "drone", "smarthomehub", "speaker", "telephone"}      # files and families that do the same deeds with tools cut in other ways: one of them is in a list
-FAVOURED = {"arm": 40, "base": 12, "greenhouse": 5, "lamp": 3, "service": 8, "errands": 10, "people": 5, "carry": 5, "fetchers": 5, "homes": 5, "robots": 2, "contrasts": 5, "subtle": 5, "chores": 7, "waysteps": 20, "wayhalls": 20, "waymeet": 20, "steered": 7, "works": 5, "research": 8, "broad": 14}   # families and files that most people try first
+FAVOURED = {"arm": 40, "base": 12, "greenhouse": 5, "lamp": 3, "service": 8, "errands": 10, "people": 5, "carry": 5, "fetchers": 5, "homes": 5, "robots": 2, "contrasts": 5, "subtle": 5, "chores": 7, "waysteps": 20, "wayhalls": 20, "waymeet": 20, "steered": 7, "works": 5, "research": 8, "broad": 14, "hints": 8}   # families and files that most people try first
 # Goals that leave out an argument are only fair if no sibling of the same device would take them as they are.
 RIVALS = [{"level", "step", "rpm", "power", "temperature", "schedule", "start"}, {"opening", "openshare", "open1", "close1"},
           {"axisto", "axisby", "axisangle", "home"}, {"volume", "play"}]
@@ -25,7 +25,7 @@ EXTRAS = [". blocks until done", ". returns when finished", ". may take a while"
 TALK = set("""greet greeting greetings hello welcome goodbye farewell bye thank thanks confirm confirmation confirmed agree yes accept decline reject deny cancel undo praise compliment thanked
 complaint apologize apologise chat talk smalltalk conversation converse reply respond response feedback clarify clarification acknowledge joke jokes repeat again""".split())
 TELL = set("tell tells telling say says ask asks inform informs message".split())
-LEFT_OPEN = re.compile(r"\bif (?:\w+ ){1,4}(?:is|are)\b|\bif (?:said|told|named|given|any)|only if|\bwhen (?:\w+ ){0,3}(?:is|are)? ?(?:said|told|named|given)\b|left open|optional")
+LEFT_OPEN = re.compile(r"\bif (?:\w+ ){1,4}(?:is|are)\b|\bif (?:said|told|named|given|any)|only if|\bwhen (?:\w+ ){0,3}(?:is|are)? ?(?:said|told|named|given)\b|left open|optional|(?:nobody|nothing|nothing else|no one) is (?:named|said)|named one or|or the one that|or what is nearest")
 NO_VERBS = set("""a an the this that these those as to at in on for by with from no not never only one two each every what which how where when
 i who after all more something somebody nothing everything neither relative absolute small short whole upper self fine straight polite repeated delayed recurring minimum highest first quick gentle plain personal
 visual human robot body voice people person object temperature airflow window lamp radio oven base speech delivery errand feedback memory camera goal movement gripper wet cold x y z frost""".split())
@@ -141,7 +141,7 @@ def _slot(tool, param, rng, written=False):
     broad = sum(p.optional for p in tool.params) > 2      # what others say only now and then must stay open
     optional = param.optional if rng.random() < 0.85 or written or broad else not param.optional
     slot = Slot(param, name, optional, kind=param.type, surfaces=tool.surfaces)
-    if param.type in ("entity", "place") and rng.random() < 0.25:
+    if param.type in ("entity", "place") and rng.random() < 0.45:
         slot.kind = "text"      # tools of other programs know strings only
     if param.option_sets:
         weights = [3] + [1] * (len(param.option_sets) - 1) if len(param.option_sets) < 6 else None
@@ -150,6 +150,12 @@ def _slot(tool, param, rng, written=False):
         if rng.random() < 0.25:
             rng.shuffle(slot.options)
     return slot
+
+
+def could_hold(slot, other):
+    """Whether what is said for one parameter could be read as said for the other."""
+    kinds = {slot.kind, other.kind}
+    return not slot.options and not other.options and (len(kinds) == 1 or kinds in ({"text", "entity"}, {"text", "place"}, {"integer", "number"}))
 
 
 def _spoken(tool, param):
@@ -167,13 +173,14 @@ def instance(tool, gadget, rng, written=False):
     else:
         name = rng.choice(["function", "action", "command", "tool", "fn", "op", "skill", "cmd"]) + " " + rng.choice(["1", "2", "3", "4", "5", "6", "a", "b", "c", "d", "x", "y"])
     slots = [_slot(tool, p, rng, written) for p in tool.params]
-    shuffled = len(slots) > 1 and rng.random() < 0.2
+    alike = any(could_hold(a, b) for n, a in enumerate(slots) for b in slots[:n])
+    nameless = alike and any(s.name not in (s.spec.name, *s.spec.names) for s in slots)      # then only the usual order tells which is which
+    shuffled = len(slots) > 1 and rng.random() < 0.2 and not nameless
     if shuffled:
         rng.shuffle(slots)
     if len(slots) > 1 and tool.cap == "place" and rng.random() < 0.25:
         slots = [s for s in slots if s.spec.type == "place"]
-    alike = len({s.kind for s in slots}) < len(slots)
-    if rng.random() < 0.06 and not written and not (shuffled and alike):      # of two entities without a name only the usual order tells which is which
+    if rng.random() < 0.06 and not written and not (shuffled and alike):
         word = rng.choice(["argument", "parameter", "value", "arg", "input", "p"])
         for k, slot in enumerate(slots):
             slot.name = f"{word} {k + 1}"
@@ -227,10 +234,10 @@ class Toolbox:
         rng = self.rng
         wide = [f for f in self.families if len(f.devices) > 15]
         narrow = [f for f in self.families if len(f.devices) <= 15]
-        if wide and not self.written and rng.random() < 0.27:
+        if wide and not self.written and rng.random() < 0.2:
             return self._add_invented(room)
-        from_wide = narrow == [] or (wide and rng.random() < 0.22)
-        family = rng.choice(wide) if from_wide else rng.choices(narrow, [FAVOURED.get(f.name) or FAVOURED.get(f.file, 1) for f in narrow])[0]
+        from_wide = narrow == [] or (wide and rng.random() < 0.17)
+        family = rng.choice(wide) if from_wide else rng.choices(narrow, [FAVOURED.get(f.name) or FAVOURED.get(f.file, 2) for f in narrow])[0]
         words = rng.choice(family.devices)
         known = words
         if family in wide and not self.written and rng.random() < 0.22:
