@@ -5,7 +5,7 @@
     python evaluate.py run/checkpoint.pt --set d --errors
 
 Sets: (a) fresh goals over the training families' own tools, (b) the same with every tool renamed `action n`, (bare) with every
-parameter renamed `argument n` besides, (mix) the draw that training sees, where a quarter of the tools is invented and a seventh renamed;
+parameter renamed `argument n` besides, (mix) the draw that training sees, where a fifth of the tools is invented and a seventh renamed;
 (c) device families held out of training, (d) hand-written goals by who had not seen the generator, (d8) those of its ten tool lists that are no robot
 among people, since training has many of those; (hubs) hand-written goals over four lists of broad tools by who had seen nothing else; (demo) hand-written goals of the desk arm and its neighbours, (dev), (service) and (broad: few tools
 whose many parameters are optional) hand-written goals whose errors were read during development and which thus measure nothing any more.
