@@ -1,6 +1,7 @@
-"""Scores of a checkpoint on goals that training did not see.
+"""Scores of a model on goals that training did not see.
 
-    python evaluate.py run/checkpoint.pt                 # all sets
+    python evaluate.py ../default/llmos-tiny.gguf        # the weights in the box, all sets
+    python evaluate.py run/checkpoint.pt                 # a checkpoint, as it would be exported
     python evaluate.py run/checkpoint.pt --random        # the same with random weights
     python evaluate.py run/checkpoint.pt --set d --errors
 
@@ -22,6 +23,7 @@ import torch
 
 import encode as en
 import generate
+import restore
 from compose import ASK, SKIP, Goal
 from decode import Reader
 from export import dequantized
@@ -173,9 +175,24 @@ def run(model, tool_lists):
     return score
 
 
+def load(path, drawn):
+    """The network of a container, or of a checkpoint as it would be exported, and its name; with `drawn` one of that shape and random weights."""
+    as_is = path.endswith(".gguf")
+    if as_is:
+        model, name = restore.read(path), Path(path).name
+    else:
+        model, state = load_model(path)
+        name = f"step {state['step']}"
+    if drawn:
+        torch.manual_seed(0)
+        model, name, as_is = Planner(model.config), "random", False
+    model = model.merged().eval()
+    return (model if as_is else dequantized(model)), name
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("checkpoint")
+    parser.add_argument("weights", help="a container (.gguf) or a checkpoint (.pt)")
     parser.add_argument("--set", nargs="+", default=["a", "b", "c", "d", "d8", "mix", "bare", "demo", "dev", "service", "broad", "hubs"])
     parser.add_argument("--lists", type=int, default=80)
     parser.add_argument("--random", action="store_true")
@@ -183,15 +200,11 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    model, state = load_model(options.checkpoint)
-    if options.random:
-        torch.manual_seed(0)
-        model = Planner(model.config)
-    model = dequantized(model.merged().eval())
+    model, weights = load(options.weights, options.random)
     for name, tool_lists in sets(options):
         started = time.time()
         score = run(model, tool_lists)
-        row = {"set": name, "weights": "random" if options.random else f"step {state['step']}"} | score.row()
+        row = {"set": name, "weights": weights} | score.row()
         row["ms_per_goal_torch"] = round(1000 * (time.time() - started) / max(1, score.goals))
         print(json.dumps(row), flush=True)
         if options.errors:
