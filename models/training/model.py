@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 POINTERS = ("tool.query", "tool.key", "start.query", "start.key", "end.query", "end.key", "about.query", "about.key")
+LOWER = ("embed.", "sense.", "blocks.0.")       # words and the first block, which `fix_lower` keeps and which are exported to the last bit of Q8_0
 
 
 @dataclass
@@ -206,8 +207,9 @@ class Planner(nn.Module):
 
     def fix_lower(self):
         """From here on words and the first block stay as they are, and only the network over them learns."""
-        for p in (*self.embed.parameters(), *self.sense.parameters(), *self.blocks[0].parameters()):
-            p.requires_grad_(False)
+        for name, p in self.named_parameters():
+            if name.startswith(LOWER):
+                p.requires_grad_(False)
         bare = self.embed.meaning @ self.embed.turn
         learned = bare + self.embed.own
         self.fixed = (learned, bare), (self.sense(learned), self.sense(bare))
